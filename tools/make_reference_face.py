@@ -1,0 +1,90 @@
+"""Make the reference face: the mean 468-point shape in canonical coordinates that head poses are measured against.
+
+    python tools/make_reference_face.py shared/data src/mouthpiece/face/reference.npy
+
+Takes frames of talking people, brings their meshes together by generalised Procrustes analysis over the points that
+speech and mimic leave alone (Gower 1975), averages people (not frames), mirrors, and writes float32 (468, 3).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from mouthpiece.face.detector import FaceDetector
+from mouthpiece.face.mesh import CROP_FACTOR, OUTER_EYE_LEFT, OUTER_EYE_RIGHT, FaceMesh
+from mouthpiece.face.pose import RIGID_POINTS, fit_similarity
+from mouthpiece.types import FloatArray, Picture
+
+ROUNDS = 5
+
+
+def pictures(data: Path) -> Iterator[tuple[str, Picture]]:
+    """(person, picture) pairs of people whose pictures may be used for anything."""
+    for name in ("man_half_body.png", "man_head_crop.jpg", "woman_half_body.png"):
+        yield name, cv2.cvtColor(cv2.imread(str(data / "photos" / name)), cv2.COLOR_BGR2RGB)
+    clips = [("s1", p) for p in sorted((data / "grid_s1/clips").glob("*.mp4"))[::50]]
+    clips += [(p.name.split("_")[0], p) for p in sorted((data / "grid_unseen_dev").glob("*_224.mp4"))]
+    for person, path in clips:
+        with av.open(str(path)) as container:
+            for i, frame in enumerate(container.decode(video=0)):
+                if i % 15 == 0:
+                    yield person, frame.to_ndarray(format="rgb24")
+
+
+def measure(detector: FaceDetector, mesh: FaceMesh, rgb: Picture) -> FloatArray:
+    """Landmarks of the surest face of a picture, (468, 3)."""
+    face = detector.detect(rgb)[0]
+    eye_line = face.eyes[1] - face.eyes[0]
+    angle = float(np.arctan2(eye_line[1], eye_line[0]))
+    landmarks, _ = mesh.measure(rgb, face.centre, face.size * CROP_FACTOR, angle)
+    return landmarks
+
+
+def canonical(shape: FloatArray) -> FloatArray:
+    """Put a mean shape in canonical position: origin between the outer eye corners, their distance 1, upright."""
+    left, right = shape[OUTER_EYE_LEFT], shape[OUTER_EYE_RIGHT]
+    x_axis = (right - left) / np.linalg.norm(right - left)
+    # Upright: the line from the glabella (9) to under the nose (2) has no depth but what the average face gives it;
+    # take the forehead-to-chin line (10 to 152) as vertical.
+    down = shape[152] - shape[10]
+    y_axis = down - x_axis * (down @ x_axis)
+    y_axis /= np.linalg.norm(y_axis)
+    axes = np.stack([x_axis, y_axis, np.cross(x_axis, y_axis)])
+    return ((shape - (left + right) / 2) @ axes.T / np.linalg.norm(right - left)).astype(np.float32)
+
+
+def mirrored(shape: FloatArray) -> FloatArray:
+    """Average a canonical shape with its mirror image; pairs are found as nearest neighbours."""
+    flipped = shape * np.array([-1, 1, 1], dtype=np.float32)
+    partner = np.linalg.norm(shape[:, None] - flipped[None], axis=2).argmin(axis=1)
+    return ((shape + flipped[partner]) / 2).astype(np.float32)
+
+
+def main(data: Path, out: Path) -> None:
+    """Measure, average, write."""
+    detector, mesh = FaceDetector(), FaceMesh()
+    people: dict[str, list[FloatArray]] = {}
+    for person, rgb in pictures(data):
+        people.setdefault(person, []).append(measure(detector, mesh, rgb))
+    mean = canonical(next(iter(people.values()))[0])
+    for _ in range(ROUNDS):
+        averages = []
+        for shapes in people.values():
+            aligned = []
+            for shape in shapes:
+                rotation, scale, shift = fit_similarity(shape[RIGID_POINTS], mean[RIGID_POINTS])
+                aligned.append(scale * shape @ rotation.T + shift)
+            averages.append(np.mean(aligned, axis=0))
+        mean = mirrored(canonical(np.mean(averages, axis=0).astype(np.float32)))
+    np.save(out, mean)
+    print(f"{out}: {sum(map(len, people.values()))} frames of {len(people)} people")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
