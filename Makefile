@@ -1,0 +1,55 @@
+# Needs python3 (3.11 to 3.13) and make. Everything lands in .venv; nothing is installed twice while nothing changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check lint types imports build clean
+
+help:
+	@echo "make demo    make demo.mp4 from the sample face and speech"
+	@echo "make test    run all tests"
+	@echo "make check   format, lint, types, import rules, tests with coverage"
+	@echo "make build   build the source archive and the wheel into dist/"
+	@echo "make clean   remove $(VENV), demo.mp4 and what the tools left"
+
+demo: $(VENV)/.core
+	$(BIN)/mouthpiece demo -o demo.mp4 --yes
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types imports
+	$(MAKE) test PYTEST_ARGS="--cov --cov-report=term $(PYTEST_ARGS)"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+build: $(VENV)/.dev
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) dist build demo.mp4 .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "mouthpiece needs Python 3.11 to 3.13; found none of them (set PYTHON=...)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The stamps follow what decides on an installation: what is needed, and the hook that brings the face models.
+$(VENV)/.core: $(VENV)/.created pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml hatch_build.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,speech]'
+	@touch $@ $(VENV)/.core
