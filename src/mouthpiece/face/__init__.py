@@ -1,0 +1,20 @@
+"""The face room: finding, measuring and following faces.
+
+`FaceTracker` turns frames into tracked frames; `FaceChoice` says which face is meant; `FaceDetector` and `FaceMesh`
+are the two networks beneath; `head_pose` and `reference_face` give the canonical coordinates that motion is said in.
+"""
+
+from mouthpiece.face.detector import Detection, FaceDetector
+from mouthpiece.face.mesh import FaceMesh
+from mouthpiece.face.pose import head_pose, reference_face
+from mouthpiece.face.tracker import FaceChoice, FaceTracker
+
+__all__ = [
+    "Detection",
+    "FaceChoice",
+    "FaceDetector",
+    "FaceMesh",
+    "FaceTracker",
+    "head_pose",
+    "reference_face",
+]

@@ -24,9 +24,7 @@ def reference_face() -> FloatArray:
     return shape
 
 
-def fit_similarity(
-    source: NDArray[np.floating], target: NDArray[np.floating]
-) -> tuple[FloatArray, float, FloatArray]:
+def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> tuple[FloatArray, float, FloatArray]:
     """Least-squares similarity with target ~ scale * source @ rotation.T + shift (Umeyama 1991).
 
     Args:
