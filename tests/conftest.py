@@ -1,0 +1,46 @@
+"""What every test may ask for: the repository, the real media beside it, and readers that are not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The checkout's root."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data(repo_root: Path) -> Path:
+    """Real media beside the checkout; tests that need it skip where it is absent. Never commit a file of it."""
+    folder = repo_root.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real media at {folder}")
+    return folder
+
+
+def _program(name: str) -> str:
+    """Where an independent program is; on CI it has to be there."""
+    path = shutil.which(name)
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have {name}")
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def ffprobe() -> str:
+    """Path of the ffprobe program, an oracle that shares no code with the `media` room's Python."""
+    return _program("ffprobe")
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> str:
+    """Path of the ffmpeg program."""
+    return _program("ffmpeg")
