@@ -1,0 +1,157 @@
+"""Mel spectrogram: what the motion networks look at.
+
+Frame m is centred on sample m * MEL_HOP and sees the 25 ms around it, with zeros beyond both ends of the speech.
+Speech of n samples has `frame_count(n)` = ceil(n / MEL_HOP) frames: every m whose centre lies inside it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from mouthpiece.errors import OptionError
+from mouthpiece.types import MEL_BANDS, MEL_HOP, SAMPLE_RATE, FloatArray
+
+WINDOW = 400
+"""Samples that a frame looks at, under a periodic Hann window: 25 ms."""
+AHEAD = WINDOW // 2
+"""Samples after a frame's centre that it needs: 12.5 ms."""
+FFT = 512
+"""Points of the Fourier transform; the window stands in zeros."""
+BINS = FFT // 2 + 1
+"""Frequencies of a power spectrum, SAMPLE_RATE / FFT = 31.25 Hz apart."""
+LOWEST_HZ = 55.0
+HIGHEST_HZ = 7600.0
+POWER_FLOOR = 1e-7
+"""Mel power below this counts as this: white noise at about -77 dBFS."""
+LOG_FLOOR = float(np.log(np.float32(POWER_FLOOR)))
+"""The least value in a log-mel spectrogram: what silence looks like."""
+
+# Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
+_LINEAR_HZ_PER_MEL = 200.0 / 3
+_BREAK_HZ = 1000.0
+_BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27
+
+_BLOCK = 512
+"""Frames worked on at a time, so that an hour of speech does not become an hour of windows in memory."""
+
+
+def frame_count(samples: int) -> int:
+    """Mel frames of so many samples."""
+    return -(-samples // MEL_HOP)
+
+
+def _hz_to_mel(hz: float) -> float:
+    """Slaney's mel scale."""
+    if hz < _BREAK_HZ:
+        return hz / _LINEAR_HZ_PER_MEL
+    return float(_BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    """Slaney's mel scale, backwards."""
+    above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
+    return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, above)
+
+
+@lru_cache(maxsize=1)
+def mel_filterbank() -> FloatArray:
+    """Triangles of equal area, evenly spaced on Slaney's mel scale from LOWEST_HZ to HIGHEST_HZ.
+
+    Returns:
+        (MEL_BANDS, FFT // 2 + 1) float32, read-only: weights of the power spectrum's bins; each triangle's area is 1
+        when measured in Hz.
+    """
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BANDS + 2))  # (B + 2,)
+    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]  # (B, 1)
+    hz = np.arange(BINS) * (SAMPLE_RATE / FFT)
+    rising = (hz - lower) / (centre - lower)
+    falling = (upper - hz) / (upper - centre)
+    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
+    bank: FloatArray = triangles.astype(np.float32)
+    bank.setflags(write=False)
+    return bank
+
+
+@lru_cache(maxsize=1)
+def _hann() -> FloatArray:
+    """Periodic Hann window, (WINDOW,)."""
+    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
+    return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _bank_columns() -> FloatArray:
+    """The filterbank as the matrix product wants it, (BINS, MEL_BANDS)."""
+    return np.ascontiguousarray(mel_filterbank().T)
+
+
+def power_spectrum(windows: FloatArray) -> FloatArray:
+    """Power spectra of windows.
+
+    Args:
+        windows: (m, WINDOW) float32 samples.
+
+    Returns:
+        (m, BINS) float32. A row does not depend on the rows beside it, not even in its last bit.
+    """
+    spectrum = np.fft.rfft(windows * _hann(), FFT)
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
+
+
+def mel_power(power: FloatArray) -> FloatArray:
+    """Mel power of power spectra: (m, BINS) -> (m, MEL_BANDS), float32."""
+    # One product per frame: a single large one rounds a row differently with the number of rows beside it, and then
+    # speech in chunks would differ from the same speech in one piece.
+    mel: FloatArray = np.matmul(power[:, None, :], _bank_columns())
+    return mel[:, 0, :]
+
+
+def log_compress(mel: FloatArray) -> FloatArray:
+    """Natural logarithm with the floor: (m, MEL_BANDS) power -> (m, MEL_BANDS), float32."""
+    floored: FloatArray = np.maximum(mel, np.float32(POWER_FLOOR))
+    return np.log(floored)
+
+
+def as_mono(samples: FloatArray) -> FloatArray:
+    """Check that samples are one channel and make them float32.
+
+    Raises:
+        OptionError: they have more than one dimension, or are not floating-point numbers.
+    """
+    array = np.asarray(samples)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.floating):
+        raise OptionError(
+            f"expected mono samples of shape (n,) as floats in [-1, 1], got {array.dtype} of shape {array.shape}; "
+            "mix the channels and divide integers by their range first"
+        )
+    return np.asarray(array, dtype=np.float32)
+
+
+def log_mel(samples: FloatArray) -> FloatArray:
+    """Log-mel spectrogram of a whole speech, its level as recorded.
+
+    Args:
+        samples: (n,) float32 in [-1, 1], SAMPLE_RATE.
+
+    Returns:
+        (ceil(n / MEL_HOP), MEL_BANDS) float32: natural log of the mel power, LOG_FLOOR at least.
+
+    Raises:
+        OptionError: the samples are not one channel of floats.
+    """
+    samples = as_mono(samples)
+    frames = frame_count(len(samples))
+    mel = np.empty((frames, MEL_BANDS), dtype=np.float32)
+    if frames == 0:
+        return mel
+    padded = np.zeros((frames - 1) * MEL_HOP + WINDOW, dtype=np.float32)
+    inside = samples[: len(padded) - AHEAD]
+    padded[AHEAD : AHEAD + len(inside)] = inside
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::MEL_HOP]
+    for start in range(0, frames, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        mel[block] = log_compress(mel_power(power_spectrum(windows[block])))
+    return mel
