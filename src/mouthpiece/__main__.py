@@ -1,0 +1,8 @@
+"""`python -m mouthpiece` is the command `mouthpiece`."""
+
+import sys
+
+from mouthpiece.apps.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

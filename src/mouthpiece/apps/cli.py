@@ -1,0 +1,427 @@
+"""The command `mouthpiece`.
+
+Commands import what they need when they run, so that `mouthpiece --help` stays quick. `main` alone decides on exit
+codes: 0 done, 1 a MouthpieceError or anything unexpected, 2 wrong usage, 130 and 143 stopped by Ctrl-C or SIGTERM,
+141 when whoever read standard output has gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+
+import typer
+
+import mouthpiece
+from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
+from mouthpiece.apps.interruption import Interruption
+from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
+
+if TYPE_CHECKING:
+    from mouthpiece.pipeline import SyncOptions
+    from mouthpiece.types import Progress
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_SIGNAL_BASE = 128
+NTSC_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(120000, 1001))
+"""Frame rates that people write as 23.976, 29.97, 59.94 and 119.88."""
+NTSC_CLOSE_ENOUGH = Fraction(1, 200)
+
+
+class FitChoice(StrEnum):
+    """Values of --fit: those of the media room's `Fit`, which would be slow to import for a --help."""
+
+    LOOP = "loop"
+    PINGPONG = "pingpong"
+    HOLD = "hold"
+    CUT = "cut"
+
+
+class QualityChoice(StrEnum):
+    """Values of --quality: those of the media room's `Quality`."""
+
+    DRAFT = "draft"
+    GOOD = "good"
+    BEST = "best"
+
+
+class SampleLanguage(StrEnum):
+    """Languages of the packaged sample speech."""
+
+    EN = "en"
+    AR = "ar"
+
+
+@dataclass
+class Invocation:
+    """What `main` must know of a command to report its end."""
+
+    json: bool = False
+    debug: bool = False
+
+
+app = typer.Typer(
+    name="mouthpiece",
+    help="Give it a face and speech; it makes a video of that face saying that speech.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+train_app = typer.Typer(
+    name="train",
+    help="Train networks (extra 'train').",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=False,
+)
+app.add_typer(train_app)
+
+
+def _note_json(context: typer.Context, value: bool) -> bool:
+    """Known before the other options are looked at, so that their errors are told as events too."""
+    if value and isinstance(context.obj, Invocation):
+        context.obj.json = True
+    return value
+
+
+def _note_debug(context: typer.Context, value: bool) -> bool:
+    if value and isinstance(context.obj, Invocation):
+        context.obj.debug = True
+    return value
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        say(f"mouthpiece {mouthpiece.__version__}")
+        raise typer.Exit
+
+
+Json = Annotated[
+    bool, typer.Option("--json", is_eager=True, callback=_note_json, help="Write JSON lines to standard output.")
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show tracebacks of unexpected errors.")
+]
+Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
+Device = Annotated[str, typer.Option("--device", help="OpenVINO device; see: mouthpiece doctor.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quality = Annotated[QualityChoice, typer.Option("--quality", help="Picture quality against encoding time and size.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same video.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="The video to make: .mp4, .mkv or .webm.", metavar="OUT", show_default=False)
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Give it a face and speech; it makes a video of that face saying that speech."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+@app.command("sync")
+def sync_command(
+    face: Annotated[Path, typer.Argument(metavar="FACE", show_default=False, help="A photo or a video with the face.")],
+    speech: Annotated[
+        Path, typer.Argument(metavar="SPEECH", show_default=False, help="Sound, or a video whose sound is taken.")
+    ],
+    out: Out,
+    *,
+    fit: Annotated[
+        FitChoice, typer.Option("--fit", help="How a face video shorter than the speech goes on.")
+    ] = FitChoice.PINGPONG,
+    fps: Annotated[
+        str, typer.Option("--fps", metavar="RATE", help="Frames a second for photos: 25, 29.97, 30000/1001.")
+    ] = "25",
+    which: Annotated[
+        str,
+        typer.Option("--face", metavar="largest|left|right|N", help="Which of several faces; N counts from the left."),
+    ] = "largest",
+    engine: Engine = "mesh",
+    device: Device = "CPU",
+    quality: Quality = QualityChoice.GOOD,
+    seed: Seed = 0,
+    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make FACE say SPEECH."""
+    rate = parse_fps(fps)
+    from mouthpiece import pipeline
+
+    options = pipeline.SyncOptions(
+        engine=engine,
+        device=device,
+        fit=pipeline.Fit(fit.value),
+        fps=rate,
+        face=which,
+        quality=pipeline.Quality(quality.value),
+        seed=seed,
+        overwrite=yes,
+        intensity=intensity,
+    )
+    run_sync(face, speech, out, options, json_lines=json, quiet=quiet)
+
+
+@app.command("demo")
+def demo_command(
+    out: Out = Path("demo.mp4"),
+    *,
+    language: Annotated[
+        SampleLanguage, typer.Option("--language", help="What the sample says it in.")
+    ] = SampleLanguage.EN,
+    engine: Engine = "mesh",
+    yes: Yes = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Make the packaged sample face say the packaged sample speech."""
+    from mouthpiece import pipeline, samples
+
+    options = pipeline.SyncOptions(engine=engine, overwrite=yes)
+    run_sync(samples.sample_face(), samples.sample_speech(language.value), out, options, json_lines=json, quiet=quiet)
+
+
+def run_sync(
+    face: Path, speech: Path, out: Path, options: SyncOptions, *, json_lines: bool = False, quiet: bool = False
+) -> None:
+    """Run a job, report on it, and let signals end it tidily.
+
+    Raises:
+        MouthpieceError: as `mouthpiece.sync` does.
+        Stopped: a signal came.
+        StdoutClosed: whoever read the events has gone.
+    """
+    from mouthpiece import pipeline
+
+    lost_reader = False
+
+    with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
+
+        def progress(now: Progress) -> None:
+            nonlocal lost_reader
+            try:
+                reporter.progress(now)
+            except StdoutClosed:
+                lost_reader = True
+                interruption.stop()
+
+        try:
+            result = pipeline.sync(face, speech, out, options, progress=progress, cancelled=interruption)
+        except Cancelled as error:
+            if lost_reader:
+                raise StdoutClosed from error
+            raise Stopped(interruption.signal_number or signal.SIGINT) from error
+        except KeyboardInterrupt as error:
+            raise Stopped(interruption.signal_number or signal.SIGINT) from error
+        reporter.result(result)
+
+
+class Stopped(Exception):
+    """A signal ended the job."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("cancelled; nothing was written")
+        self.exit_code = EXIT_SIGNAL_BASE + number
+
+
+@app.command("probe")
+def probe_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Any picture, video or sound.")],
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what is in FILE: streams, faces and where, speech and when."""
+    from mouthpiece import pipeline
+    from mouthpiece.apps.listings import probe_lines
+
+    report = pipeline.probe(file)
+    if json:
+        say_event("probe", as_json(report))
+    else:
+        _say_lines(probe_lines(file, report))
+
+
+@app.command("engines")
+def engines_command(device: Device = "CPU", json: Json = False, debug: Debug = False) -> None:
+    """List the engines: look-ahead, licence terms, device, whether their weights are here."""
+    from mouthpiece.apps.listings import engine_lines
+    from mouthpiece.engines.base import EngineOptions
+    from mouthpiece.engines.registry import describe_all
+
+    infos = describe_all(EngineOptions(device=device))
+    if json:
+        for info in infos:
+            say_event("engine", as_json(info))
+    else:
+        _say_lines(engine_lines(infos))
+
+
+@app.command("doctor")
+def doctor_command(json: Json = False, debug: Debug = False) -> None:
+    """Tell what this machine and installation have: put this into bug reports."""
+    from mouthpiece.apps.doctor import as_lines, examine
+
+    report = examine()
+    if json:
+        say_event("doctor", as_json(report))
+    else:
+        _say_lines(as_lines(report))
+
+
+@train_app.callback(invoke_without_command=True)
+def train_root(context: typer.Context) -> None:
+    """Train networks (extra 'train')."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+def parse_fps(text: str) -> Fraction:
+    """A frame rate as people write it: 25, 29.97 (the NTSC rate is meant), 30000/1001.
+
+    Raises:
+        typer.BadParameter: it isn't a positive number.
+    """
+    try:
+        rate = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise typer.BadParameter(f"expected a rate like 25, 29.97 or 30000/1001, got {text!r}", param_hint="'--fps'")
+    if "/" not in text:
+        near = [ntsc for ntsc in NTSC_RATES if abs(ntsc - rate) < NTSC_CLOSE_ENOUGH]
+        return near[0] if near else rate
+    return rate
+
+
+def _say_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(one_line(line))
+
+
+@runtime_checkable
+class UsageProblem(Protocol):
+    """What typer raises for a wrong command line; its own class for it has moved between versions."""
+
+    exit_code: int
+
+    def format_message(self) -> str:
+        """One or more lines for people."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; the process's own by default.
+
+    Returns:
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
+    invocation = Invocation()
+    command: Any = typer.main.get_command(app)
+    return guarded(
+        lambda: command.main(
+            args=list(sys.argv[1:] if arguments is None else arguments),
+            prog_name="mouthpiece",
+            standalone_mode=False,
+            obj=invocation,
+        ),
+        invocation,
+    )
+
+
+def guarded(run: Callable[[], Any], invocation: Invocation) -> int:
+    """Run a command and turn whatever it raises into one line and an exit code."""
+    try:
+        try:
+            code = run()
+        except StdoutClosed:
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            return _fail(invocation, _failure(error, debug=invocation.debug))
+        return code if isinstance(code, int) else 0
+    except (StdoutClosed, BrokenPipeError):
+        _forget_stdout()
+        return EXIT_SIGNAL_BASE + signal.SIGPIPE
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a command ended that didn't do its job."""
+
+    code: str
+    """Stable, for programs."""
+    message: str
+    """For people."""
+    exit_code: int
+
+
+def _failure(error: BaseException, *, debug: bool) -> Failure:
+    """What to make of an exception."""
+    if isinstance(error, MouthpieceError):
+        return Failure(error.code, str(error), EXIT_USAGE if isinstance(error, OptionError) else EXIT_ERROR)
+    if isinstance(error, Stopped):
+        return Failure(Cancelled.code, str(error), error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(Cancelled.code, "cancelled", EXIT_SIGNAL_BASE + signal.SIGINT)
+    if isinstance(error, UsageProblem):
+        message = " ".join(error.format_message().split()).removesuffix(".")
+        return Failure("usage", f"{message} (see {_help_of(error)})", error.exit_code)
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    said = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
+    return Failure(MouthpieceError.code, said, EXIT_ERROR)
+
+
+def _fail(invocation: Invocation, failure: Failure) -> int:
+    """Tell people, and programs if they listen, what went wrong."""
+    tell(f"mouthpiece: {failure.message}")
+    if invocation.json:
+        try:
+            say_event("error", {"code": failure.code, "message": failure.message})
+        except MouthpieceError:
+            _forget_stdout()
+    return failure.exit_code
+
+
+def _help_of(error: Any) -> str:
+    """The command whose help explains a usage error."""
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'mouthpiece'} --help"
+
+
+def _forget_stdout() -> None:
+    """Let Python's own flush at exit go nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

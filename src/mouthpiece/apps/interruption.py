@@ -1,0 +1,50 @@
+"""Ctrl-C and SIGTERM, made into a question that a job asks itself between two frames."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """While entered, the first signal only raises a flag, so that the job can tidy up; a second one doesn't wait.
+
+    Calling it tells whether to stop, which is what `sync(cancelled=...)` asks.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+        """The signal that came, or None."""
+        self.asked = False
+        """Whether to stop, for whatever reason."""
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.asked
+
+    def stop(self) -> None:
+        """Ask the job to stop without a signal."""
+        self.asked = True
+
+    def __enter__(self) -> Interruption:
+        """Take the signals over; outside the main thread Python can't, and they stay as they are."""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        again = self.signal_number is not None
+        self.signal_number = number
+        self.asked = True
+        if again:
+            raise KeyboardInterrupt
