@@ -1,0 +1,403 @@
+"""From speech to the motion of a mouth: the shipped network, the space that it speaks in, and the stream around them.
+
+The motion space. A face mesh without its pose (canonical units: the outer eye distance is 1; x right, y down, z away
+from the viewer) is a person's own closed, resting mouth plus a displacement of the lower face's points, MOTION_POINTS.
+Displacements are symmetrical and are said in K numbers, the coefficients of a principal component analysis around rest
+(not around the mean, so that all zeros is exactly the resting mouth), scaled to a mean square of 1 over the training
+speech. Weights, basis and the network's geometry lie beside this file in `weights/`; motion.md says whence they come.
+
+The stream. The network runs on blocks of fixed length at fixed places in time, each with as much sound around it as the
+network can see; so the motion does not depend on the pieces in which the speech arrives.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.errors import OptionError, WeightsError
+from mouthpiece.inference import Network
+from mouthpiece.types import MEL_BANDS, MEL_RATE, FloatArray, SpeechChunk
+
+MOTION_RATE = 50
+"""Motion frames a second."""
+MELS_PER_FRAME = MEL_RATE // MOTION_RATE
+SILENT_LOG_MEL = float(np.log(np.float32(1e-7)))
+"""What the speech room's log-mel says of digital silence; stands for the time before and after the speech."""
+DEFAULT_INTENSITY = 1.8
+"""How much further the default mouth opens than the network's own answer: its teacher mumbles, and the mean of many
+possible motions is smaller than each of them."""
+FULL_OPENING = 0.16
+"""Opening up to which intensity acts in full, outer eye distances."""
+MAX_OPENING = 0.25
+"""Opening that no intensity exceeds."""
+KEPT_S = 1.0
+"""How much motion is remembered behind the last moment asked for."""
+
+# The gate: how fast the mouth leaves its rest before speech and comes back after it, motion frames for the whole way.
+_ATTACK_FRAMES = 4
+_RELEASE_FRAMES = 6
+_ANTICIPATION_MELS = 8
+"""Speech in the next 80 ms counts as speech now: mouths open before they sound."""
+_SURE = (0.25, 0.65)
+"""The network's activity that counts as none and as full."""
+_CLOSED = (0.45, 0.75)
+"""The network's closure from which, and at which fully, lips are pulled together."""
+_TAIL_S = 0.5
+"""How long after the speech's end the mouth may still be on its way back to rest."""
+
+WEIGHTS = Path(__file__).with_name("weights") / "motion.onnx"
+"""The shipped network; its basis is beside it."""
+
+UPPER_LIP, LOWER_LIP = 13, 14
+LEFT_CORNER, RIGHT_CORNER = 61, 291
+CHIN = 152
+
+_MIDDLE = [0, 11, 12, 13, 14, 15, 16, 17, 18, 152, 164, 175, 199, 200]
+# The mesh numbers the two halves in the same order, so the n-th of one mirrors the n-th of the other.
+_LEFT = [
+    *[32, 37, 38, 39, 40, 41, 42, 43, 57, 58, 61, 62, 72, 73, 74, 76, 77, 78, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89],
+    *[90, 91, 92, 95, 96, 106, 132, 135, 136, 138, 140, 146, 147, 148, 149, 150, 165, 167, 169, 170, 171, 172, 176],
+    *[177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 191, 192, 194, 201, 202, 203, 204, 205, 206, 207, 208],
+    *[210, 211, 212, 213, 214, 215, 216],
+]
+_RIGHT = [
+    *[262, 267, 268, 269, 270, 271, 272, 273, 287, 288, 291, 292, 302, 303, 304, 306, 307, 308, 310, 311, 312, 313],
+    *[314, 315, 316, 317, 318, 319, 320, 321, 322, 324, 325, 335, 361, 364, 365, 367, 369, 375, 376, 377, 378, 379],
+    *[391, 393, 394, 395, 396, 397, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 415, 416, 418, 421],
+    *[422, 423, 424, 425, 426, 427, 428, 430, 431, 432, 433, 434, 435, 436],
+]
+MOTION_POINTS: NDArray[np.intp] = np.array(sorted(_MIDDLE + _LEFT + _RIGHT), dtype=np.intp)
+"""(P,) mesh points that speech moves, ascending: lips, chin, jaw line, cheeks; all below the nose, none of it."""
+
+
+def motion_row(point: int) -> int:
+    """Where a mesh point stands in MOTION_POINTS.
+
+    Raises:
+        OptionError: it is not among them.
+    """
+    row = int(np.searchsorted(MOTION_POINTS, point))
+    if row >= len(MOTION_POINTS) or MOTION_POINTS[row] != point:
+        raise OptionError(f"expected one of the {len(MOTION_POINTS)} moving mesh points, got {point}")
+    return row
+
+
+@lru_cache(maxsize=1)
+def mirror_rows() -> NDArray[np.intp]:
+    """(P,): for each of MOTION_POINTS the row of the point on the other side."""
+    partner = dict(zip(_LEFT, _RIGHT, strict=True)) | dict(zip(_RIGHT, _LEFT, strict=True))
+    return np.array([motion_row(partner.get(int(point), int(point))) for point in MOTION_POINTS], dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class MotionBasis:
+    """The motion space: coefficients <-> displacement of MOTION_POINTS from the closed, resting mouth."""
+
+    mean: FloatArray
+    """(P, 3) displacement that all-zero coefficients stand for: zeros."""
+    components: FloatArray
+    """(K, P, 3) displacement of each coefficient's unit, largest first."""
+    rest: FloatArray
+    """(K,) coefficients of the resting mouth: zeros."""
+    limit: FloatArray
+    """(K,) magnitudes that coefficients keep within: somewhat beyond what the training speech reached."""
+
+    @property
+    def size(self) -> int:
+        """K."""
+        return len(self.rest)
+
+    def displacement(self, coefficients: FloatArray) -> FloatArray:
+        """(K,) -> (P, 3) float32, canonical units; exactly zero at `rest`."""
+        return (self.mean + np.tensordot(coefficients, self.components, axes=1)).astype(np.float32)
+
+    def clamp(self, coefficients: FloatArray) -> FloatArray:
+        """Coefficients (..., K) within their limits."""
+        return np.clip(coefficients, -self.limit, self.limit).astype(np.float32)
+
+    @property
+    def opening_weights(self) -> FloatArray:
+        """(K,): opening = coefficients @ opening_weights; inner lips' distance over the outer eye distance."""
+        return self._difference(LOWER_LIP, UPPER_LIP, 1)
+
+    @property
+    def width_weights(self) -> FloatArray:
+        """(K,): how much farther apart than at rest the mouth's corners are."""
+        return self._difference(RIGHT_CORNER, LEFT_CORNER, 0)
+
+    @property
+    def jaw_weights(self) -> FloatArray:
+        """(K,): how much lower than at rest the chin is."""
+        return self.components[:, motion_row(CHIN), 1].copy()
+
+    def opening(self, coefficients: FloatArray) -> FloatArray:
+        """(..., K) -> (...) opening; 0 is closed, below it pressed."""
+        return np.asarray(coefficients @ self.opening_weights, dtype=np.float32)
+
+    @property
+    def opening_direction(self) -> FloatArray:
+        """(K,): the change of coefficients that goes with one unit of opening in speech.
+
+        Coefficients are uncorrelated there, so the regression on the opening is along its own weights.
+        """
+        weights = self.opening_weights
+        return (weights / (weights @ weights)).astype(np.float32)
+
+    def _difference(self, to: int, start: int, axis: int) -> FloatArray:
+        return (self.components[:, motion_row(to), axis] - self.components[:, motion_row(start), axis]).astype(
+            np.float32
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkGeometry:
+    """What a motion network sees of the speech, in mel frames and motion frames."""
+
+    past: int
+    """Mel frames before a motion frame's own that the network looks at."""
+    ahead: int
+    """Mel frames after it."""
+    block: int
+    """Motion frames that come out of one run."""
+
+    @property
+    def input_mels(self) -> int:
+        """Mel frames that go into one run."""
+        return self.past + (self.block - 1) * MELS_PER_FRAME + 1 + self.ahead
+
+
+def basis_path(network: Path) -> Path:
+    """Where the basis of a network lies: beside it."""
+    return network.with_name(f"{network.stem}_basis.npz")
+
+
+def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path) -> None:
+    """Write a basis and the geometry of its network."""
+    np.savez_compressed(
+        path,
+        points=MOTION_POINTS.astype(np.int32),
+        mean=basis.mean,
+        components=basis.components,
+        rest=basis.rest,
+        limit=basis.limit,
+        geometry=np.array([geometry.past, geometry.ahead, geometry.block], dtype=np.int32),
+    )
+
+
+def load_basis(path: Path | None = None) -> tuple[MotionBasis, NetworkGeometry]:
+    """Read a basis and its network's geometry.
+
+    Args:
+        path: the .npz file; the shipped one if not given.
+
+    Raises:
+        WeightsError: it is missing, damaged or made for other mesh points.
+    """
+    path = path or basis_path(WEIGHTS)
+    if not path.is_file():
+        raise WeightsError(f"expected the motion basis at {path}, found no file there; reinstall mouthpiece")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            points = file["points"]
+            basis = MotionBasis(*(file[name].astype(np.float32) for name in ("mean", "components", "rest", "limit")))
+            geometry = NetworkGeometry(*(int(value) for value in file["geometry"]))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error
+    if not np.array_equal(points, MOTION_POINTS) or basis.components.shape[1:] != (len(MOTION_POINTS), 3):
+        raise WeightsError(f"{path.name} was made for other mesh points; train again or reinstall mouthpiece")
+    return basis, geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The mouth at one moment."""
+
+    displacement: FloatArray
+    """(P, 3) float32: where MOTION_POINTS go from the closed, resting mouth, canonical units."""
+    opening: float
+    """Distance of the inner lips over the outer eye distance, 0 when closed."""
+    activity: float
+    """0-1: how surely somebody speaks; 0 is a mouth at rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One motion frame, ready for use."""
+
+    coefficients: FloatArray
+    activity: float
+
+
+class MotionStream:
+    """Speech in, a chunk at a time; the mouth's motion out, for any moment heard."""
+
+    def __init__(
+        self,
+        intensity: float = DEFAULT_INTENSITY,
+        *,
+        weights: Path = WEIGHTS,
+        device: str = "CPU",
+        closure: bool = True,
+        gate: bool = True,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            intensity: how far the mouth moves; 1 is the network's own answer, 0 keeps it closed. At most 4.
+            weights: another network (with its basis beside it).
+            device: OpenVINO device.
+            closure: pull the lips together where the network is sure that they touch (m, b, p).
+            gate: keep the mouth at rest where nobody speaks; off only to measure the bare network.
+
+        Raises:
+            OptionError: the intensity is out of range.
+            WeightsError: network or basis are missing, damaged or don't belong together.
+            EngineError: the device can't run the network.
+        """
+        if not 0 <= intensity <= 4:
+            raise OptionError(f"intensity expects a number from 0 to 4, got {intensity}")
+        self.basis, self._geometry = load_basis(basis_path(weights))
+        self._network = Network(weights, device)
+        self._intensity = intensity
+        self._closure = closure
+        self._gate = gate
+        self._opening_weights = self.basis.opening_weights
+        self._opening_direction = self.basis.opening_direction
+        self._components = self.basis.components.reshape(self.basis.size, -1)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the speech."""
+        self._mel = np.full((self._geometry.past, MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
+        self._activity = np.zeros(self._geometry.past, dtype=np.float32)
+        """Mel frames and activity from that of the next block's first motion frame - past on."""
+        self._heard_mels = 0
+        self._steps: deque[_Step] = deque()
+        self._first_step = 0
+        """Motion frame that _steps[0] is."""
+        self._level = 0.0
+        """Where the gate stands, 0-1."""
+        self._finished = False
+        self._asked_s = 0.0
+
+    @property
+    def look_ahead_s(self) -> float:
+        """How much speech after a moment must have been heard before `at` can tell it, at worst, seconds.
+
+        Counted in mel frames; what the speech room itself waits for comes on top.
+        """
+        return self._geometry.ahead / MEL_RATE + (self._geometry.block + 1) / MOTION_RATE
+
+    @property
+    def heard_until_s(self) -> float:
+        """Moments before this one can be told now, seconds; infinite once the speech is over."""
+        if self._finished:
+            return float("inf")
+        return max(self._first_step + len(self._steps) - 1, 0) / MOTION_RATE
+
+    def hear(self, chunk: SpeechChunk) -> None:
+        """Take the next chunk of speech.
+
+        Raises:
+            OptionError: it does not follow the one before, or the speech was over.
+        """
+        if self._finished:
+            raise OptionError("the speech was finished; call reset() before the next one")
+        if chunk.first_mel != self._heard_mels:
+            raise OptionError(f"expected the chunk from mel frame {self._heard_mels} on, got {chunk.first_mel}")
+        self._heard_mels += len(chunk.log_mel)
+        self._take(chunk.log_mel, chunk.activity)
+
+    def finish(self) -> None:
+        """The speech is over; silence follows."""
+        if self._finished:
+            return
+        wanted = self._heard_mels // MELS_PER_FRAME + int(_TAIL_S * MOTION_RATE)
+        while self._first_step + len(self._steps) < wanted:
+            missing = self._geometry.input_mels - len(self._mel)
+            silence = np.full((max(missing, 0), MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
+            self._take(silence, np.zeros(len(silence), dtype=np.float32))
+        self._finished = True
+
+    def at(self, time_s: float) -> Motion:
+        """The mouth at a moment.
+
+        Args:
+            time_s: seconds of speech time, below `heard_until_s`; not more than a second before the last one asked for.
+
+        Raises:
+            OptionError: that moment was not heard yet, or is forgotten.
+        """
+        position = time_s * MOTION_RATE
+        first = int(np.floor(position))
+        if first + 1 - self._first_step >= len(self._steps) and self._finished:
+            return Motion(np.zeros((len(MOTION_POINTS), 3), dtype=np.float32), 0.0, 0.0)
+        if first < self._first_step or first + 1 - self._first_step >= len(self._steps):
+            kept_s = self._first_step / MOTION_RATE
+            raise OptionError(f"expected a moment from {kept_s:.2f} to {self.heard_until_s:.2f} s, got {time_s:.3f} s")
+        here, there = self._steps[first - self._first_step], self._steps[first - self._first_step + 1]
+        share = np.float32(position - first)
+        coefficients = here.coefficients + share * (there.coefficients - here.coefficients)
+        activity = here.activity + float(share) * (there.activity - here.activity)
+        self._forget(time_s)
+        displacement = (coefficients @ self._components).reshape(-1, 3) + self.basis.mean
+        return Motion(displacement.astype(np.float32), float(coefficients @ self._opening_weights), activity)
+
+    def _forget(self, time_s: float) -> None:
+        self._asked_s = max(self._asked_s, time_s)
+        oldest = int((self._asked_s - KEPT_S) * MOTION_RATE)
+        while self._first_step < oldest and len(self._steps) > 2:
+            self._steps.popleft()
+            self._first_step += 1
+
+    def _take(self, log_mel: FloatArray, activity: FloatArray) -> None:
+        """Append mel frames and run every block that they complete."""
+        self._mel = np.concatenate([self._mel, log_mel])
+        self._activity = np.concatenate([self._activity, activity])
+        while len(self._mel) >= self._geometry.input_mels:
+            self._run_block()
+            done = self._geometry.block * MELS_PER_FRAME
+            self._mel, self._activity = self._mel[done:], self._activity[done:]
+
+    def _run_block(self) -> None:
+        seen = self._mel[: self._geometry.input_mels]
+        coefficients, activity, closure = self._network(np.ascontiguousarray(seen.T[None]))
+        heard = self._activity[: self._geometry.input_mels]
+        for frame in range(self._geometry.block):
+            mel = self._geometry.past + frame * MELS_PER_FRAME
+            coming = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
+            level = self._move_gate(_ramp(float(activity[0, frame]), _SURE) * coming)
+            closed = _ramp(float(closure[0, frame]), _CLOSED) if self._closure else 0.0
+            self._steps.append(_Step(self._shape(coefficients[0, :, frame], level, closed), level))
+
+    def _move_gate(self, wanted: float) -> float:
+        """Let the gate follow; smooth at both ends of its way."""
+        if not self._gate:
+            return 1.0
+        self._level = min(max(wanted, self._level - 1 / _RELEASE_FRAMES), self._level + 1 / _ATTACK_FRAMES)
+        return self._level * self._level * (3 - 2 * self._level)
+
+    def _shape(self, coefficients: FloatArray, level: float, closed: float) -> FloatArray:
+        """Limits, gate, intensity and closure; (K,) -> (K,)."""
+        shaped = self.basis.clamp(coefficients) * np.float32(level * self._intensity)
+        opening = float(shaped @ self._opening_weights)
+        wanted = _soft_limit(max(opening, 0.0) * (1 - closed))
+        return (shaped + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 up to the first end, 1 from the second on."""
+    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
+
+
+def _soft_limit(opening: float) -> float:
+    """Openings beyond FULL_OPENING bend towards MAX_OPENING."""
+    room = MAX_OPENING - FULL_OPENING
+    beyond = opening - FULL_OPENING
+    return opening if beyond <= 0 else FULL_OPENING + room * float(np.tanh(beyond / room))
