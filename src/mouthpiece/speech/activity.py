@@ -8,6 +8,7 @@ by dating onsets back.
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 
 import numpy as np
@@ -35,18 +36,42 @@ _FLOOR_PART = 25
 _FLOOR_SMOOTHING = 0.8
 _FLOOR_BIAS = 2.0
 """The minimum of smoothed noise lies about 3 dB below its mean."""
+_FLOOR_MARGIN = 2.0
+"""Energy below this many times the floor is not trusted to be anything but noise."""
 _START_FLOOR_DBFS = -70.0
 _START_RISE_DB = 0.6
 """At first nobody knows whether the first sound is noise: the floor may rise by this much a frame."""
 
 _PITCH_FFT = 1024
 _PITCH_LAGS = slice(SAMPLE_RATE // 400, SAMPLE_RATE // 60 + 1)
+_PITCH_BANDS = 12
+"""A pitch is looked for in the bands up to 2000 Hz: higher harmonics of a gliding voice no longer line up."""
+_LEAST_SHARE = 0.25
+"""Share of those bands that must stand above the floor for a full voicing."""
 
+_TONE_BINS = slice(500 * _PITCH_FFT // SAMPLE_RATE, 2000 * _PITCH_FFT // SAMPLE_RATE)
+_TONE_SPAN = 9
+"""Bins over which a spectrum's envelope is averaged, to see what stands out of it."""
+_TONE_GAP = 10
+"""Frames between two looks: in 100 ms the harmonics of a voice move, those of a held note don't."""
+_MUSIC_MEMORY = 1 / 80
+_MUSIC_FROM, _MUSIC_FULL = 0.35, 0.5
+"""Mean likeness of spectra _TONE_GAP apart: speech stays below the first, notes and chords above the second."""
+
+_CLEAR_BANDS = 6
+"""A frame is as clear as its best bands: noise may hide the others."""
+_CLEAR_DB = (5.0, 9.0)
+_VOICED = (0.3, 0.5)
+"""Where the evidence for a voice begins and is full."""
 _SMOOTH = 2
 """Frames to either side over which the evidence is averaged."""
+_SMOOTH_GAIN = 1.6
 _PRE_ROLL = LOOK_AHEAD - _SMOOTH
-_HOLD = 16
+_CARRY = 30
+"""Frames for which sound without pitch counts as speech after a voice: fricatives, bursts, breath."""
+_HOLD = 12
 _FADE = 6
+"""Frames that activity stays after the last sound of speech, and fades in after that."""
 
 
 def _white_power(dbfs: float) -> float:
@@ -104,43 +129,115 @@ def _pitch_window() -> tuple[FloatArray, FloatArray]:
     return hann.astype(np.float32), (own[_PITCH_LAGS] / own[0]).astype(np.float32)
 
 
-def voicing(windows: FloatArray, above_floor: FloatArray) -> FloatArray:
+def _pitch_spectrum(windows: FloatArray) -> FloatArray:
+    """Power spectra fine enough to see harmonics: (m, PITCH_WINDOW) -> (m, _PITCH_FFT // 2 + 1)."""
+    spectrum = np.fft.rfft(windows * _pitch_window()[0], _PITCH_FFT)
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
+
+
+def voicing(windows_power: FloatArray, above_floor: FloatArray) -> FloatArray:
     """How periodic the sound above the noise floor is.
 
     Args:
-        windows: (m, PITCH_WINDOW) float32 samples.
+        windows_power: (m, _PITCH_FFT // 2 + 1) float32 power spectra of pitch windows.
         above_floor: (m, bands) float32 in 0-1: share of each band's energy that is not noise.
 
     Returns:
-        (m,) float32 in 0-1.
+        (m,) float32 in 0-1: greatest normalised autocorrelation at the lags of a voice.
     """
-    hann, own = _pitch_window()
-    spectrum = np.fft.rfft(windows * hann, _PITCH_FFT)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    edges = _band_of_bin() * (_PITCH_FFT // FFT)
-    inside = power[:, edges[0] : edges[-1]]
+    edges = _band_of_bin()[: _PITCH_BANDS + 1] * (_PITCH_FFT // FFT)
     widths = np.diff(edges)
+    share = above_floor[:, :_PITCH_BANDS]
+    inside = windows_power[:, edges[0] : edges[-1]]
     means = np.add.reduceat(inside, edges[:-1] - edges[0], axis=1) / widths
-    flat = inside / np.repeat(np.maximum(means, np.float32(1e-12)), widths, axis=1)
-    kept = np.zeros((len(windows), _PITCH_FFT // 2 + 1), dtype=np.float32)
-    kept[:, edges[0] : edges[-1]] = flat * np.repeat(above_floor, widths, axis=1)
-    correlation = np.fft.irfft(kept, _PITCH_FFT)[:, _PITCH_LAGS] / own
-    whole = 2 * widths.sum() / _PITCH_FFT
+    # Each band weighs by its width and its clarity, not by its energy: formants would hide the pitch.
+    weight = share / np.maximum(means, np.float32(1e-12))
+    kept = np.zeros_like(windows_power)
+    kept[:, edges[0] : edges[-1]] = inside * np.repeat(weight, widths, axis=1)
+    correlation = np.fft.irfft(kept, _PITCH_FFT)[:, _PITCH_LAGS] / _pitch_window()[1]
+    clear = (share * widths).sum(axis=1)
+    whole = np.maximum(clear, _LEAST_SHARE * widths.sum()) * (2 / _PITCH_FFT)
     return np.asarray(np.clip(correlation.max(axis=1) / whole, 0, 1), dtype=np.float32)
+
+
+def _fine_structure(windows_power: FloatArray) -> FloatArray:
+    """What stands out of a spectrum's envelope, unit length: (m, _PITCH_FFT // 2 + 1) -> (m, bins of _TONE_BINS)."""
+    level = np.log(windows_power[:, _TONE_BINS] + np.float32(1e-12))
+    padded = np.pad(level, ((0, 0), (_TONE_SPAN // 2, _TONE_SPAN // 2)), mode="edge")
+    envelope = np.lib.stride_tricks.sliding_window_view(padded, _TONE_SPAN, axis=1).mean(axis=2)
+    fine = np.maximum(level - envelope, np.float32(-1))
+    fine -= fine.mean(axis=1, keepdims=True)
+    length = np.sqrt((fine**2).sum(axis=1, keepdims=True))
+    return np.asarray(fine / (length + np.float32(1e-6)), dtype=np.float32)
+
+
+class _NoteDetector:
+    """Tells held notes from voices: a note's harmonics stand still for a tenth of a second, a voice's hardly ever."""
+
+    def __init__(self) -> None:
+        self._before = np.zeros((_TONE_GAP, _TONE_BINS.stop - _TONE_BINS.start), dtype=np.float32)
+        self._mean = 0.0
+
+    def likeness(self, windows_power: FloatArray) -> FloatArray:
+        """Correlation of each frame's fine structure with that of _TONE_GAP frames before: (m,) in -1 to 1."""
+        fine = np.concatenate([self._before, _fine_structure(windows_power)])
+        self._before = fine[len(fine) - _TONE_GAP :]
+        return np.asarray((fine[_TONE_GAP:] * fine[:-_TONE_GAP]).sum(axis=1), dtype=np.float32)
+
+    def music(self, likeness: float) -> float:
+        """Take the likeness of a frame with sound; how surely this is music, 0-1."""
+        self._mean += _MUSIC_MEMORY * (likeness - self._mean)
+        return _ramp(self._mean, _MUSIC_FROM, _MUSIC_FULL)
+
+
+def _ramp(value: float, start: float, full: float) -> float:
+    """0 up to `start`, 1 from `full` on, straight between."""
+    return min(max((value - start) / (full - start), 0.0), 1.0)
+
+
+class _Envelope:
+    """Dates onsets back, carries speech over its consonants and holds on after it."""
+
+    def __init__(self) -> None:
+        self._coming: deque[tuple[float, bool]] = deque([(0.0, False)] * (_PRE_ROLL + 1), _PRE_ROLL + 1)
+        self._value = 0.0
+        self._since_voice = _CARRY + 1
+        self._since_sound = _HOLD + _FADE
+
+    def update(self, voice: float, sound: bool) -> float:
+        """Take a frame's evidence for a voice, and whether it stands above the noise at all.
+
+        Returns:
+            Activity of the frame _PRE_ROLL frames earlier.
+        """
+        self._coming.append((voice, sound))
+        highest = max(evidence for evidence, _ in self._coming)
+        self._since_voice += 1
+        self._since_sound += 1
+        held = self._value * (1 - _ramp(self._since_sound, _HOLD, _HOLD + _FADE))
+        if highest >= held:
+            self._value, self._since_sound = highest, 0
+            if highest >= ACTIVE:
+                self._since_voice = 0
+            return highest
+        if self._coming[0][1] and self._since_voice <= _CARRY:
+            self._since_sound = 0
+        return held
 
 
 class VoiceActivity:
     """Decides frame by frame; a frame's activity comes out LOOK_AHEAD frames after it went in."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything heard."""
+        """Start with nothing heard."""
         self._floor = _NoiseFloor()
-        self._evidence: list[float] = [0.0] * _SMOOTH
+        self._notes = _NoteDetector()
+        self._recent: deque[tuple[float, bool]] = deque([(0.0, False)] * (2 * _SMOOTH + 1), 2 * _SMOOTH + 1)
         self._envelope = _Envelope()
-        self._pending = 0
+        self._unanswered = 0
+        """Frames taken whose activity has not been told."""
+        self._ahead = LOOK_AHEAD
+        """Frames by which the envelope's answers still precede the first frame."""
 
     def push(self, power: FloatArray, windows: FloatArray) -> FloatArray:
         """Hear the next frames.
@@ -154,55 +251,45 @@ class VoiceActivity:
         """
         if len(power) == 0:
             return np.zeros(0, dtype=np.float32)
+        self._unanswered += len(power)
         return self._decide(self._judge(power, windows))
 
     def finish(self) -> FloatArray:
         """Activity of the frames still waiting, as if silence followed."""
-        return self._decide([0.0] * self._pending, fresh=0)
+        return self._decide([(0.0, False)] * LOOK_AHEAD)
 
-    def _judge(self, power: FloatArray, windows: FloatArray) -> list[float]:
-        """Evidence for a voice in each frame, 0-1."""
+    def _judge(self, power: FloatArray, windows: FloatArray) -> list[tuple[float, bool]]:
+        """Evidence for a voice in each frame, 0-1, and whether it stands above the noise."""
         bands = band_power(power)
         floors = np.stack([self._floor.update(row) for row in bands])
         ratio = np.maximum(bands, np.float32(1e-12)) / floors
-        loud = np.clip(10 * np.log10(ratio), 0, 20).mean(axis=1)
-        voiced = voicing(windows, np.clip(1 - 1 / ratio, 0, 1))
-        evidence = np.clip((loud - 2) / 5, 0, 1) * np.clip((voiced - 0.25) / 0.25, 0, 1)
-        return [float(value) for value in evidence]
+        above_db = np.clip(10 * np.log10(ratio), 0, 20)
+        clear = np.sort(above_db, axis=1)[:, -_CLEAR_BANDS:].mean(axis=1)
+        fine = _pitch_spectrum(windows)
+        voiced = voicing(fine, np.clip(1 - _FLOOR_MARGIN / ratio, 0, 1))
+        likeness = self._notes.likeness(fine)
+        return [
+            self._evidence(*frame) for frame in zip(clear.tolist(), voiced.tolist(), likeness.tolist(), strict=True)
+        ]
 
-    def _decide(self, evidence: list[float], fresh: int | None = None) -> FloatArray:
-        self._pending += len(evidence) if fresh is None else fresh
-        decided: list[float] = []
-        for value in evidence:
-            self._evidence.append(value)
-            if len(self._evidence) > 2 * _SMOOTH + 1:
-                del self._evidence[0]
-            smooth = sum(self._evidence) / (2 * _SMOOTH + 1)
-            decided.append(self._envelope.update(min(1.0, smooth * 1.6)))
-        ready = self._pending - LOOK_AHEAD if fresh is None else self._pending
-        out = decided[len(decided) - max(ready, 0) :] if ready > 0 else []
-        self._pending -= len(out)
-        return np.array(out, dtype=np.float32)
+    def _evidence(self, clear_db: float, voiced: float, likeness: float) -> tuple[float, bool]:
+        sound = clear_db > sum(_CLEAR_DB) / 2
+        if clear_db <= _CLEAR_DB[0]:
+            return 0.0, sound
+        music = self._notes.music(likeness)
+        return _ramp(clear_db, *_CLEAR_DB) * _ramp(voiced, *_VOICED) * (1 - music), sound
 
-
-class _Envelope:
-    """Dates onsets back and holds on after voiced sound."""
-
-    def __init__(self) -> None:
-        self._coming = [0.0] * (_PRE_ROLL + 1)
-        self._value = 0.0
-        self._age = 0
-
-    def update(self, value: float) -> float:
-        """Take the evidence of a frame and tell the activity of the one _PRE_ROLL frames before it."""
-        self._coming = [*self._coming[1:], value]
-        highest = max(self._coming)
-        held = self._value * max(0.0, 1 - max(0, self._age - _HOLD) / _FADE)
-        if highest >= held:
-            self._value, self._age = highest, 0
-            return highest
-        self._age += 1
-        return held
+    def _decide(self, evidence: list[tuple[float, bool]]) -> FloatArray:
+        answers: list[float] = []
+        for frame in evidence:
+            self._recent.append(frame)
+            smooth = sum(voice for voice, _ in self._recent) / len(self._recent)
+            answers.append(self._envelope.update(min(1.0, smooth * _SMOOTH_GAIN), self._recent[_SMOOTH][1]))
+        early = min(self._ahead, len(answers))
+        self._ahead -= early
+        told = answers[early:][: self._unanswered]
+        self._unanswered -= len(told)
+        return np.array(told, dtype=np.float32)
 
 
 def speech_stretches(activity: FloatArray) -> list[tuple[float, float]]:
