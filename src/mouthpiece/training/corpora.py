@@ -338,7 +338,8 @@ def canonical_landmarks(face: Face, pixel_aspect: float = 1.0) -> FloatArray:
     # The picture doesn't say how far the head is: depth is counted from where the rigid points have it.
     depth = (reference_face()[RIGID_POINTS, 2] - turned[RIGID_POINTS, 2]).mean()
     shift = face.pose.rotation[2] * depth / max(float(face.pose.rotation[2, 2]), 0.3)
-    return (turned + shift).astype(np.float32)
+    unposed: FloatArray = (turned + shift).astype(np.float32)
+    return unposed
 
 
 def _read_pictures(path: Path) -> Iterator[tuple[Fraction, Frame]]:
@@ -351,7 +352,8 @@ def _read_pictures(path: Path) -> Iterator[tuple[Fraction, Frame]]:
                 raise NoPictureError(f"{path.name}: expected a picture track, found none; this corpus needs video")
             rate = container.streams.video[0].average_rate or Fraction(25)
             for index, picture in enumerate(container.decode(video=0)):
-                yield rate, Frame(index / rate, 1 / rate, picture.to_ndarray(format="rgb24"))
+                rgb = np.asarray(picture.to_ndarray(format="rgb24"), dtype=np.uint8)
+                yield rate, Frame(index / rate, 1 / rate, rgb)
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path.name} can't be decoded ({error}); replace or remove it") from error
 

@@ -13,25 +13,26 @@ network can see; so the motion does not depend on the pieces in which the speech
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mouthpiece.engines.base import EngineOptions
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
-from mouthpiece.types import MEL_BANDS, MEL_RATE, FloatArray, SpeechChunk
+from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, SpeechChunk
 
 MOTION_RATE = 50
 """Motion frames a second."""
 MELS_PER_FRAME = MEL_RATE // MOTION_RATE
 SILENT_LOG_MEL = float(np.log(np.float32(1e-7)))
 """What the speech room's log-mel says of digital silence; stands for the time before and after the speech."""
-DEFAULT_INTENSITY = 1.8
-"""How much further the default mouth opens than the network's own answer: its teacher mumbles, and the mean of many
-possible motions is smaller than each of them."""
+NATURAL_GAIN = 1.8
+"""How much further the mouth opens at intensity 1 than the network's own answer: its teacher mumbles, and the mean of
+many possible motions is smaller than each of them."""
 FULL_OPENING = 0.16
 """Opening up to which intensity acts in full, outer eye distances."""
 MAX_OPENING = 0.25
@@ -107,6 +108,17 @@ class MotionBasis:
     """(K,) coefficients of the resting mouth: zeros."""
     limit: FloatArray
     """(K,) magnitudes that coefficients keep within: somewhat beyond what the training speech reached."""
+    points: NDArray[np.intp] = field(default_factory=lambda: MOTION_POINTS)
+    """(P,) the mesh points that move: MOTION_POINTS."""
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> MotionBasis:
+        """Read a basis; the shipped one if no path is given.
+
+        Raises:
+            WeightsError: it is missing, damaged or made for other mesh points.
+        """
+        return load_basis(path)[0]
 
     @property
     def size(self) -> int:
@@ -148,6 +160,11 @@ class MotionBasis:
         """
         weights = self.opening_weights
         return (weights / (weights @ weights)).astype(np.float32)
+
+    @property
+    def opening_mode(self) -> FloatArray:
+        """(P, 3): the displacement that goes with one unit of opening in speech."""
+        return self.displacement(self.opening_direction)
 
     def _difference(self, to: int, start: int, axis: int) -> FloatArray:
         return (self.components[:, motion_row(to), axis] - self.components[:, motion_row(start), axis]).astype(
@@ -239,8 +256,9 @@ class MotionStream:
 
     def __init__(
         self,
-        intensity: float = DEFAULT_INTENSITY,
+        basis: MotionBasis | None = None,
         *,
+        intensity: float = 1.0,
         weights: Path = WEIGHTS,
         device: str = "CPU",
         closure: bool = True,
@@ -249,7 +267,8 @@ class MotionStream:
         """Load the network.
 
         Args:
-            intensity: how far the mouth moves; 1 is the network's own answer, 0 keeps it closed. At most 4.
+            basis: the network's basis; read from beside it if not given.
+            intensity: how far the mouth moves; 1 is lively speech, 0 keeps it closed. At most 4.
             weights: another network (with its basis beside it).
             device: OpenVINO device.
             closure: pull the lips together where the network is sure that they touch (m, b, p).
@@ -262,9 +281,10 @@ class MotionStream:
         """
         if not 0 <= intensity <= 4:
             raise OptionError(f"intensity expects a number from 0 to 4, got {intensity}")
-        self.basis, self._geometry = load_basis(basis_path(weights))
+        beside, self._geometry = load_basis(basis_path(weights))
+        self.basis = basis or beside
         self._network = Network(weights, device)
-        self._intensity = intensity
+        self._gain = intensity * NATURAL_GAIN
         self._closure = closure
         self._gate = gate
         self._opening_weights = self.basis.opening_weights
@@ -292,7 +312,7 @@ class MotionStream:
 
         Counted in mel frames; what the speech room itself waits for comes on top.
         """
-        return self._geometry.ahead / MEL_RATE + (self._geometry.block + 1) / MOTION_RATE
+        return _look_ahead_s(self._geometry)
 
     @property
     def heard_until_s(self) -> float:
@@ -385,10 +405,36 @@ class MotionStream:
 
     def _shape(self, coefficients: FloatArray, level: float, closed: float) -> FloatArray:
         """Limits, gate, intensity and closure; (K,) -> (K,)."""
-        shaped = self.basis.clamp(coefficients) * np.float32(level * self._intensity)
+        shaped = self.basis.clamp(coefficients) * np.float32(level * self._gain)
         opening = float(shaped @ self._opening_weights)
         wanted = _soft_limit(max(opening, 0.0) * (1 - closed))
         return (shaped + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
+
+
+def motion_info(options: EngineOptions) -> EngineInfo:
+    """What the mesh engine says of itself; loads no network and never raises."""
+    basis = basis_path(WEIGHTS)
+    ready = WEIGHTS.is_file() and basis.is_file()
+    look_ahead_s = 0.0
+    if ready:
+        try:
+            look_ahead_s = _look_ahead_s(load_basis(basis)[1])
+        except WeightsError:
+            ready = False
+    return EngineInfo(
+        name="mesh",
+        summary="moves the face's own pixels as a small network hears it speak",
+        look_ahead_s=look_ahead_s,
+        licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see engines/mesh/weights/motion.md",
+        device=options.device,
+        weights="in the package" if ready else f"{WEIGHTS.name} is missing or damaged; reinstall mouthpiece",
+        ready=ready,
+    )
+
+
+def _look_ahead_s(geometry: NetworkGeometry) -> float:
+    """Mel time that must be known after a moment, at worst: it is the first of its block."""
+    return geometry.ahead / MEL_RATE + (geometry.block + 1) / MOTION_RATE
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:
