@@ -1,3 +1,55 @@
-"""mouthpiece: give it a face and speech; it returns a video of that face saying that speech."""
+"""mouthpiece: give it a face and speech; it returns a video of that face saying that speech.
+
+    import mouthpiece
+    result = mouthpiece.sync("face.jpg", "speech.wav", "out.mp4")
+
+Importing is quick: what is heavy loads at the first call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mouthpiece import errors
+
+if TYPE_CHECKING:
+    from mouthpiece.pipeline import Fit, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
+    from mouthpiece.types import FaceStretch, Progress, Waveform
 
 __version__ = "0.1.0"
+
+_FROM_PIPELINE = ("Fit", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync")
+_FROM_TYPES = ("FaceStretch", "Progress", "Waveform")
+
+__all__ = [
+    "FaceStretch",
+    "Fit",
+    "ProbeReport",
+    "Progress",
+    "Quality",
+    "SyncOptions",
+    "SyncResult",
+    "Waveform",
+    "__version__",
+    "errors",
+    "probe",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the pipeline when something of it is first asked for."""
+    if name in _FROM_PIPELINE:
+        from mouthpiece import pipeline
+
+        return getattr(pipeline, name)
+    if name in _FROM_TYPES:
+        from mouthpiece import types
+
+        return getattr(types, name)
+    raise AttributeError(f"module 'mouthpiece' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

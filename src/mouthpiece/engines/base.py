@@ -19,6 +19,8 @@ class EngineOptions:
 
     device: str = "CPU"
     """OpenVINO device name."""
+    intensity: float = 1.0
+    """How far the mouth moves; 1 is what the engine learned."""
     seed: int = 0
     """Seed of whatever is random inside; the same seed gives the same frames."""
 

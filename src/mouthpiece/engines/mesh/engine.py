@@ -1,0 +1,188 @@
+"""The embedded default engine: speech -> mouth motion -> a smooth warp of the face's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.interior import DrawnMouth, MouthFrame, face_light
+from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info
+from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed
+from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp, draw_lips
+from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, SpeechChunk, TrackedFrame
+
+SAME_PERSON = 0.55
+"""Least likeness of two appearances of one person."""
+MAX_PEOPLE = 8
+"""Faces remembered at a time; the oldest is forgotten first."""
+MAX_NEUTRAL_YAW_DEG = 25.0
+"""Frames turned further tell little about the neutral shape."""
+LIGHT_MEMORY = 0.9
+"""How much of the last frame's light stays in the next one's: lamps don't flicker, single pixels do."""
+FOLLOW_NEAR, FOLLOW_FAR = 0.40, 0.85
+"""Distances from the mouth (outer eye distances) where points are wholly, and no longer, taken back to neutral."""
+
+
+@dataclass(slots=True)
+class _Person:
+    """One face as far as it was learned."""
+
+    appearance: FloatArray
+    neutral: FloatArray
+    warp: LipWarp
+    drawn: DrawnMouth
+    follow: FloatArray
+    """(P, 1): how far each motion point's own motion in the source is taken out."""
+    light: FloatArray | None = None
+
+
+@dataclass(slots=True)
+class _Sightings:
+    """What the survey saw of one person."""
+
+    appearance: FloatArray
+    shapes: list[FloatArray] = field(default_factory=list)
+    yaws: list[float] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)
+
+
+_Known = TypeVar("_Known", _Sightings, _Person)
+
+
+class MeshEngine(Engine):
+    """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        """Load the motion network.
+
+        Raises:
+            WeightsError: it is missing or damaged.
+            EngineError: the device can't run it.
+        """
+        super().__init__(options)
+        self._basis = MotionBasis.load()
+        self._points = np.asarray(self._basis.points)
+        self._motion = MotionStream(self._basis, device=options.device, intensity=options.intensity)
+        self._people: list[_Person] = []
+        self._shots: dict[int, _Person] = {}
+
+    @classmethod
+    def describe(cls, options: EngineOptions) -> EngineInfo:
+        """What the engine is; loads nothing heavy."""
+        return motion_info(options)
+
+    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+        """Learn every person's neutral face from the survey."""
+        people: list[_Sightings] = []
+        for tracked in survey:
+            if tracked.face is None:
+                continue
+            seen = _best_match(people, tracked.face.appearance)
+            if seen is None:
+                seen = _Sightings(tracked.face.appearance)
+                people.append(seen)
+            seen.shapes.append(canonical_shape(tracked.face, float(tracked.frame.pixel_aspect)))
+            seen.yaws.append(abs(tracked.face.pose.yaw_deg))
+            seen.scales.append(tracked.face.pose.scale)
+        self._people = [self._learn(seen) for seen in people[-MAX_PEOPLE:]]
+        self._shots = {}
+
+    def _learn(self, seen: _Sightings) -> _Person:
+        """Build a person from sightings: the mean of the most frontal ones, mouth closed."""
+        yaws = np.array(seen.yaws)
+        frontal = yaws <= max(MAX_NEUTRAL_YAW_DEG, float(np.percentile(yaws, 25)))
+        mean = np.mean(np.array(seen.shapes)[frontal], axis=0).astype(np.float32)
+        neutral = closed(mean, self._basis.opening_mode, self._points)
+        mouth = MouthFrame.of(neutral)
+        away = np.linalg.norm(neutral[self._points, :2] - mouth.centre, axis=1)
+        follow = np.clip((FOLLOW_FAR - away) / (FOLLOW_FAR - FOLLOW_NEAR), 0, 1)[:, None]
+        drawn = DrawnMouth(mouth, float(np.median(seen.scales)))
+        return _Person(seen.appearance, neutral, LipWarp(neutral, self._points), drawn, follow.astype(np.float32))
+
+    def _person(self, tracked: TrackedFrame, face: Face) -> _Person:
+        """Who the frame shows: learned in the survey, or now from this frame alone."""
+        person = self._shots.get(tracked.shot)
+        if person is None:
+            person = _best_match(self._people, face.appearance)
+            if person is None:
+                shape = canonical_shape(face, float(tracked.frame.pixel_aspect))
+                person = self._learn(_Sightings(face.appearance, [shape], [0.0], [face.pose.scale]))
+                self._people = [*self._people[-MAX_PEOPLE + 1 :], person]
+            if len(self._shots) > 4 * MAX_PEOPLE:
+                self._shots.clear()
+            self._shots[tracked.shot] = person
+        return person
+
+    def hear(self, chunk: SpeechChunk) -> None:
+        """Take the next chunk of speech."""
+        self._motion.hear(chunk)
+
+    def finish(self) -> None:
+        """The speech is over."""
+        self._motion.finish()
+
+    @property
+    def heard_until_s(self) -> float:
+        """Moments before this one can be drawn now."""
+        return self._motion.heard_until_s
+
+    def reset(self) -> None:
+        """Forget the speech, keep the face."""
+        self._motion.reset()
+
+    def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
+        """Draw the lower face as it speaks at a moment."""
+        face, frame = tracked.face, tracked.frame
+        if face is None or strength <= 0:
+            return None
+        person = self._person(tracked, face)
+        motion = self._motion.at(speech_s)
+        plane = PlaneMap.of(face, float(frame.pixel_aspect))
+        resting = plane.project(person.neutral)
+        measured = plane.to_plane(face.landmarks[:, :2])
+        shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
+        shown = (measured - resting - shift)[self._points] * person.follow
+        wanted = shown + np.float32(strength) * (plane.project(motion.displacement) - shown)
+        fields = person.warp.fields
+        maps = person.warp.maps(plane, shift, fields(shown), fields(wanted), (frame.width, frame.height))
+        if maps is None:
+            return None
+        picture, inside = draw_lips(frame.rgb, maps)
+        if inside.size and float(inside.max()) > 1 / 255:
+            self._draw_inside(picture, inside, person, plane, shift, wanted, maps, frame, face)
+        fade = strength * strength * (3 - 2 * strength)
+        return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
+
+    def _draw_inside(
+        self,
+        picture: FloatArray,
+        inside: FloatArray,
+        person: _Person,
+        plane: PlaneMap,
+        shift: FloatArray,
+        wanted: FloatArray,
+        maps: FaceMaps,
+        frame: Frame,
+        face: Face,
+    ) -> None:
+        """Fill the gap between the lips, in place."""
+        assert maps.mouth is not None
+        light = face_light(frame.rgb, face.landmarks)
+        person.light = light if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * light
+        jaw = wanted[self._basis.row(topo.INNER_BOTTOM)] * np.float32(0.9)
+        drawn = person.drawn.draw(plane, shift, jaw, maps, person.light)
+        part = picture[maps.mouth.part]
+        part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), inside, 1 - inside)
+
+
+def _best_match(people: Sequence[_Known], appearance: FloatArray) -> _Known | None:
+    """The one who looks like that, if anybody does."""
+    alike = [(float(p.appearance @ appearance), i) for i, p in enumerate(people)]
+    likeness, index = max(alike, default=(-1.0, -1))
+    return people[index] if likeness >= SAME_PERSON else None

@@ -1,0 +1,202 @@
+"""What is seen between the lips: teeth, tongue and the dark behind them.
+
+The upper teeth hang on the skull and the lower teeth and tongue on the jaw; the lips only uncover them. A face that
+shows its own teeth keeps them (`OwnMouth`); `DrawnMouth` is for the rest and for what the own mouth does not show.
+Sizes are those of an average adult (Ash & Nelson, Wheeler's Dental Anatomy), scaled with the mouth's width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
+from mouthpiece.types import FloatArray, Picture
+
+MOUTH_WIDTH_MM = 50.0
+# Right edges of the teeth from the middle line, as seen from the front: the arch foreshortens the outer ones.
+UPPER_EDGES_MM = np.array([8.4, 14.7, 21.2, 25.6, 28.6])
+LOWER_EDGES_MM = np.array([5.2, 10.8, 16.8, 21.6, 25.2])
+# How far each tooth's cutting edge stands back from the longest one's.
+UPPER_RECESS_MM = np.array([0.0, 0.7, 0.2, 1.0, 1.6])
+LOWER_RECESS_MM = np.array([0.0, 0.1, 0.0, 0.8, 1.4])
+UPPER_LENGTH_MM, LOWER_LENGTH_MM = 10.5, 9.0
+UPPER_EDGE_BELOW_SEAM_MM = 1.7
+"""Where the upper cutting edge stands under the line of the closed lips."""
+LOWER_EDGE_BELOW_SEAM_MM = 3.0
+TEETH_BEHIND_LIPS = 0.06
+"""Depth of the teeth behind the lips, outer eye distances."""
+JAW_SHARE = 0.9
+"""How far the lower teeth go along with the chin."""
+TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM, TEXTURE_BOTTOM_MM = 30.0, -14.0, 14.0
+
+CAVITY_RGB = np.array([56, 25, 24], dtype=np.float32)
+TONGUE_RGB = np.array([150, 82, 80], dtype=np.float32)
+GUM_RGB = np.array([168, 98, 96], dtype=np.float32)
+TOOTH_RGB = np.array([222, 214, 200], dtype=np.float32)
+REFERENCE_LIGHT = 190.0
+"""The light (sRGB value of a white thing in the face's light) at which the colours above are meant."""
+LIP_SHADOW_MM = 3.2
+
+
+@dataclass(frozen=True, slots=True)
+class MouthFrame:
+    """Where a closed mouth lies in the chart, and how large it is."""
+
+    centre: FloatArray
+    """(2,) chart: middle of the closed lips' line."""
+    depth: float
+    """Canonical depth of the teeth."""
+    mm: float
+    """Outer eye distances for one millimetre of an average mouth."""
+
+    @classmethod
+    def of(cls, neutral: FloatArray) -> MouthFrame:
+        """Measure a canonical shape whose mouth is closed."""
+        seam = neutral[topo.INNER_UPPER]
+        width = float(np.linalg.norm(neutral[291, :2] - neutral[61, :2]))
+        middle = seam[len(seam) // 2]
+        centre = np.array([(seam[0, 0] + seam[-1, 0]) / 2, middle[1]], dtype=np.float32)
+        return cls(centre, float(middle[2]) + TEETH_BEHIND_LIPS, width / MOUTH_WIDTH_MM)
+
+
+def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
+    """The light on a face: what a white thing beside the mouth would look like, (3,) float32 in 0-255.
+
+    Skin tells its colour; how dark the skin itself is, the whites of the eyes tell.
+    """
+    height, width = rgb.shape[:2]
+
+    def pixels(points: list[int], radius: int) -> FloatArray:
+        rows = []
+        for x, y in landmarks[points, :2]:
+            x0, y0 = int(np.clip(x - radius, 0, width - 1)), int(np.clip(y - radius, 0, height - 1))
+            rows.append(rgb[y0 : y0 + 2 * radius + 1, x0 : x0 + 2 * radius + 1].reshape(-1, 3))
+        return np.concatenate(rows).astype(np.float32)
+
+    eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+    skin = np.median(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), axis=0)
+    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    whites = np.percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ luma, 90)
+    brightness = np.clip(max(skin @ luma * 1.08, float(whites) * 1.02), 40, 235)
+    tint = skin / max(float(skin @ luma), 1.0)
+    return np.asarray(brightness * (0.72 + 0.28 * tint), dtype=np.float32)
+
+
+def _tooth_row(x_mm: FloatArray, y_mm: FloatArray, edges: FloatArray, recess: FloatArray, length: float, pixel_mm: float
+               ) -> tuple[FloatArray, FloatArray]:
+    """Draw a row of teeth whose cutting edge is at y = 0 and whose roots go to positive y.
+
+    Returns:
+        colour (h, w, 3) and alpha (h, w) 0-1.
+    """
+    across = np.abs(x_mm)
+    starts = np.concatenate([[0.0], edges[:-1]])
+    index = np.clip(np.searchsorted(edges, across), 0, len(edges) - 1)
+    middle, half = (starts + edges) / 2, (edges - starts) / 2
+    t = (across - middle[index]) / half[index]
+    rounding = 0.9 * np.abs(t) ** 5
+    edge = recess[index] + rounding
+    soft = max(pixel_mm, 0.25)
+    body = np.clip((y_mm - edge) / soft + 0.5, 0, 1)
+    ends = np.clip((edges[-1] - across) / 1.5, 0, 1)
+    to_gap = (1 - np.abs(t)) * half[index]
+    gap = 1 - 0.38 * np.exp(-((to_gap / max(0.45, pixel_mm)) ** 2))
+    arch = 0.50 + 0.50 * np.cos(np.clip(across / edges[-1], 0, 1) * np.pi / 2) ** 0.8
+    bulge = 1 - 0.10 * np.abs(t) ** 3
+    tip = 1 - 0.10 * np.exp(-np.clip(y_mm - edge, 0, None) / 0.9)
+    shade = gap * arch * bulge * tip
+    neck = length - 1.4 * (1 - t**2)
+    gum = np.clip((y_mm - (length - 0.2) + 1.0 * np.abs(t) ** 2 + 0 * neck) / 0.8, 0, 1)[..., None]
+    colour = (TOOTH_RGB * (1 - gum) + GUM_RGB * gum) * shade[..., None]
+    return colour.astype(np.float32), (body * ends).astype(np.float32)
+
+
+def _tongue(x_mm: FloatArray, y_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Draw the tongue's back; y = 0 is the lower teeth's cutting edge, positive y goes to the floor of the mouth."""
+    radius = np.sqrt((x_mm / 19.0) ** 2 + ((y_mm - 6.5) / 10.5) ** 2)
+    alpha = np.clip((1.0 - radius) / 0.12, 0, 1)
+    groove = 1 - 0.16 * np.exp(-((x_mm / 1.6) ** 2))
+    shade = (0.36 + 0.70 * np.clip(1.15 - radius, 0, 1)) * groove
+    return (TONGUE_RGB * shade[..., None]).astype(np.float32), alpha.astype(np.float32)
+
+
+class DrawnMouth:
+    """A procedural inside of the mouth, lit like the face around it."""
+
+    def __init__(self, mouth: MouthFrame, pixels_per_unit: float) -> None:
+        """Draw the teeth and tongue once, at about the resolution of the frames."""
+        self._mouth = mouth
+        self._pixel_mm = max(1.0 / (pixels_per_unit * mouth.mm), 0.12)
+        width = int(2 * TEXTURE_HALF_WIDTH_MM / self._pixel_mm) + 1
+        height = int((TEXTURE_BOTTOM_MM - TEXTURE_TOP_MM) / self._pixel_mm) + 1
+        x, y = np.meshgrid(
+            (np.arange(width) * self._pixel_mm - TEXTURE_HALF_WIDTH_MM).astype(np.float32),
+            (np.arange(height) * self._pixel_mm + TEXTURE_TOP_MM).astype(np.float32),
+        )
+        upper = _tooth_row(x, -y, UPPER_EDGES_MM, UPPER_RECESS_MM, UPPER_LENGTH_MM, self._pixel_mm)
+        lower = _tooth_row(x, y, LOWER_EDGES_MM, LOWER_RECESS_MM, LOWER_LENGTH_MM, self._pixel_mm)
+        lower = (lower[0] * 0.80, lower[1])
+        self._upper = self._pack(upper)
+        jaw = self._pack(lower)
+        tongue = self._pack(_tongue(x, y))
+        # The lower teeth stand before the tongue; both ride on the jaw: one texture.
+        self._jaw = jaw + tongue * (1 - jaw[..., 3:])
+
+    @staticmethod
+    def _pack(layer: tuple[FloatArray, FloatArray]) -> FloatArray:
+        """Premultiplied RGBA, (h, w, 4) float32."""
+        colour, alpha = layer
+        return np.concatenate([colour * alpha[..., None], alpha[..., None]], axis=2)
+
+    def draw(
+        self, plane: PlaneMap, shift: FloatArray, jaw: FloatArray, maps: FaceMaps, light: FloatArray
+    ) -> FloatArray:
+        """Draw the inside for one frame.
+
+        Args:
+            plane: the frame's plane map.
+            shift: (2,) plane offset of the mouth on the head.
+            jaw: (2,) plane displacement of the jaw from closed.
+            maps: the face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside.
+            light: (3,) from `face_light`.
+
+        Returns:
+            (h, w, 3) float32 in 0-255, of the mouth's rectangle.
+        """
+        assert maps.mouth is not None
+        rows, columns = maps.mouth.part
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        mm = self._mouth.mm
+        origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
+        base = self._mouth.centre + self._mouth.depth * plane.slant + shift
+        picture = np.empty((size[1], size[0], 3), dtype=np.float32)
+        picture[:] = CAVITY_RGB
+        edges = (LOWER_EDGE_BELOW_SEAM_MM, UPPER_EDGE_BELOW_SEAM_MM)
+        moves = (jaw * JAW_SHARE, np.zeros(2, dtype=np.float32))
+        for texture, edge_mm, move in zip((self._jaw, self._upper), edges, moves, strict=True):
+            anchor = base + move + np.array([0, edge_mm * mm], dtype=np.float32)
+            corner = anchor + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
+            affine = np.empty((2, 3), dtype=np.float32)
+            affine[:, :2] = plane.matrix * (self._pixel_mm * mm)
+            affine[:, 2] = plane.matrix @ corner + plane.centre - origin
+            layer = cv2.warpAffine(texture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+            picture *= 1 - layer[..., 3:]
+            picture += layer[..., :3]
+        stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
+        picture *= lip_shadow(maps.mouth, stretch)[..., None]
+        picture *= light / REFERENCE_LIGHT
+        return np.asarray(np.clip(picture, 0, 255), dtype=np.float32)
+
+
+def lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
+    """How much light the lips leave the inside, (h, w) float32 in 0-1: dark under the upper lip, less so over the lower."""
+    from_upper = np.clip(-mouth.above, 0, None) / pixels_per_mm
+    from_lower = np.clip(-mouth.below, 0, None) / pixels_per_mm
+    upper = 1 - 0.42 * np.exp(-from_upper / LIP_SHADOW_MM)
+    lower = 1 - 0.30 * np.exp(-from_lower / (LIP_SHADOW_MM / 2))
+    return np.asarray(upper * lower, dtype=np.float32)

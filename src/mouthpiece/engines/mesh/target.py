@@ -1,0 +1,91 @@
+"""The face that is made to speak: its closed mouth, and where each frame wears it.
+
+Chart coordinates q are the frontal canonical face (x, y; unit: outer eye distance). A frame's pose carries them into
+the picture in two steps: chart -> plane (u = q + depth(q) * slant, the parallax of a turned head), plane -> pixels
+(an affine map). Working in the plane keeps every field small, smooth and independent of the picture's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.types import Face, FloatArray
+
+CLOSING_SHARE_UPPER = 0.25
+"""How much of closing an open mouth the upper lip does; the lower lip and jaw do the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneMap:
+    """Plane coordinates -> pixels of one frame, and how depth shifts the plane."""
+
+    matrix: FloatArray
+    """(2, 2): plane -> stored pixels."""
+    centre: FloatArray
+    """(2,): pixel of the plane's origin."""
+    slant: FloatArray
+    """(2,): plane shift for one unit of canonical depth."""
+
+    @classmethod
+    def of(cls, face: Face, pixel_aspect: float) -> PlaneMap:
+        """The map of a tracked face."""
+        pose = face.pose
+        to_stored = np.array([[1 / pixel_aspect], [1.0]], dtype=np.float32)
+        square = (pose.scale * pose.rotation[:2, :2]).astype(np.float32)
+        slant = np.linalg.inv(square) @ (pose.scale * pose.rotation[:2, 2])
+        return cls(square * to_stored, pose.centre * to_stored[:, 0], slant.astype(np.float32))
+
+    def to_plane(self, pixels: FloatArray) -> FloatArray:
+        """(n, 2) pixels -> (n, 2) plane."""
+        return ((pixels - self.centre) @ np.linalg.inv(self.matrix).T).astype(np.float32)
+
+    def project(self, canonical: FloatArray) -> FloatArray:
+        """(n, 3) canonical points or displacements -> (n, 2) plane."""
+        return (canonical[:, :2] + canonical[:, 2:] * self.slant).astype(np.float32)
+
+
+def canonical_shape(face: Face, pixel_aspect: float) -> FloatArray:
+    """A face's landmarks with the pose taken out, (468, 3) float32 canonical; depth relative to the face's middle."""
+    square = face.landmarks * np.array([pixel_aspect, 1, 1], dtype=np.float32)
+    shifted = square - np.append(face.pose.centre, 0).astype(np.float32)
+    shape = shifted @ face.pose.rotation / face.pose.scale
+    # The mesh's depth has an origin of its own: the outer eye corners are canonical depth 0. Moving along the line
+    # of sight leaves the picture as it is.
+    depth = (face.pose.rotation @ shape[topo.OUTER_EYES].mean(axis=0))[2]
+    return (shape - depth * face.pose.rotation[2]).astype(np.float32)
+
+
+def opening(shape: FloatArray) -> float:
+    """Distance of the inner lips of a canonical shape, in outer eye distances."""
+    return float(shape[topo.INNER_BOTTOM, 1] - shape[topo.INNER_TOP, 1])
+
+
+def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: Sequence[int]) -> FloatArray:
+    """Close a canonical shape's mouth along the direction in which mouths open.
+
+    Averaging the most closed frames instead would pick pressed lips and thin them.
+
+    Args:
+        shape: (468, 3).
+        opening_mode: (P, 3): displacement of the motion points for one unit of opening.
+        motion_points: (P,) their numbers.
+
+    Returns:
+        (468, 3) with the inner lips touching all along.
+    """
+    result = shape.copy()
+    points = np.asarray(motion_points)
+    result[points] -= max(opening(shape), 0.0) * opening_mode
+    # What the mode leaves (it is the average mouth's) is closed pair by pair; each lip follows its inner edge.
+    gaps = result[topo.INNER_LOWER] - result[topo.INNER_UPPER]
+    across = result[topo.INNER_UPPER, 0]
+    for lip, share in ((topo.UPPER_LIP, CLOSING_SHARE_UPPER), (topo.LOWER_LIP, CLOSING_SHARE_UPPER - 1)):
+        for axis in range(3):
+            result[lip, axis] += share * np.interp(result[lip, 0], across, gaps[:, axis])
+    seam = (result[topo.INNER_UPPER] + result[topo.INNER_LOWER]) / 2
+    result[topo.INNER_UPPER] = result[topo.INNER_LOWER] = seam
+    return result

@@ -1,0 +1,283 @@
+"""The smooth warp of the lower face: two fields that agree everywhere but at the mouth's slit.
+
+A field is a displacement of the chart, given at the motion points and spread by Gaussian radial basis functions. What
+hangs on the upper lip and what hangs on the lower lip move by two fields of their own; the difference between the two
+is held at zero outside the mouth's corners, so that nothing can open there. A tapering window stills the rim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.types import Box, FloatArray, Picture
+
+# The chart's grid: the lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by
+# about STEP^2 / 8 * displacement / REACH^2, a tenth of a pixel on the largest faces.
+X0, X1, Y0, Y1 = -0.8, 0.8, 0.15, 1.7
+STEP = 0.025
+GRID_W, GRID_H = round((X1 - X0) / STEP) + 1, round((Y1 - Y0) / STEP) + 1
+REACH = 0.16
+"""Standard deviation of the radial basis functions."""
+STIFFNESS = 0.03
+"""Regularisation of the interpolation: how much measuring noise to iron out."""
+SPLIT_TAPER = 0.05
+"""Over what distance inside the corners the two lips part company."""
+ITERATIONS = 4
+"""Fixed-point steps to invert a field; each gains about a factor of three."""
+_FAR = 3.0
+"""Pixels from the slit beyond which a pixel is surely one lip's alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MouthMaps:
+    """The rectangle around the slit, where each lip has a map of its own."""
+
+    part: tuple[slice, slice]
+    """Rows and columns of the lower face's box."""
+    upper: FloatArray
+    """(h, w, 2) source pixel of what the upper lip carries."""
+    lower: FloatArray
+    """(h, w, 2) the same for the lower lip."""
+    above: FloatArray
+    """(h, w) pixels above the slit (negative: beneath), judged with the upper lip's field."""
+    below: FloatArray
+    """(h, w) pixels beneath the slit, judged with the lower lip's field."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMaps:
+    """For each pixel of the lower face: where to look in the source."""
+
+    box: Box
+    """The region, inside the frame."""
+    source: FloatArray
+    """(h, w, 2) source pixel; meaningless inside the mouth's rectangle."""
+    window: FloatArray
+    """(h, w) 0-1: 1 where the warp acts, falling to 0 at the rim."""
+    mouth: MouthMaps | None
+    """None where the mouth lies outside the picture."""
+
+
+def _grid() -> FloatArray:
+    """Chart coordinates of the grid's nodes, (GRID_H, GRID_W, 2)."""
+    x, y = np.meshgrid(np.linspace(X0, X1, GRID_W), np.linspace(Y0, Y1, GRID_H))
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+def _smoothstep(edge0: float, edge1: float, value: FloatArray) -> FloatArray:
+    """0 below edge0, 1 above edge1, smooth between; the edges may be swapped."""
+    t = np.clip((value - edge0) / (edge1 - edge0), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
+
+
+GRID = _grid()
+
+
+def _sample(field: FloatArray, at: FloatArray) -> FloatArray:
+    """Read a grid field (GRID_H, GRID_W, d) at chart coordinates (h, w, 2), bilinearly."""
+    map_x = (at[..., 0] - np.float32(X0)) * np.float32(1 / STEP)
+    map_y = (at[..., 1] - np.float32(Y0)) * np.float32(1 / STEP)
+    return np.asarray(cv2.remap(field, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+class LipWarp:
+    """The two fields of one face, ready to be driven."""
+
+    def __init__(self, neutral: FloatArray, motion_points: FloatArray) -> None:
+        """Build the operators.
+
+        Args:
+            neutral: (468, 3) canonical shape with the mouth closed.
+            motion_points: (P,) numbers of the points that move.
+        """
+        points = np.asarray(motion_points)
+        self._neutral = neutral
+        upper_only = np.setdiff1d(topo.UPPER_LIP, topo.CORNERS)
+        lower_only = np.setdiff1d(topo.LOWER_LIP, topo.CORNERS)
+        corners = neutral[[78, 308], :2]
+        seam = neutral[topo.INNER_UPPER, :2]
+        order = np.argsort(seam[:, 0])
+        seam = seam[order]
+        seam_y = np.interp(neutral[points, 0], seam[:, 0], seam[:, 1])
+        between = (neutral[points, 0] > corners[:, 0].min()) & (neutral[points, 0] < corners[:, 0].max())
+        is_upper = np.isin(points, upper_only) | (between & (neutral[points, 1] < seam_y) & ~np.isin(points, lower_only))
+        is_lower = np.isin(points, lower_only) | (between & (neutral[points, 1] >= seam_y) & ~is_upper)
+        is_lower &= ~np.isin(points, topo.CORNERS)
+        is_upper &= ~np.isin(points, topo.CORNERS)
+        self._upper_rows, self._lower_rows = np.flatnonzero(~is_lower), np.flatnonzero(~is_upper)
+        positions = neutral[points, :2]
+        window = self._window(neutral)
+        self.window = window
+        self._spread_upper = self._operator(positions[self._upper_rows], window)
+        self._spread_lower = self._operator(positions[self._lower_rows], window)
+        slit_y = np.interp(GRID[0, :, 0], seam[:, 0], seam[:, 1]).astype(np.float32)
+        slit_y = cv2.GaussianBlur(slit_y[None], (5, 1), 0.8, borderType=cv2.BORDER_REPLICATE)[0]
+        self.slit_y = slit_y
+        """(GRID_W,) chart y of the closed lips' line over the grid's columns."""
+        self._side = (slit_y[None, :] - GRID[..., 1])[..., None].astype(np.float32)
+        left, right = float(corners[:, 0].min()), float(corners[:, 0].max())
+        self.corners_x = (left, right)
+        inside = np.minimum(GRID[..., 0] - left, right - GRID[..., 0])
+        self._split = _smoothstep(-0.005, SPLIT_TAPER, inside)[..., None]
+        spread_all = self._operator(neutral[points, :2], np.ones_like(window))
+        reference = neutral[points, 2].mean()
+        depth = spread_all @ (neutral[points, 2:] - reference) + reference
+        self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
+        self._middle_depth = float(reference)
+        self._soft_window = _smoothstep(0.0, 0.06, window)[..., None]
+        rows, columns = np.flatnonzero(window.max(axis=1) > 0.001), np.flatnonzero(window.max(axis=0) > 0.001)
+        (x0, y0), (x1, y1) = GRID[rows[0], columns[0]], GRID[rows[-1], columns[-1]]
+        self._window_corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]], dtype=np.float32)
+
+    @staticmethod
+    def _window(neutral: FloatArray) -> FloatArray:
+        """(GRID_H, GRID_W) 0-1: where the face may move: from under the nose to under the chin, from cheek to cheek."""
+        nose_y = float(neutral[topo.NOSE_BASE, 1].mean())
+        chin_y = float(neutral[topo.CHIN, 1])
+        x, y = GRID[..., 0], GRID[..., 1]
+        half = 0.78
+        top = _smoothstep(nose_y - 0.28, nose_y + 0.02, y)
+        # Beside the nose the cheeks follow the mouth from higher up.
+        bottom = _smoothstep(chin_y + 0.42, chin_y + 0.02, y)
+        side = _smoothstep(half, half - 0.34, np.abs(x))
+        return (top * bottom * side).astype(np.float32)
+
+    @staticmethod
+    def _operator(positions: FloatArray, window: FloatArray) -> FloatArray:
+        """(GRID_H * GRID_W, n): displacements at the positions -> displacements of the grid."""
+
+        def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
+            distance2 = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+            return np.asarray(np.exp(-distance2 / (2 * REACH**2)))
+
+        gram = kernel(positions.astype(np.float64), positions.astype(np.float64))
+        weights = np.linalg.inv(gram + STIFFNESS * np.eye(len(positions)))
+        spread = kernel(GRID.reshape(-1, 2).astype(np.float64), positions.astype(np.float64)) @ weights
+        return np.ascontiguousarray((spread * window.reshape(-1, 1)).astype(np.float32))
+
+    def fields(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Spread displacements (P, 2) of the motion points -> the upper and the lower field, (GRID_H, GRID_W, 2)."""
+        upper = (self._spread_upper @ displacement[self._upper_rows]).reshape(GRID_H, GRID_W, 2)
+        lower = (self._spread_lower @ displacement[self._lower_rows]).reshape(GRID_H, GRID_W, 2)
+        middle = (upper + lower) / 2
+        half = (lower - upper) / 2 * self._split
+        return middle - half, middle + half
+
+    def maps(
+        self,
+        plane: PlaneMap,
+        shift: FloatArray,
+        source: tuple[FloatArray, FloatArray],
+        target: tuple[FloatArray, FloatArray],
+        frame_size: tuple[int, int],
+    ) -> FaceMaps | None:
+        """Work out where every pixel of the lower face comes from.
+
+        Args:
+            plane: the frame's plane map.
+            shift: (2,) plane: what the frame's mouth is off from where the pose puts it.
+            source: upper and lower field of the mouth that the frame shows.
+            target: the same of the mouth that it shall show.
+            frame_size: (width, height).
+
+        Returns:
+            None where the face lies outside the picture.
+        """
+        box = self._pixel_box(self._window_corners, plane, shift).clipped(*frame_size)
+        if box.width < 2 or box.height < 2:
+            return None
+        stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix))))
+        upper, lower = (
+            self._inverted(plane, shift, t, s, stretch) for t, s in zip(target, source, strict=True)
+        )
+        above = upper[..., 2] > 0
+        far = np.concatenate([np.where(above[..., None], upper[..., :2], lower[..., :2]), self._soft_window], axis=2)
+        spread = cv2.warpAffine(
+            far, self._to_pixels(plane, shift, box), (box.width, box.height), borderMode=cv2.BORDER_REPLICATE
+        )
+        window = np.ascontiguousarray(spread[..., 2])
+        return FaceMaps(box, spread[..., :2], window, self._mouth_maps(plane, shift, box, upper, lower))
+
+    def _inverted(
+        self, plane: PlaneMap, shift: FloatArray, target: FloatArray, source: FloatArray, stretch: float
+    ) -> FloatArray:
+        """Invert one lip's field over the plane's grid (it has the chart's extent: motion is small against its margin).
+
+        Returns:
+            (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels.
+        """
+        forward = target + self._depth * plane.slant
+        chart = GRID
+        for _ in range(ITERATIONS):
+            chart = GRID - _sample(forward, chart)
+        values = _sample(np.concatenate([source + self._depth * plane.slant, self._side], axis=2), chart)
+        located = (chart + values[..., :2] + shift) @ plane.matrix.T + plane.centre
+        return np.concatenate([located, values[..., 2:] * stretch], axis=2).astype(np.float32)
+
+    def _mouth_maps(
+        self, plane: PlaneMap, shift: FloatArray, box: Box, upper: FloatArray, lower: FloatArray
+    ) -> MouthMaps | None:
+        """Both lips' maps where they differ."""
+        unsure = (np.abs(upper[..., 2]) < _FAR + 1) | (np.abs(lower[..., 2]) < _FAR + 1)
+        unsure |= (upper[..., 2] > 0) != (lower[..., 2] > 0)
+        unsure &= self._split[..., 0] > 0
+        rows, columns = np.flatnonzero(unsure.any(axis=1)), np.flatnonzero(unsure.any(axis=0))
+        if not len(rows):
+            return None
+        low = GRID[max(rows[0] - 1, 0), max(columns[0] - 1, 0)]
+        high = GRID[min(rows[-1] + 1, GRID_H - 1), min(columns[-1] + 1, GRID_W - 1)]
+        around = np.array([[low[0], low[1]], [high[0], low[1]], [low[0], high[1]], [high[0], high[1]]], np.float32)
+        rectangle = _bounds((around + shift) @ plane.matrix.T + plane.centre)
+        x0, y0 = max(rectangle.x0, box.x0), max(rectangle.y0, box.y0)
+        x1, y1 = min(rectangle.x1, box.x1), min(rectangle.y1, box.y1)
+        if x1 - x0 < 2 or y1 - y0 < 2:
+            return None
+        affine = self._to_pixels(plane, shift, Box(x0, y0, x1, y1))
+        sides = [
+            cv2.warpAffine(side, affine, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_REPLICATE) for side in (upper, lower)
+        ]
+        part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
+        return MouthMaps(part, sides[0][..., :2], sides[1][..., :2], sides[0][..., 2], -sides[1][..., 2])
+
+    def _pixel_box(self, chart_points: FloatArray, plane: PlaneMap, shift: FloatArray) -> Box:
+        """Bounding box of chart points in the picture, parallax of the face's middle included."""
+        shifted = chart_points + self._middle_depth * plane.slant + shift
+        return _bounds(shifted @ plane.matrix.T + plane.centre)
+
+    @staticmethod
+    def _to_pixels(plane: PlaneMap, shift: FloatArray, box: Box) -> FloatArray:
+        """(2, 3) affine: grid node indices -> pixels of the box."""
+        linear = plane.matrix * np.float32(STEP)
+        origin = plane.matrix @ (np.array([X0, Y0], dtype=np.float32) + shift) + plane.centre - [box.x0, box.y0]
+        return np.concatenate([linear, origin[:, None]], axis=1).astype(np.float32)
+
+
+def _bounds(points: FloatArray) -> Box:
+    """The smallest whole-pixel box around points (n, 2)."""
+    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 1
+    return Box(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
+
+def draw_lips(frame: Picture, maps: FaceMaps) -> tuple[Picture, FloatArray]:
+    """Draw the lower face with both lips moved.
+
+    Returns:
+        the picture of the maps' box (h, w, 3) uint8, and how far the mouth's inside shows in the mouth's rectangle,
+        (h, w) float32 in 0-1 (empty where there is none).
+    """
+    flags = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+    picture = cv2.remap(frame, maps.source, None, **flags)
+    if maps.mouth is None:
+        return np.asarray(picture, dtype=np.uint8), np.zeros((0, 0), dtype=np.float32)
+    above = np.clip(maps.mouth.above + np.float32(0.5), 0, 1)
+    below = np.clip(maps.mouth.below + np.float32(0.5), 0, 1)
+    share = above / np.maximum(above + below, np.float32(1e-6))
+    upper = cv2.remap(frame, maps.mouth.upper, None, **flags)
+    lower = cv2.remap(frame, maps.mouth.lower, None, **flags)
+    picture[maps.mouth.part] = cv2.blendLinear(upper, lower, share, 1 - share)
+    return np.asarray(picture, dtype=np.uint8), np.clip(1 - above - below, 0, 1)

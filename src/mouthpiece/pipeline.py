@@ -1,0 +1,408 @@
+"""The one composer: a face and speech in, a talking video out."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from mouthpiece.compositing import Faded, fade_near_gaps, paste
+from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.registry import load_engine
+from mouthpiece.errors import Cancelled, NoFaceError, OptionError
+from mouthpiece.face import FaceChoice, FaceTracker
+from mouthpiece.media import (
+    FaceInput,
+    FaceSource,
+    Fit,
+    MediaReport,
+    Quality,
+    SpeechInput,
+    SpeechSource,
+    VideoWriter,
+    open_face,
+    open_speech,
+    probe_media,
+)
+from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
+from mouthpiece.stages import in_background
+from mouthpiece.types import (
+    Box,
+    FaceStretch,
+    Frame,
+    Progress,
+    ProgressCallback,
+    SpeechChunk,
+    TrackedFrame,
+    Unusable,
+)
+
+MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
+MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
+PROBE_FRAMES = 12
+"""Frames that `probe` looks at."""
+
+__all__ = ["Fit", "ProbeReport", "Quality", "SeenFace", "SyncOptions", "SyncResult", "probe", "sync"]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """What may be chosen about a sync. The defaults suit most."""
+
+    engine: str = "mesh"
+    """Name of the engine; `mouthpiece engines` lists them."""
+    device: str = "CPU"
+    """OpenVINO device that runs the networks."""
+    fit: Fit = Fit.PINGPONG
+    """What a face video does that is shorter than the speech."""
+    fps: Fraction = Fraction(25)
+    """Frames a second made from a photo; a video keeps its own."""
+    face: str = "largest"
+    """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
+    quality: Quality = Quality.GOOD
+    """Effort and size of the encoding."""
+    intensity: float = 1.0
+    """How far the mouth moves; 1 is what the engine learned."""
+    seed: int = 0
+    """Seed of whatever is random in an engine."""
+    overwrite: bool = False
+    """Whether a file in the way may be replaced."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without looking at the input.
+
+        Raises:
+            OptionError: a value makes no sense.
+        """
+        FaceChoice(self.face)
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise OptionError(f"fps expects {MIN_FPS} to {MAX_FPS}, got {float(self.fps):g}")
+        if not MIN_INTENSITY <= self.intensity <= MAX_INTENSITY:
+            raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What was made, and how it went."""
+
+    path: Path
+    """The video."""
+    frames: int
+    """Frames in it."""
+    seconds: float
+    """Its length."""
+    elapsed_s: float
+    """Wall-clock seconds that it took."""
+    first_frame_s: float
+    """Wall-clock seconds until the first frame was written."""
+    timeline: tuple[FaceStretch, ...]
+    """Where the mouth was moved and where frames passed through, in order, without gaps."""
+    faces_seen: int
+    """Faces in the first frame that had any."""
+    face_chosen: Box | None
+    """Where the chosen face was then, pixels of the output."""
+    engine: str
+    """Name of the engine."""
+    warnings: tuple[str, ...]
+    """What the user should know."""
+
+    @property
+    def speed(self) -> float:
+        """Seconds of video made per second of waiting."""
+        return self.seconds / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+def sync(
+    face: FaceInput,
+    speech: SpeechInput,
+    out: str | os.PathLike[str],
+    options: SyncOptions | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SyncResult:
+    """Make a video of a face saying speech.
+
+    Args:
+        face: a photo or video: path, binary file object, or picture array ((H, W), (H, W, 3) RGB or (H, W, 4) RGBA).
+        speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
+        out: where to write; the suffix chooses the container (.mp4, .webm, .mkv ...).
+        options: everything else.
+        progress: called after each written frame.
+        cancelled: asked before each frame; True ends the job and leaves nothing behind.
+
+    Returns:
+        What was made.
+
+    Raises:
+        InputError: the face or the speech can't be used.
+        OutputError: the video can't be written there.
+        OptionError: an option doesn't fit the input.
+        EngineError: the engine can't run.
+        Cancelled: `cancelled` said so.
+    """
+    options = options or SyncOptions()
+    started = time.monotonic()
+    journal = _Journal()
+    with open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
+        duration_s = _duration(source, voice, options.fit)
+        with VideoWriter(
+            Path(out),
+            source.info,
+            voice,
+            quality=options.quality,
+            overwrite=options.overwrite,
+            duration_s=duration_s,
+            forbidden=_paths(face, speech),
+        ) as writer:
+            engine = _prepared_engine(source, options)
+            tracker = FaceTracker(FaceChoice(options.face), options.device)
+
+            frames = in_background(source.frames(duration_s, options.fit), "read")
+            tracked = in_background(tracker.track_all(frames), "track")
+            faded = fade_near_gaps(journal.note(tracked))
+            synced = in_background(_speak(engine, faded, _listen(voice)), "draw")
+            try:
+                for frame in synced:
+                    if cancelled is not None and cancelled():
+                        raise Cancelled("stopped as asked; nothing was written")
+                    writer.write(frame)
+                    journal.wrote(frame, started, duration_s, source)
+                    if progress is not None:
+                        progress(journal.progress)
+            finally:
+                # From the end to the start: each stage's reader goes first, so that none waits for another.
+                synced.close()
+                tracked.close()
+                frames.close()
+            journal.require_a_face()
+    return journal.result(writer.path, options.engine, started, source, voice)
+
+
+def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
+    """How long the output lasts: as long as the speech, or as the video if that is shorter and to be cut there."""
+    length_s = Fraction(voice.duration_s)
+    if fit is Fit.CUT and not source.info.is_photo and source.info.duration_s is not None:
+        return min(length_s, Fraction(source.info.duration_s).limit_denominator(90_000))
+    return length_s
+
+
+def _paths(*inputs: object) -> tuple[Path, ...]:
+    """Those inputs that are files: the output must not be one of them."""
+    return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
+
+
+def _prepared_engine(source: FaceSource, options: SyncOptions) -> Engine:
+    """The engine, having studied the face.
+
+    Raises:
+        NoFaceError: there is nobody in the whole source.
+    """
+    engine_class = load_engine(options.engine)
+    engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
+    tracker = FaceTracker(FaceChoice(options.face), options.device)
+    survey = [_look_once(tracker, frame) for frame in source.survey()]
+    if not any(t.face for t in survey):
+        found = None if source.info.is_photo else _first_usable(source, tracker)
+        if found is None:
+            raise NoFaceError(_why_nobody(survey, source, options.face))
+        survey.append(found)
+    engine.prepare(survey)
+    return engine
+
+
+def _look_once(tracker: FaceTracker, frame: Frame) -> TrackedFrame:
+    """Track a frame that doesn't follow from the one before."""
+    tracker.reset()
+    return tracker.track(frame)
+
+
+def _first_usable(source: FaceSource, tracker: FaceTracker) -> TrackedFrame | None:
+    """Go through a whole video whose survey showed nobody."""
+    tracker.reset()
+    length_s = Fraction(source.info.duration_s or 0).limit_denominator(90_000) or Fraction(10**6)
+    for tracked in tracker.track_all(source.frames(length_s, Fit.CUT)):
+        if tracked.face is not None:
+            return tracked
+    return None
+
+
+def _why_nobody(survey: list[TrackedFrame], source: FaceSource, choice: str) -> str:
+    """One line about why no frame can be used."""
+    where = "photo" if source.info.is_photo else "video"
+    reasons = {t.unusable for t in survey}
+    seen = max((t.faces_seen for t in survey), default=0)
+    if choice.isdigit() and 0 < seen < int(choice):
+        return f"face {choice} was asked for, but the {where} {source.info.name} shows {seen}; choose 1 to {seen}"
+    if Unusable.TURNED in reasons:
+        said = "the face is turned too far away"
+    elif Unusable.TOO_SMALL in reasons:
+        said = "the face is too small"
+    elif Unusable.HIDDEN_MOUTH in reasons:
+        said = "the mouth is hidden"
+    else:
+        said = "none was found"
+    return f"expected a face to be seen in the {where} {source.info.name}, but {said}; use one that shows a face from the front"
+
+
+def _listen(voice: SpeechSource) -> Iterator[SpeechChunk]:
+    """The speech in chunks, brought to a common level."""
+    stream = SpeechStream(reference_level_db=measure_level(voice.samples()))
+    for samples in voice.samples():
+        yield stream.push(samples)
+    yield stream.finish()
+
+
+def _speak(engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk]) -> Iterator[Frame]:
+    """Give each frame its mouth. The engine hears as much speech as the frame needs, and no more."""
+    for faded in frames:
+        frame = faded.tracked.frame
+        moment_s = float(frame.time_s)
+        while engine.heard_until_s <= moment_s:
+            chunk = next(speech, None)
+            if chunk is None:
+                engine.finish()
+                break
+            engine.hear(chunk)
+        patch = engine.render(faded.tracked, moment_s, faded.strength) if faded.strength > 0 else None
+        yield frame if patch is None else paste(frame, patch)
+
+
+class _Journal:
+    """What happens during a sync, for progress and the result."""
+
+    def __init__(self) -> None:
+        self._notes: list[tuple[float, float, Unusable | None]] = []
+        self._first: TrackedFrame | None = None
+        self._shots: set[int] = set()
+        self._first_frame_s = 0.0
+        self._end_s = Fraction(0)
+        self.progress = Progress(0, 0, 0.0, 0.0)
+
+    def note(self, tracked: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
+        """Pass tracked frames on, remembering which could be used."""
+        for one in tracked:
+            start_s, end_s = float(one.frame.time_s), float(one.frame.time_s + one.frame.duration_s)
+            if self._notes and self._notes[-1][2] == one.unusable:
+                self._notes[-1] = (self._notes[-1][0], end_s, one.unusable)
+            else:
+                self._notes.append((start_s, end_s, one.unusable))
+            if one.face is not None:
+                self._shots.add(one.shot)
+                if self._first is None:
+                    self._first = TrackedFrame(one.frame, one.face, faces_seen=one.faces_seen)
+            yield one
+
+    def wrote(self, frame: Frame, started: float, duration_s: Fraction, source: FaceSource) -> None:
+        """Count a written frame."""
+        elapsed_s = time.monotonic() - started
+        frames = self.progress.frames + 1
+        if frames == 1:
+            self._first_frame_s = elapsed_s
+        self._end_s = frame.time_s + frame.duration_s
+        total = max(frames, round(float(duration_s * source.info.fps)))
+        self.progress = Progress(frames, total, float(self._end_s), elapsed_s)
+
+    def require_a_face(self) -> None:
+        """Refuse a video in which nothing was synced.
+
+        Raises:
+            NoFaceError: no frame that would be written could be used.
+        """
+        if self._first is None:
+            raise NoFaceError(
+                "expected a face within the part of the video that the speech covers, found none; "
+                "use another video or longer speech"
+            )
+
+    def result(
+        self, path: Path, engine: str, started: float, source: FaceSource, voice: SpeechSource
+    ) -> SyncResult:
+        """Sum up."""
+        timeline = tuple(FaceStretch(start, end, why is None, why) for start, end, why in self._notes)
+        warnings = [*source.warnings, *voice.warnings]
+        first = self._first
+        if first is not None and first.faces_seen > 1:
+            warnings.append(f"{first.faces_seen} faces seen; the others stay untouched (choose with --face)")
+        passed_s = sum(s.end_s - s.start_s for s in timeline if not s.synced)
+        if passed_s > 0:
+            reasons = sorted({str(s.reason) for s in timeline if s.reason})
+            warnings.append(f"{passed_s:.2f} s passed through untouched ({', '.join(reasons)})")
+        return SyncResult(
+            path=path,
+            frames=self.progress.frames,
+            seconds=float(self._end_s),
+            elapsed_s=time.monotonic() - started,
+            first_frame_s=self._first_frame_s,
+            timeline=timeline,
+            faces_seen=first.faces_seen if first else 0,
+            face_chosen=first.face.box if first and first.face else None,
+            engine=engine,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """A face that `probe` saw."""
+
+    time_s: float
+    """When."""
+    box: Box
+    """Where, pixels."""
+    yaw_deg: float
+    """Turned how far to the side."""
+    usable: Unusable | None
+    """None if it can be synced, else why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReport:
+    """What is in a file."""
+
+    media: MediaReport
+    """Its container and streams."""
+    faces: tuple[SeenFace, ...]
+    """The largest face at each moment looked at, where there was one."""
+    frames_looked_at: int
+    """How many moments of the picture were looked at."""
+    most_faces: int
+    """The most faces seen at once."""
+    speech: tuple[tuple[float, float], ...]
+    """Stretches of speech: start and end, seconds."""
+
+
+def probe(path: str | os.PathLike[str]) -> ProbeReport:
+    """Look into a file: streams, faces, speech.
+
+    Raises:
+        InputError: it is not media.
+    """
+    media = probe_media(path)
+    faces: list[SeenFace] = []
+    looked = most = 0
+    if media.has_picture:
+        tracker = FaceTracker()
+        with open_face(path) as source:
+            for frame in itertools.islice(source.survey(PROBE_FRAMES), PROBE_FRAMES):
+                tracked = _look_once(tracker, frame)
+                looked += 1
+                most = max(most, tracked.faces_seen)
+                if tracked.face is not None:
+                    faces.append(
+                        SeenFace(float(frame.time_s), tracked.face.box, tracked.face.pose.yaw_deg, tracked.unusable)
+                    )
+    speech: list[tuple[float, float]] = []
+    if media.has_sound:
+        with open_speech(path) as voice:
+            stream = SpeechStream(reference_level_db=measure_level(voice.samples()))
+            activity = [stream.push(samples).activity for samples in voice.samples()]
+            activity.append(stream.finish().activity)
+        speech = speech_stretches(np.concatenate(activity))
+    return ProbeReport(media, tuple(faces), looked, most, tuple(speech))

@@ -1,0 +1,73 @@
+"""Running the steps of a stream side by side: each step in a thread of its own, with a small queue between."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import Generic, TypeVar
+
+QUEUE_SIZE = 4
+"""Items that may wait between two steps: enough to even out their pace, too few to matter to memory."""
+_POLL_S = 0.1
+
+T = TypeVar("T")
+
+
+class _Failure:
+    """What a step raised, on its way to whoever reads from it."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _End(Generic[T]):
+    """The step is done."""
+
+
+def in_background(items: Iterable[T], name: str) -> Generator[T, None, None]:
+    """Draw from an iterable in a thread of its own, ahead of the reader by a few items.
+
+    What the iterable raises comes out here. Closing this generator (or an exception in the reader) ends the thread
+    and closes the iterable; so does the end of whatever reads from it, down the whole chain.
+    """
+    waiting: queue.Queue[T | _Failure | _End[T]] = queue.Queue(QUEUE_SIZE)
+    stop = threading.Event()
+
+    def put(item: T | _Failure | _End[T]) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                if not put(item):
+                    break
+            else:
+                put(_End())
+        except BaseException as error:  # noqa: BLE001 - handed on to the reader, whatever it is
+            put(_Failure(error))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=work, name=f"mouthpiece-{name}", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _End):
+                return
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        stop.set()
+        thread.join()
