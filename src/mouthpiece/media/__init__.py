@@ -1,0 +1,59 @@
+"""The media room: reading faces and speech, writing the result. Everything streams; nothing holds a whole video.
+
+Reading::
+
+    with open_face("me.jpg") as face, open_speech("words.wav") as speech:
+        face.info            # PictureInfo: width, height, pixel_aspect, fps, is_photo, duration_s, colours, ...
+        face.survey(32)      # Iterator[Frame] spread over the source, cheap, independent of frames()
+        face.frames(duration_s, Fit.PINGPONG)   # Iterator[Frame] that covers [0, duration_s) exactly
+        speech.info          # SpeechInfo: codec, sample_rate, channels, ...
+        speech.duration_s    # Fraction: counted by decoding (one streaming pass, cached)
+        speech.samples()     # Iterator of (n,) float32 blocks, 16 kHz mono; starts anew at every call
+        face.warnings, speech.warnings          # what was odd, told or met so far
+
+Writing::
+
+    with VideoWriter(out, face.info, speech, duration_s=duration_s, quality=Quality.GOOD, overwrite=False,
+                     forbidden=(face_path, speech_path)) as writer:
+        for frame in frames:
+            writer.write(frame)      # writer.frames_written, writer.sound_copied
+
+`check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames may
+end before `duration_s`; the caller gives the writer the shorter duration (`face.info.duration_s` is only the file's claim).
+
+`probe_media(path) -> MediaReport` tells what is in a file.
+
+A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded from
+`native` bit for bit. `frame.rgb` is an array of the frame's own.
+"""
+
+from __future__ import annotations
+
+from mouthpiece.media.fit import Fit
+from mouthpiece.media.picture import ColourTags, PictureInfo
+from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
+from mouthpiece.media.quality import Quality
+from mouthpiece.media.sound import SpeechInfo, SpeechInput, SpeechSource, open_speech
+from mouthpiece.media.source import FaceInput, FaceSource, open_face
+from mouthpiece.media.target import check_output
+from mouthpiece.media.writer import VideoWriter
+
+__all__ = [
+    "ColourTags",
+    "FaceInput",
+    "FaceSource",
+    "Fit",
+    "MediaReport",
+    "PictureInfo",
+    "PictureStream",
+    "Quality",
+    "SoundStream",
+    "SpeechInfo",
+    "SpeechInput",
+    "SpeechSource",
+    "VideoWriter",
+    "check_output",
+    "open_face",
+    "open_speech",
+    "probe_media",
+]

@@ -1,0 +1,238 @@
+"""The decoder's own pictures: turning them upright, changing their format, and laying RGB boxes into them.
+
+Three formats travel as `Frame.native`: yuv420p (nearly everything), yuv420p10le (HDR) and yuv444p (odd sizes on their
+way into H.264). Photos travel as rgb24 and are converted once.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from av import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from mouthpiece.media.picture import RANGE_FULL, RANGE_LIMITED, ColourTags
+from mouthpiece.types import Box, Picture
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+
+_SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+"""FFmpeg's colour matrix -> libswscale's."""
+_HD_ROWS = 720
+"""Untagged pictures with at least so many rows are taken for BT.709, smaller ones for BT.601, as players do."""
+
+
+def sws_matrix(matrix: int, height: int) -> int:
+    """libswscale's number for a colour matrix; a guess by size where the tag says nothing."""
+    return _SWS_MATRIX.get(matrix, 1 if height >= _HD_ROWS else 5)
+
+
+def plane_views(frame: VideoFrame) -> list[Plane]:
+    """Writable views of a planar frame's planes, each (rows, columns), without the padding of its lines."""
+    deep = "10" in frame.format.name
+    views: list[Plane] = []
+    for plane in frame.planes:
+        values = np.frombuffer(plane, np.uint16 if deep else np.uint8)
+        stride = plane.line_size // values.itemsize
+        views.append(values.reshape(-1, stride)[: plane.height, : plane.width])
+    return views
+
+
+def copied(frame: VideoFrame) -> VideoFrame:
+    """A copy that may be written into, whoever else holds the original."""
+    copy = VideoFrame(frame.width, frame.height, frame.format.name)
+    for source, target in zip(plane_views(frame), plane_views(copy), strict=True):
+        np.copyto(target, source)
+    tag_like(copy, frame)
+    return copy
+
+
+def tag_like(frame: VideoFrame, model: VideoFrame) -> None:
+    """Give a frame another's colour tags."""
+    frame.color_range = model.color_range
+    frame.color_primaries = model.color_primaries
+    frame.color_trc = model.color_trc
+    frame.colorspace = model.colorspace
+
+
+def tag(frame: VideoFrame, colours: ColourTags) -> None:
+    """Write colour tags on a frame."""
+    frame.color_range = colours.range
+    frame.color_primaries = colours.primaries
+    frame.color_trc = colours.transfer
+    frame.colorspace = colours.matrix
+
+
+class Converter:
+    """Changes formats through libswscale and keeps its tables from frame to frame. For one thread."""
+
+    def __init__(self, colours: ColourTags) -> None:
+        self._colours = colours
+        self._reformatter = VideoReformatter()
+        self._box_reformatter = VideoReformatter()
+
+    @property
+    def _range(self) -> int:
+        return RANGE_FULL if self._colours.full else RANGE_LIMITED
+
+    def rgb(self, frame: VideoFrame) -> Picture:
+        """(H, W, 3) uint8 RGB of a YUV frame, an array of its own."""
+        if frame.format.name == "rgb24":
+            return np.array(frame.to_ndarray(), dtype=np.uint8)
+        converted = self._reformatter.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=sws_matrix(self._colours.matrix, frame.height),
+            src_color_range=self._range,
+            dst_color_range=RANGE_FULL,
+            threads=1,
+        )
+        return np.ascontiguousarray(converted.to_ndarray(), dtype=np.uint8)
+
+    def native(
+        self, frame: VideoFrame, pix_fmt: str, width: int | None = None, height: int | None = None
+    ) -> VideoFrame:
+        """The frame in another format and, if asked, another size; the very same one when nothing is to be done."""
+        width, height = width or frame.width, height or frame.height
+        name = frame.format.name
+        if (width, height) == (frame.width, frame.height):
+            if name == pix_fmt:
+                return frame
+            if name == pix_fmt.replace("yuv", "yuvj"):
+                return _relabelled(frame, pix_fmt)
+        if frame.format.is_rgb or "pal8" in name:
+            return self._from_rgb(frame, pix_fmt, width, height)
+        matrix = sws_matrix(self._colours.matrix, frame.height)
+        converted = self._reformatter.reformat(
+            frame,
+            width,
+            height,
+            pix_fmt,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=self._range,
+            dst_color_range=self._range,
+            threads=1,
+        )
+        tag(converted, self._colours)
+        return converted
+
+    def _from_rgb(self, frame: VideoFrame, pix_fmt: str, width: int, height: int) -> VideoFrame:
+        converted = self._reformatter.reformat(
+            frame,
+            width,
+            height,
+            pix_fmt,
+            src_color_range=RANGE_FULL,
+            dst_colorspace=sws_matrix(self._colours.matrix, height),
+            dst_color_range=self._range,
+            threads=1,
+        )
+        tag(converted, self._colours)
+        return converted
+
+    def paste(self, target: VideoFrame, rgb: Picture, box: Box) -> None:
+        """Write the part of `rgb` inside the box into a native frame of the same size, widened to whole chroma samples."""
+        box = _whole_chroma(box, target)
+        if box.width <= 0 or box.height <= 0:
+            return
+        piece = VideoFrame.from_numpy_buffer(_rows_contiguous(rgb[box.slices]), "rgb24")
+        converted = self._box_reformatter.reformat(
+            piece,
+            format=target.format.name,
+            src_color_range=RANGE_FULL,
+            dst_colorspace=sws_matrix(self._colours.matrix, target.height),
+            dst_color_range=self._range,
+            threads=1,
+        )
+        luma_columns, luma_rows = target.planes[0].width, target.planes[0].height
+        for source, plane in zip(plane_views(converted), plane_views(target), strict=True):
+            across = 1 if plane.shape[1] == luma_columns else 2
+            down = 1 if plane.shape[0] == luma_rows else 2
+            y, x = box.y0 // down, box.x0 // across
+            plane[y : y + source.shape[0], x : x + source.shape[1]] = source
+
+
+def _rows_contiguous(rgb: Picture) -> Picture:
+    return rgb if rgb.strides[1:] == (3, 1) else np.ascontiguousarray(rgb)
+
+
+def _whole_chroma(box: Box, frame: VideoFrame) -> Box:
+    """The box widened to even edges, inside the frame."""
+    box = box.clipped(frame.width, frame.height)
+    if box.width <= 0 or box.height <= 0:
+        return box
+    return Box(box.x0 & ~1, box.y0 & ~1, box.x1 + (box.x1 & 1), box.y1 + (box.y1 & 1)).clipped(
+        frame.width, frame.height
+    )
+
+
+def _relabelled(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """yuvj420p is yuv420p of full range under an old name: the same bytes."""
+    twin = VideoFrame(frame.width, frame.height, pix_fmt)
+    for source, target in zip(plane_views(frame), plane_views(twin), strict=True):
+        np.copyto(target, source)
+    tag_like(twin, frame)
+    twin.color_range = RANGE_FULL
+    return twin
+
+
+class Turn:
+    """How to bring a stored picture upright: an optional transposition, then optional flips."""
+
+    def __init__(self, transpose: bool = False, flip_x: bool = False, flip_y: bool = False) -> None:
+        self.transpose = transpose
+        self.flip_x = flip_x
+        self.flip_y = flip_y
+
+    def __bool__(self) -> bool:
+        return self.transpose or self.flip_x or self.flip_y
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Turn:
+        """The turn that a frame's display matrix asks for; odd angles are rounded to a quarter turn."""
+        data = frame.side_data.get("DISPLAYMATRIX")
+        return cls() if data is None else cls._of_matrix(np.frombuffer(bytes(data), np.int32))
+
+    @classmethod
+    def _of_matrix(cls, matrix: NDArray[np.int32]) -> Turn:
+        # x' = a x + c y and y' = b x + d y; only the signs of a pure quarter turn matter here.
+        a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(True, flip_x=c < 0, flip_y=b < 0)
+        return cls(False, flip_x=a < 0, flip_y=d < 0)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) after the turn."""
+        return (height, width) if self.transpose else (width, height)
+
+    def aspect(self, pixel_aspect: Fraction) -> Fraction:
+        """Pixel aspect after the turn."""
+        return 1 / pixel_aspect if self.transpose else pixel_aspect
+
+    def apply(self, frame: VideoFrame) -> VideoFrame:
+        """The frame turned, plane by plane; the same one when there is nothing to turn."""
+        if not self:
+            return frame
+        turned = VideoFrame(*self.size(frame.width, frame.height), frame.format.name)
+        for source, target in zip(plane_views(frame), plane_views(turned), strict=True):
+            np.copyto(target, self._turned(source))
+        tag_like(turned, frame)
+        turned.pts = frame.pts
+        turned.time_base = frame.time_base
+        return turned
+
+    def _turned(self, plane: Plane) -> Plane:
+        result: Plane = plane.T if self.transpose else plane
+        if self.transpose:
+            result = cv2.transpose(plane)  # type: ignore[assignment]
+        if self.flip_x and self.flip_y:
+            return cv2.flip(result, -1)  # type: ignore[return-value]
+        if self.flip_x:
+            return cv2.flip(result, 1)  # type: ignore[return-value]
+        if self.flip_y:
+            return cv2.flip(result, 0)  # type: ignore[return-value]
+        return result

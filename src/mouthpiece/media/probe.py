@@ -1,0 +1,149 @@
+"""What is in a media file, for people to read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+
+from mouthpiece.media.opening import ByteStore, open_container, open_store
+from mouthpiece.media.picture import ColourTags
+from mouthpiece.media.pictures import open_picture
+from mouthpiece.media.source import DEFAULT_PHOTO_FPS, FaceSource
+
+
+@dataclass(frozen=True, slots=True)
+class PictureStream:
+    """A picture track, or a photo."""
+
+    codec: str
+    width: int
+    """Columns as stored."""
+    height: int
+    """Rows as stored."""
+    fps: Fraction | None
+    """Pictures a second on average; None for a photo."""
+    pixel_format: str
+    """FFmpeg's name: yuv420p, ..."""
+    rotation_deg: int
+    """How far the picture is turned counter-clockwise before it is shown."""
+    pixel_aspect: Fraction
+    """Width of a pixel over its height, as stored."""
+    colours: ColourTags
+    """Colour tags as stored."""
+    language: str | None
+    is_cover: bool = False
+    """A picture that goes with music, not a video."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStream:
+    """A sound track."""
+
+    codec: str
+    sample_rate: int
+    """Hz."""
+    channels: int
+    layout: str
+    """mono, stereo, 5.1, ..."""
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReport:
+    """What a file holds."""
+
+    name: str
+    container: str
+    """FFmpeg's or Pillow's name of the file's kind."""
+    duration_s: float | None
+    """Length that the file claims, seconds; None for a photo."""
+    pictures: tuple[PictureStream, ...]
+    sounds: tuple[SoundStream, ...]
+
+
+def probe_media(source: str | os.PathLike[str] | BinaryIO) -> MediaReport:
+    """Look into a file without playing it.
+
+    Raises:
+        InputError: no such file.
+        NotMediaError, BrokenMediaError: nothing that can be read.
+        PictureSizeError: a picture too small or too large to be opened.
+    """
+    store = open_store(source)
+    try:
+        picture = open_picture(store, DEFAULT_PHOTO_FPS)
+        if picture is not None:
+            return _picture_report(picture)
+        with open_container(store) as container:
+            return _report(container, store)
+    finally:
+        store.close()
+
+
+def _picture_report(picture: FaceSource) -> MediaReport:
+    info = picture.info
+    stream = PictureStream(
+        codec=info.codec,
+        width=info.width,
+        height=info.height,
+        fps=None if info.is_photo else info.fps,
+        pixel_format="rgb24",
+        rotation_deg=0,
+        pixel_aspect=info.pixel_aspect,
+        colours=ColourTags(),
+        language=None,
+    )
+    return MediaReport(info.name, info.container, info.duration_s, (stream,), ())
+
+
+def _report(container: InputContainer, store: ByteStore) -> MediaReport:
+    pictures = tuple(
+        PictureStream(
+            codec=s.codec_context.codec.canonical_name,
+            width=s.codec_context.width,
+            height=s.codec_context.height,
+            fps=Fraction(s.average_rate) if s.average_rate else None,
+            pixel_format=s.codec_context.pix_fmt or "unknown",
+            rotation_deg=_rotation(container, s.index),
+            pixel_aspect=Fraction(s.sample_aspect_ratio or 1),
+            colours=ColourTags(
+                int(s.codec_context.color_range),
+                int(s.codec_context.color_primaries),
+                int(s.codec_context.color_trc),
+                int(s.codec_context.colorspace),
+            ),
+            language=s.language,
+            is_cover=bool(s.disposition & Disposition.attached_pic),
+        )
+        for s in container.streams.video
+        if s.codec_context is not None
+    )
+    sounds = tuple(
+        SoundStream(
+            codec=s.codec_context.codec.canonical_name,
+            sample_rate=s.codec_context.sample_rate,
+            channels=s.codec_context.channels,
+            layout=s.codec_context.layout.name,
+            language=s.language,
+        )
+        for s in container.streams.audio
+        if s.codec_context is not None
+    )
+    duration_s = container.duration / av.time_base if container.duration and container.duration > 0 else None
+    return MediaReport(store.name, container.format.name.split(",")[0], duration_s, pictures, sounds)
+
+
+def _rotation(container: InputContainer, index: int) -> int:
+    """The display matrix stands on decoded pictures; one is enough."""
+    try:
+        container.seek(0)
+        frame = next(container.decode(container.streams[index]), None)
+    except (av.error.FFmpegError, OSError, ValueError):
+        return 0
+    return int(getattr(frame, "rotation", 0))

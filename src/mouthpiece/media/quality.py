@@ -1,0 +1,28 @@
+"""How much work and how many bytes the encoder spends, by names that people choose from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Quality(StrEnum):
+    """A trade of speed against looks and size."""
+
+    DRAFT = "draft"
+    """Quickest; small files with visible traces of compression."""
+    GOOD = "good"
+    """Looks like the source; the default."""
+    BEST = "best"
+    """Hardly told from the source under a magnifier; several times slower and larger."""
+
+
+X264_OPTIONS: dict[Quality, dict[str, str]] = {
+    Quality.DRAFT: {"preset": "ultrafast", "crf": "26"},
+    Quality.GOOD: {"preset": "veryfast", "crf": "20"},
+    Quality.BEST: {"preset": "slow", "crf": "16"},
+}
+VP9_OPTIONS: dict[Quality, dict[str, str]] = {
+    Quality.DRAFT: {"deadline": "realtime", "cpu-used": "8", "crf": "38", "row-mt": "1"},
+    Quality.GOOD: {"deadline": "realtime", "cpu-used": "7", "crf": "30", "row-mt": "1"},
+    Quality.BEST: {"deadline": "good", "cpu-used": "3", "crf": "22", "row-mt": "1"},
+}

@@ -1,0 +1,221 @@
+"""The output's sound: the user's own packets where the container can hold them, else encoded anew."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
+
+import numpy as np
+from av import AudioFrame, AudioLayout, AudioResampler
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+from mouthpiece.media.sound import Block, PacketTrack, SpeechSource
+
+Mux = Callable[[Packet | list[Packet]], None]
+"""Hands packets to the container."""
+
+_PCM = frozenset("pcm_u8 pcm_s16le pcm_s24le pcm_s32le pcm_f32le".split())
+COPIED_CODECS: dict[str, frozenset[str]] = {
+    # What common players open, not all that the container could carry: browsers stay mute on AC-3 or Opus in MP4.
+    "mp4": frozenset({"aac", "mp3"}),
+    "mov": frozenset({"aac", "mp3", "alac", "ac3", "pcm_s16le", "pcm_s24le"}),
+    "matroska": frozenset("aac mp3 mp2 ac3 eac3 opus vorbis flac alac dts truehd".split()) | _PCM,
+    "webm": frozenset({"opus", "vorbis"}),
+}
+"""Container -> codecs whose packets are copied."""
+
+_ENCODERS = {"webm": "libopus"}
+_AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+_OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
+_BIT_RATE_PER_CHANNEL = {"aac": 128_000, "libopus": 80_000}
+"""Bits a second: transparent for speech."""
+
+
+class SoundTrack(ABC):
+    """A track that is written along with the picture."""
+
+    copied: bool
+    """Whether the packets are the user's own."""
+
+    @abstractmethod
+    def advance(self, time_s: Fraction) -> None:
+        """Write everything that starts before a moment."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write the rest."""
+
+    def close(self) -> None:
+        """Let go of the source."""
+
+
+def add_sound(container: OutputContainer, speech: SpeechSource, duration_s: Fraction, mux: Mux) -> SoundTrack:
+    """A sound track in the container, which must not have been started: copied if it can be, else encoded."""
+    kind = container.format.name
+    track = speech.packet_track()
+    if track is not None and track.codec in COPIED_CODECS.get(kind, frozenset()):
+        return _CopiedSound(container, track, duration_s, mux)
+    return _EncodedSound(container, speech, duration_s, mux, _ENCODERS.get(kind, "aac"))
+
+
+class _CopiedSound(SoundTrack):
+    """The user's packets with their times moved to the output's clock."""
+
+    copied = True
+
+    def __init__(self, container: OutputContainer, track: PacketTrack, duration_s: Fraction, mux: Mux) -> None:
+        self._opened = track.open()
+        template, self._packets = next(self._opened)
+        self._stream: AudioStream = container.add_stream_from_template(template)
+        self._end = duration_s
+        self._mux = mux
+        self._waiting: tuple[Packet[AudioStream], Fraction] | None = None
+        self._latest_dts: int | None = None
+
+    def advance(self, time_s: Fraction) -> None:
+        while True:
+            entry = self._waiting or next(self._packets, None)
+            self._waiting = None
+            if entry is None or entry[1] >= self._end:
+                self._packets = iter(())
+                return
+            if entry[1] >= time_s:
+                self._waiting = entry
+                return
+            self._write(*entry)
+
+    def _write(self, packet: Packet[AudioStream], time_s: Fraction) -> None:
+        shift = packet.dts - packet.pts if packet.dts is not None and packet.pts is not None else 0
+        packet.pts = round(time_s / packet.time_base)
+        packet.dts = packet.pts + shift
+        if self._latest_dts is not None and packet.dts <= self._latest_dts:
+            return  # a container accepts no time twice
+        self._latest_dts = packet.dts
+        packet.stream = self._stream
+        self._mux(packet)
+
+    def finish(self) -> None:
+        self.advance(self._end)
+
+    def close(self) -> None:
+        if isinstance(self._opened, Generator):
+            self._opened.close()
+
+
+class _EncodedSound(SoundTrack):
+    """The speech in its own rate, mono or stereo, encoded."""
+
+    copied = False
+
+    def __init__(
+        self, container: OutputContainer, speech: SpeechSource, duration_s: Fraction, mux: Mux, codec: str
+    ) -> None:
+        channels = min(speech.info.channels, 2)
+        self._rate = _encoder_rate(codec, speech.info.sample_rate)
+        self._stream = container.add_stream(codec, rate=self._rate)
+        assert isinstance(self._stream, AudioStream)
+        context = self._stream.codec_context
+        context.layout = "mono" if channels == 1 else "stereo"
+        context.bit_rate = _BIT_RATE_PER_CHANNEL[codec] * channels
+        self._context: AudioCodecContext = context
+        self._mux = mux
+        self._samples_left = round(duration_s * self._rate)
+        self._position = 0
+        self._blocks = speech.blocks()
+        self._steady = _Steady("mono" if channels == 1 else "stereo", self._rate)
+        self._frames: Iterator[AudioFrame] = self._all_frames()
+
+    def _all_frames(self) -> Iterator[AudioFrame]:
+        for block in self._blocks:
+            yield from self._steady.push(block)
+        yield from self._steady.finish()
+
+    def advance(self, time_s: Fraction) -> None:
+        while self._samples_left > 0 and Fraction(self._position, self._rate) < time_s:
+            frame = next(self._frames, None)
+            if frame is None:
+                self._samples_left = 0
+                return
+            self._encode(frame)
+
+    def _encode(self, frame: AudioFrame) -> None:
+        frame = _shortened(frame, self._samples_left)
+        self._samples_left -= frame.samples
+        frame.pts = self._position
+        frame.time_base = Fraction(1, self._rate)
+        self._position += frame.samples
+        self._mux(self._context_packets(frame))
+
+    def _context_packets(self, frame: AudioFrame | None) -> list[Packet]:
+        return list(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        self.advance(Fraction(self._position + self._samples_left + 1, self._rate))
+        self._mux(self._context_packets(None))
+
+    def close(self) -> None:
+        if isinstance(self._blocks, Generator):
+            self._blocks.close()
+
+
+def _encoder_rate(codec: str, rate: int) -> int:
+    """The lowest rate that the encoder knows and that loses nothing."""
+    rates = _OPUS_RATES if codec == "libopus" else _AAC_RATES
+    return min((known for known in rates if known >= rate), default=rates[0])
+
+
+def _shortened(frame: AudioFrame, samples: int) -> AudioFrame:
+    if frame.samples <= samples:
+        return frame
+    cut = AudioFrame.from_ndarray(
+        np.ascontiguousarray(frame.to_ndarray()[:, :samples]), frame.format.name, frame.layout.name
+    )
+    cut.sample_rate = frame.sample_rate
+    return cut
+
+
+class _Steady:
+    """Blocks of any rate and layout, even changing ones, as frames of one."""
+
+    def __init__(self, layout: str, rate: int) -> None:
+        self._layout = layout
+        self._rate = rate
+        self._shape: tuple[int, str] | None = None
+        self._resampler: AudioResampler | None = None
+        self._position = 0
+
+    def push(self, block: Block) -> Iterator[AudioFrame]:
+        frame = _frame_of(block)
+        shape = (frame.sample_rate, frame.layout.name)
+        if shape != self._shape:
+            yield from self.finish()
+            self._shape = shape
+            self._resampler = AudioResampler("fltp", self._layout, self._rate)
+            self._position = 0
+        assert self._resampler is not None
+        frame.pts = self._position
+        self._position += frame.samples
+        yield from self._resampler.resample(frame)
+
+    def finish(self) -> Iterator[AudioFrame]:
+        if self._resampler is not None:
+            yield from (frame for frame in self._resampler.resample(None) if frame is not None)
+        self._resampler = None
+
+
+def _frame_of(block: Block) -> AudioFrame:
+    samples = block.samples
+    layout = {1: "mono", 2: "stereo"}.get(len(samples), block.layout)
+    try:
+        if AudioLayout(layout).nb_channels != len(samples):
+            raise ValueError(layout)
+    except ValueError:  # channels without names: all of them, evenly
+        samples, layout = samples.mean(axis=0, keepdims=True, dtype=np.float32), "mono"
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
+    frame.sample_rate = block.sample_rate
+    frame.time_base = Fraction(1, block.sample_rate)
+    return frame
