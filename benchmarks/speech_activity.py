@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -42,18 +42,15 @@ def loudness_db(samples: FloatArray) -> NDArray[np.float64]:
     padded = np.pad(samples, (240, 240 + MEL_HOP))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 480)[::MEL_HOP]
     frames = -(-len(samples) // MEL_HOP)
-    return 10 * np.log10((windows[:frames].astype(np.float64) ** 2).mean(axis=1) + 1e-12)
+    energy = (windows[:frames].astype(np.float64) ** 2).mean(axis=1)
+    return np.asarray(10 * np.log10(energy + 1e-12), dtype=np.float64)
 
 
 def wide(mask: Mask, before_s: float, after_s: float) -> Mask:
     """The mask, each true stretch made longer."""
     before, after = round(before_s * MEL_RATE), round(after_s * MEL_RATE)
     spread = np.convolve(mask, np.ones(before + after + 1))
-    return spread[before : before + len(mask)] > 0 if before == 0 else _shifted(spread, before, len(mask))
-
-
-def _shifted(spread: NDArray[np.float64], before: int, length: int) -> Mask:
-    return spread[before : before + length] > 0
+    return np.asarray(spread[before : before + len(mask)] > 0)
 
 
 def oracle(clean: FloatArray) -> tuple[Mask, Mask]:
@@ -93,8 +90,12 @@ def noises(seconds: float = 10.0) -> Iterator[tuple[str, FloatArray]]:
     clicks = np.zeros(count)
     clicks[rng.integers(0, count, 30)] = 1
     yield "clicks", _at_level(np.convolve(clicks, np.exp(-np.arange(80) / 20), "same"), -35)
-    yield "held chord", _at_level(_notes(time_s, [(0, seconds, f) for f in (220, 277.2, 329.6)]), -20)
-    chords = [(t, 1.0, f * r) for t, r in zip(range(10), (1, 1.5, 1.2, 1.33, 0.9) * 2, strict=True) for f in (220, 277, 330)]
+    yield "held chord", _at_level(_notes(time_s, [(0.0, seconds, f) for f in (220, 277.2, 329.6)]), -20)
+    chords = [
+        (float(t), 1.0, f * r)
+        for t, r in zip(range(10), (1, 1.5, 1.2, 1.33, 0.9) * 2, strict=True)
+        for f in (220, 277, 330)
+    ]
     yield "chords, 1 a second", _at_level(_notes(time_s, chords), -20)
     scale = (1, 1.25, 1.5, 2, 1.5, 1.25)
     arpeggio = [(0.25 * i, 0.4, 220 * scale[i % 6]) for i in range(round(seconds * 4))]
@@ -108,7 +109,7 @@ def _at_level(sound: NDArray[np.float64], level_db: float) -> FloatArray:
     return np.asarray(sound / np.sqrt((sound**2).mean()) * 10 ** (level_db / 20), dtype=np.float32)
 
 
-def _notes(time_s: NDArray[np.float64], notes: list[tuple[float, float, float]]) -> NDArray[np.float64]:
+def _notes(time_s: NDArray[np.float64], notes: Sequence[tuple[float, float, float]]) -> NDArray[np.float64]:
     """Plucked tones with five harmonics: (start, length, pitch) each."""
     sound = np.zeros(len(time_s))
     for start, length, pitch in notes:
@@ -180,7 +181,8 @@ def grid(folder: Path, clips: list[Path], aligns: Path) -> None:
         activities.append(activity)
         speech.append(spoken)
         silence.append(quiet)
-    row(f"{folder.name}, {len(clips)} clips", *map(np.concatenate, (activities, speech, silence)))
+    name = f"{folder.name}, {len(clips)} clips"
+    row(name, np.concatenate(activities), np.concatenate(speech), np.concatenate(silence))
 
 
 def main() -> None:

@@ -38,15 +38,15 @@ _FLOOR_BIAS = 2.0
 """The minimum of smoothed noise lies about 3 dB below its mean."""
 _FLOOR_MARGIN = 2.0
 """Energy below this many times the floor is not trusted to be anything but noise."""
-_START_FLOOR_DBFS = -70.0
-_START_RISE_DB = 0.6
+_START_FLOOR_DBFS = -62.0
+_START_RISE_DB = 1.0
 """At first nobody knows whether the first sound is noise: the floor may rise by this much a frame."""
 
 _PITCH_FFT = 1024
 _PITCH_LAGS = slice(SAMPLE_RATE // 400, SAMPLE_RATE // 60 + 1)
 _PITCH_BANDS = 12
 """A pitch is looked for in the bands up to 2000 Hz: higher harmonics of a gliding voice no longer line up."""
-_LEAST_SHARE = 0.25
+_LEAST_SHARE = 0.3
 """Share of those bands that must stand above the floor for a full voicing."""
 
 _TONE_BINS = slice(500 * _PITCH_FFT // SAMPLE_RATE, 2000 * _PITCH_FFT // SAMPLE_RATE)
@@ -55,17 +55,20 @@ _TONE_SPAN = 9
 _TONE_GAP = 10
 """Frames between two looks: in 100 ms the harmonics of a voice move, those of a held note don't."""
 _MUSIC_MEMORY = 1 / 80
-_MUSIC_FROM, _MUSIC_FULL = 0.35, 0.5
+_MUSIC_FROM, _MUSIC_FULL = 0.22, 0.38
 """Mean likeness of spectra _TONE_GAP apart: speech stays below the first, notes and chords above the second."""
 
 _CLEAR_BANDS = 6
 """A frame is as clear as its best bands: noise may hide the others."""
 _CLEAR_DB = (5.0, 9.0)
-_VOICED = (0.3, 0.5)
+_VOICED = (0.31, 0.51)
 """Where the evidence for a voice begins and is full."""
+_UNSURE_VOICED = 0.12
+_UNSURE_FRAMES = 80
+"""A voice must be this much clearer at first, while the floor is still a guess; less and less so for this long."""
 _SMOOTH = 2
 """Frames to either side over which the evidence is averaged."""
-_SMOOTH_GAIN = 1.6
+_SMOOTH_GAIN = 1.5
 _PRE_ROLL = LOOK_AHEAD - _SMOOTH
 _CARRY = 30
 """Frames for which sound without pitch counts as speech after a voice: fricatives, bursts, breath."""
@@ -89,7 +92,8 @@ def band_power(power: FloatArray) -> FloatArray:
     """Mean power per bin in the speech bands: (m, BINS) -> (m, bands)."""
     edges = _band_of_bin()
     sums = np.add.reduceat(power, edges, axis=1)[:, :-1]
-    return np.asarray(sums / np.diff(edges), dtype=np.float32)
+    widths = np.diff(edges).astype(np.float32)
+    return np.asarray(sums / widths, dtype=np.float32)
 
 
 class _NoiseFloor:
@@ -99,23 +103,24 @@ class _NoiseFloor:
         self._smooth: FloatArray | None = None
         self._part = np.full(_BANDS, np.inf, dtype=np.float32)
         self._parts = np.full((_FLOOR_SPAN, _BANDS), np.inf, dtype=np.float32)
-        self._heard = 0
+        self.heard = 0
+        """Frames that taught something."""
 
     def update(self, bands: FloatArray) -> FloatArray:
         """Hear one frame, (bands,), and tell the floor, (bands,)."""
         if bands.mean() > _white_power(_SILENCE_DBFS):
             self._learn(bands)
-        start = _white_power(min(_START_FLOOR_DBFS + _START_RISE_DB * self._heard, 20.0))
+        start = _white_power(min(_START_FLOOR_DBFS + _START_RISE_DB * self.heard, 20.0))
         lowest = np.minimum(self._parts.min(axis=0), self._part) * np.float32(_FLOOR_BIAS)
-        return np.clip(lowest, _white_power(_FLOOR_MIN_DBFS), start).astype(np.float32)
+        return np.asarray(np.clip(lowest, _white_power(_FLOOR_MIN_DBFS), start), dtype=np.float32)
 
     def _learn(self, bands: FloatArray) -> None:
         if self._smooth is None:
             self._smooth = bands.copy()
         self._smooth = self._smooth + np.float32(1 - _FLOOR_SMOOTHING) * (bands - self._smooth)
         self._part = np.minimum(self._part, self._smooth)
-        self._heard += 1
-        if self._heard % _FLOOR_PART == 0:
+        self.heard += 1
+        if self.heard % _FLOOR_PART == 0:
             self._parts = np.roll(self._parts, -1, axis=0)
             self._parts[-1] = self._part
             self._part = self._smooth.copy()
@@ -261,7 +266,7 @@ class VoiceActivity:
     def _judge(self, power: FloatArray, windows: FloatArray) -> list[tuple[float, bool]]:
         """Evidence for a voice in each frame, 0-1, and whether it stands above the noise."""
         bands = band_power(power)
-        floors = np.stack([self._floor.update(row) for row in bands])
+        floors, unsure = self._floors(bands)
         ratio = np.maximum(bands, np.float32(1e-12)) / floors
         above_db = np.clip(10 * np.log10(ratio), 0, 20)
         clear = np.sort(above_db, axis=1)[:, -_CLEAR_BANDS:].mean(axis=1)
@@ -269,15 +274,25 @@ class VoiceActivity:
         voiced = voicing(fine, np.clip(1 - _FLOOR_MARGIN / ratio, 0, 1))
         likeness = self._notes.likeness(fine)
         return [
-            self._evidence(*frame) for frame in zip(clear.tolist(), voiced.tolist(), likeness.tolist(), strict=True)
+            self._evidence(*frame)
+            for frame in zip(clear.tolist(), voiced.tolist(), likeness.tolist(), unsure, strict=True)
         ]
 
-    def _evidence(self, clear_db: float, voiced: float, likeness: float) -> tuple[float, bool]:
+    def _floors(self, bands: FloatArray) -> tuple[FloatArray, list[float]]:
+        """The floor under each frame, (m, bands), and how much clearer a voice must be there."""
+        floors = np.empty_like(bands)
+        unsure = []
+        for frame, row in enumerate(bands):
+            floors[frame] = self._floor.update(row)
+            unsure.append(_UNSURE_VOICED * (1 - _ramp(self._floor.heard, 0, _UNSURE_FRAMES)))
+        return floors, unsure
+
+    def _evidence(self, clear_db: float, voiced: float, likeness: float, unsure: float) -> tuple[float, bool]:
         sound = clear_db > sum(_CLEAR_DB) / 2
         if clear_db <= _CLEAR_DB[0]:
             return 0.0, sound
         music = self._notes.music(likeness)
-        return _ramp(clear_db, *_CLEAR_DB) * _ramp(voiced, *_VOICED) * (1 - music), sound
+        return _ramp(clear_db, *_CLEAR_DB) * _ramp(voiced - unsure, *_VOICED) * (1 - music), sound
 
     def _decide(self, evidence: list[tuple[float, bool]]) -> FloatArray:
         answers: list[float] = []
