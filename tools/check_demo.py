@@ -35,9 +35,7 @@ def main() -> None:
     rate = Fraction(streams["video"]["r_frame_rate"])
     frames = int(streams["video"]["nb_read_frames"])
     if abs(frames / rate - speech_s) > 2 / rate:
-        sys.exit(
-            f"{video}: expected pictures for {speech_s:.2f} s of speech, found {frames} at {rate} a second"
-        )
+        sys.exit(f"{video}: expected pictures for {speech_s:.2f} s of speech, found {frames} at {rate} a second")
     print(f"{video.name}: {frames} pictures at {rate} a second for {speech_s:.2f} s of speech")
 
 
