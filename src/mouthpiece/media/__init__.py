@@ -18,13 +18,13 @@ Writing::
         for frame in frames:
             writer.write(frame)      # writer.frames_written, writer.sound_copied
 
-`check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames may
-end before `duration_s`; the caller gives the writer the shorter duration (`face.info.duration_s` is only the file's claim).
+`check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames
+may end before `duration_s`; the writer then ends the sound with the last frame.
 
 `probe_media(path) -> MediaReport` tells what is in a file.
 
-A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded from
-`native` bit for bit. `frame.rgb` is an array of the frame's own.
+A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
+from `native` bit for bit. `frame.rgb` is an array of the frame's own.
 """
 
 from __future__ import annotations

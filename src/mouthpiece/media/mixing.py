@@ -10,7 +10,7 @@ from mouthpiece.types import FloatArray
 _ACTIVE = 1e-3
 """A channel with less than this share of the loudest one's energy (-30 dB) carries no speech of its own."""
 _CENTRE_ACTIVE = 0.05
-"""Film sound keeps its dialogue in the centre; a centre below this share (-13 dB) of the loudest isn't used that way."""
+"""Film sound keeps its dialogue in the centre; a centre below this share (-13 dB) of the loudest does not."""
 _CENTRE_SIDE = 0.1
 """Weight of the front left and right beside an active centre."""
 _INVERTED = -0.5
@@ -58,7 +58,7 @@ class ChannelMeter:
 
 
 def _normalised(weights: NDArray[np.float64]) -> FloatArray:
-    return (weights / np.abs(weights).sum()).astype(np.float32)
+    return np.asarray(weights / np.abs(weights).sum(), dtype=np.float32)
 
 
 def mixed(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ...], FloatArray]) -> FloatArray:
@@ -66,4 +66,6 @@ def mixed(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, 
     if len(samples) == 1:
         return samples[0]
     known = weights.get(names)
-    return samples.mean(axis=0, dtype=np.float32) if known is None else known @ samples
+    if known is None:
+        return np.asarray(samples.mean(axis=0), dtype=np.float32)
+    return np.asarray(known @ samples, dtype=np.float32)

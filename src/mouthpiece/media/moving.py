@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 
 from av import VideoFrame
 
@@ -159,8 +159,7 @@ class MovingSource(FaceSource):
         """The video's own pictures and spacing, then what `fit` says when it ends before `duration_s`."""
         out = Fraction(0)
         for moment in self._sequence(fit, duration_s):
-            for frame in self._drawn(moment, out, duration_s):
-                yield frame
+            yield from self._drawn(moment, out, duration_s)
             out += moment.duration * self._tick
             if out >= duration_s:
                 return
@@ -235,7 +234,7 @@ class MovingSource(FaceSource):
     def _fetch_from_key(self, log: _Log, key: int, low: int, stop: int) -> list[Shot] | None:
         """The same by seeking; None when the pictures found are not exactly the ones that were played before."""
         wanted = list(log.pts[low:stop])
-        if log.pts[key] == _NO_PTS or any(b <= a for a, b in zip(wanted, wanted[1:], strict=False)):
+        if log.pts[key] == _NO_PTS or any(b <= a for a, b in pairwise(wanted)):
             return None
         shots: list[Shot] = []
         for shot in self._reel.play(log.pts[key]):

@@ -29,9 +29,52 @@ _READ_BYTES = 1 << 16
 
 _FOREIGN_FORMATS = frozenset(
     # Playlists and scripts that open other files or addresses, devices, and demuxers that turn any text into pictures.
-    "hls dash concat concatf imf image2 image2pipe lavfi sdp rtsp rtp sap webm_dash_manifest applehttp vapoursynth "
-    "avisynth tty bin xbin adf idf txd ffmetadata alsa fbdev kmsgrab oss pulse video4linux2,v4l2 x11grab xcbgrab "
-    "jack libdc1394 openal sndio avfoundation dshow gdigrab vfwcap decklink ndi libcdio iec61883 bktr".split()
+    (
+        "adf",
+        "alsa",
+        "applehttp",
+        "avfoundation",
+        "avisynth",
+        "bin",
+        "bktr",
+        "concat",
+        "concatf",
+        "dash",
+        "decklink",
+        "dshow",
+        "fbdev",
+        "ffmetadata",
+        "gdigrab",
+        "hls",
+        "idf",
+        "iec61883",
+        "image2",
+        "image2pipe",
+        "imf",
+        "jack",
+        "kmsgrab",
+        "lavfi",
+        "libcdio",
+        "libdc1394",
+        "ndi",
+        "openal",
+        "oss",
+        "pulse",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sdp",
+        "sndio",
+        "tty",
+        "txd",
+        "vapoursynth",
+        "vfwcap",
+        "video4linux2,v4l2",
+        "webm_dash_manifest",
+        "x11grab",
+        "xbin",
+        "xcbgrab",
+    )
 )
 
 _MEDIA_STARTS: tuple[tuple[int, bytes, str], ...] = (

@@ -123,7 +123,7 @@ def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
     alpha = rgba[:, :, 3]
     if alpha.min() == 255:
         return np.ascontiguousarray(rgba[:, :, :3]), ()
-    rgb = np.empty(rgba.shape[:2] + (3,), np.uint8)
+    rgb = np.empty((*rgba.shape[:2], 3), np.uint8)
     weight = alpha.astype(np.uint16)
     for channel in range(3):  # one channel at a time keeps the 16-bit scratch small
         value = rgba[:, :, channel].astype(np.uint16) * weight + (255 - weight) * 255

@@ -7,6 +7,7 @@ way into H.264). Photos travel as rgb24 and are converted once.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,7 +36,7 @@ def plane_views(frame: VideoFrame) -> list[Plane]:
     deep = "10" in frame.format.name
     views: list[Plane] = []
     for plane in frame.planes:
-        values = np.frombuffer(plane, np.uint16 if deep else np.uint8)
+        values: NDArray[Any] = np.frombuffer(memoryview(plane), np.uint16 if deep else np.uint8)
         stride = plane.line_size // values.itemsize
         views.append(values.reshape(-1, stride)[: plane.height, : plane.width])
     return views
@@ -135,7 +136,7 @@ class Converter:
         return converted
 
     def paste(self, target: VideoFrame, rgb: Picture, box: Box) -> None:
-        """Write the part of `rgb` inside the box into a native frame of the same size, widened to whole chroma samples."""
+        """Write `rgb` inside the box, widened to whole chroma samples, into a native frame of the same size."""
         box = _whole_chroma(box, target)
         if box.width <= 0 or box.height <= 0:
             return
@@ -194,7 +195,7 @@ class Turn:
     @classmethod
     def of(cls, frame: VideoFrame) -> Turn:
         """The turn that a frame's display matrix asks for; odd angles are rounded to a quarter turn."""
-        data = frame.side_data.get("DISPLAYMATRIX")
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
         return cls() if data is None else cls._of_matrix(np.frombuffer(bytes(data), np.int32))
 
     @classmethod

@@ -66,6 +66,16 @@ class MediaReport:
     pictures: tuple[PictureStream, ...]
     sounds: tuple[SoundStream, ...]
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is something to see a face in; cover art doesn't count."""
+        return any(not picture.is_cover for picture in self.pictures)
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether there is something to hear."""
+        return bool(self.sounds)
+
 
 def probe_media(source: str | os.PathLike[str] | BinaryIO) -> MediaReport:
     """Look into a file without playing it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -137,7 +137,7 @@ class SpeechSource(ABC):
         """The stored packets, where they can be copied as they are."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - memory has nothing to let go of
         """Let go of the file."""
 
     def __enter__(self) -> Self:
@@ -384,7 +384,7 @@ class _MediaSpeech(SpeechSource):
     def close(self) -> None:
         self._store.close()
 
-    def _heard(self) -> Iterator[Block]:
+    def _heard(self) -> Generator[Block]:
         """Decoded blocks on the clock that starts at 0."""
         position = Fraction(0)
         zero = self._zero
@@ -482,12 +482,17 @@ def _speech_info(container: InputContainer, stream: AudioStream, store: ByteStor
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
         channels=context.channels,
-        layout=context.layout.name,
+        layout=_layout_name(context.layout.name, context.channels),
         duration_s=duration_s,
         container=container.format.name.split(",")[0],
         name=store.name,
         warnings=odd,
     )
+
+
+def _layout_name(name: str, channels: int) -> str:
+    """FFmpeg's name; files that name no layout get the obvious one."""
+    return {1: "mono", 2: "stereo"}.get(channels, name)
 
 
 def _clock_zero(container: InputContainer, first_sound_s: Fraction) -> Fraction:

@@ -5,25 +5,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from av import AudioFrame, AudioLayout, AudioResampler
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
 from mouthpiece.media.sound import Block, PacketTrack, SpeechSource
 
-Mux = Callable[[Packet | list[Packet]], None]
+AnyPacket = Packet[Any]
+Mux = Callable[[AnyPacket | list[AnyPacket]], None]
 """Hands packets to the container."""
 
-_PCM = frozenset("pcm_u8 pcm_s16le pcm_s24le pcm_s32le pcm_f32le".split())
+_PCM = frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"})
 COPIED_CODECS: dict[str, frozenset[str]] = {
     # What common players open, not all that the container could carry: browsers stay mute on AC-3 or Opus in MP4.
     "mp4": frozenset({"aac", "mp3"}),
     "mov": frozenset({"aac", "mp3", "alac", "ac3", "pcm_s16le", "pcm_s24le"}),
-    "matroska": frozenset("aac mp3 mp2 ac3 eac3 opus vorbis flac alac dts truehd".split()) | _PCM,
+    "matroska": _PCM | {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "alac", "dts", "truehd"},
     "webm": frozenset({"opus", "vorbis"}),
 }
 """Container -> codecs whose packets are copied."""
@@ -46,9 +47,10 @@ class SoundTrack(ABC):
         """Write everything that starts before a moment."""
 
     @abstractmethod
-    def finish(self) -> None:
-        """Write the rest."""
+    def finish(self, end_s: Fraction) -> None:
+        """Write the rest, up to a moment."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the source."""
 
@@ -98,8 +100,8 @@ class _CopiedSound(SoundTrack):
         packet.stream = self._stream
         self._mux(packet)
 
-    def finish(self) -> None:
-        self.advance(self._end)
+    def finish(self, end_s: Fraction) -> None:
+        self.advance(min(end_s, self._end))
 
     def close(self) -> None:
         if isinstance(self._opened, Generator):
@@ -116,12 +118,12 @@ class _EncodedSound(SoundTrack):
     ) -> None:
         channels = min(speech.info.channels, 2)
         self._rate = _encoder_rate(codec, speech.info.sample_rate)
-        self._stream = container.add_stream(codec, rate=self._rate)
-        assert isinstance(self._stream, AudioStream)
-        context = self._stream.codec_context
+        stream = container.add_stream(codec, rate=self._rate)
+        assert isinstance(stream, AudioStream)
+        self._stream = stream
+        context = stream.codec_context
         context.layout = "mono" if channels == 1 else "stereo"
         context.bit_rate = _BIT_RATE_PER_CHANNEL[codec] * channels
-        self._context: AudioCodecContext = context
         self._mux = mux
         self._samples_left = round(duration_s * self._rate)
         self._position = 0
@@ -148,14 +150,15 @@ class _EncodedSound(SoundTrack):
         frame.pts = self._position
         frame.time_base = Fraction(1, self._rate)
         self._position += frame.samples
-        self._mux(self._context_packets(frame))
+        self._mux(self._packets_of(frame))
 
-    def _context_packets(self, frame: AudioFrame | None) -> list[Packet]:
+    def _packets_of(self, frame: AudioFrame | None) -> list[AnyPacket]:
         return list(self._stream.encode(frame))
 
-    def finish(self) -> None:
-        self.advance(Fraction(self._position + self._samples_left + 1, self._rate))
-        self._mux(self._context_packets(None))
+    def finish(self, end_s: Fraction) -> None:
+        self._samples_left = min(self._samples_left, max(0, round(end_s * self._rate) - self._position))
+        self.advance(end_s + 1)
+        self._mux(self._packets_of(None))
 
     def close(self) -> None:
         if isinstance(self._blocks, Generator):
@@ -171,9 +174,8 @@ def _encoder_rate(codec: str, rate: int) -> int:
 def _shortened(frame: AudioFrame, samples: int) -> AudioFrame:
     if frame.samples <= samples:
         return frame
-    cut = AudioFrame.from_ndarray(
-        np.ascontiguousarray(frame.to_ndarray()[:, :samples]), frame.format.name, frame.layout.name
-    )
+    kept = np.ascontiguousarray(frame.to_ndarray()[:, :samples], dtype=np.float32)
+    cut = AudioFrame.from_ndarray(kept, frame.format.name, frame.layout.name)
     cut.sample_rate = frame.sample_rate
     return cut
 

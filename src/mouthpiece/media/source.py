@@ -54,7 +54,7 @@ class FaceSource(ABC):
 
     @abstractmethod
     def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
-        """Up to `limit` frames spread over the source, cheaply; their `time_s` is the time in the source. One for a photo."""
+        """Up to `limit` frames spread over the source, cheaply; `time_s` is the time in the source. One for a photo."""
 
     @abstractmethod
     def frames(self, duration_s: Fraction, fit: Fit = Fit.PINGPONG) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
@@ -118,13 +119,9 @@ def _first_look(container: InputContainer, stream: VideoStream, store: ByteStore
     """
     first: VideoFrame | None = None
     interlaced = stream.codec_context.field_order not in _PROGRESSIVE_ORDERS
-    seen = 0
-    for frame in _decoded(container, stream, None):
+    for frame in islice(_decoded(container, stream, None), _SCANNED_FRAMES):
         first = first or frame
         interlaced = interlaced or frame.interlaced_frame
-        seen += 1
-        if seen == _SCANNED_FRAMES:
-            break
     if first is None:
         raise BrokenMediaError(f"{store.name}: none of its pictures can be decoded; get a whole copy or convert it")
     check_size(first.width, first.height, store.name)

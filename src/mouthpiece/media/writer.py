@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,7 +15,6 @@ import av.error
 from av import VideoFrame
 from av.codec.context import Flags
 from av.container import OutputContainer
-from av.packet import Packet
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
@@ -23,15 +24,13 @@ from mouthpiece.media.picture import PictureInfo
 from mouthpiece.media.planes import Converter, copied, tag
 from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS, Quality
 from mouthpiece.media.sound import SpeechSource
-from mouthpiece.media.soundtrack import SoundTrack, add_sound
+from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.target import CONTAINERS, OutputFile, check_output
 from mouthpiece.types import Frame
 
 _WRITE_BYTES = 1 << 18
 _COARSEST_TICK = Fraction(1, 10_000)
 """The output's clock ticks at least this finely, seconds."""
-_SOUND_AHEAD_S = Fraction(1, 2)
-"""Sound is handed over so much before the picture, so that the container can interleave them."""
 _LARGE_PIXELS = 3840 * 2160
 """Above this, x264 looks less far ahead: its waiting pictures would fill the memory."""
 
@@ -39,8 +38,8 @@ _LARGE_PIXELS = 3840 * 2160
 class VideoWriter:
     """Writes frames and sound to a file that appears under its name only when it is whole.
 
-    `with VideoWriter(...) as writer:` then `writer.write(frame)` for each; leaving the block normally finishes the file,
-    leaving it by any exception removes everything. Used from one thread at a time.
+    `with VideoWriter(...) as writer:` then `writer.write(frame)` for each; leaving the block normally finishes the
+    file, leaving it by any exception removes everything. Used from one thread at a time.
     """
 
     def __init__(
@@ -82,12 +81,18 @@ class VideoWriter:
         self._converter = Converter(info.colours)
         self._converted: tuple[VideoFrame, VideoFrame] | None = None
         self._latest_pts = -1
+        self._end_s = Fraction(0)
         self._file: OutputFile | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._sound: SoundTrack | None = None
         self.frames_written = 0
         """Pictures handed to the encoder so far."""
+
+    @property
+    def path(self) -> Path:
+        """Where the result lies once it is whole, symbolic links resolved."""
+        return self._path
 
     @property
     def sound_copied(self) -> bool:
@@ -166,7 +171,7 @@ class VideoWriter:
         assert self._stream is not None and self._container is not None and self._file is not None
         self._mux(self._stream.encode(None))
         if self._sound is not None:
-            self._sound.finish()
+            self._sound.finish(self._end_s)
             self._sound.close()
         self._container.close()
         if self._file.error is not None:
@@ -179,10 +184,8 @@ class VideoWriter:
         if self._file is not None:
             self._file.discard()
         if self._container is not None:
-            try:
+            with contextlib.suppress(Exception):  # what it could say is about a file that is gone
                 self._container.close()
-            except Exception:  # noqa: S110 - what it could say is about a file that is gone
-                pass
 
     # --- pictures ---------------------------------------------------------------------------------------------------
 
@@ -198,13 +201,14 @@ class VideoWriter:
         picture.time_base = self._tick
         picture.duration = max(1, round((frame.time_s + frame.duration_s) / self._tick) - picture.pts)
         picture.pict_type = PictureType.NONE
+        self._end_s = frame.time_s + frame.duration_s
         try:
             packets = self._stream.encode(picture)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise self._file.failure(error) from error
         self._mux(packets)
         if self._sound is not None:
-            self._sound.advance(frame.time_s + frame.duration_s + _SOUND_AHEAD_S)
+            self._sound.advance(self._end_s)
         self.frames_written += 1
 
     def _picture(self, frame: Frame) -> VideoFrame:
@@ -230,7 +234,7 @@ class VideoWriter:
             self._converted = (native, self._converter.native(native, self._pix_fmt))
         return self._converted[1]
 
-    def _mux(self, packets: Packet | list[Packet]) -> None:
+    def _mux(self, packets: AnyPacket | list[AnyPacket]) -> None:
         assert self._container is not None and self._file is not None
         try:
             self._container.mux(packets)
