@@ -11,11 +11,13 @@ import numpy as np
 
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.interior import DrawnMouth, MouthFrame, face_light
-from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info
-from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed
+from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, face_light
+from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info, motion_row
+from mouthpiece.engines.mesh.own_teeth import OwnTeeth, suitability, take_teeth
+from mouthpiece.engines.mesh.seam import PARTED_OPENING, LipStrip, find_edges, lip_strip
+from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp, draw_lips
-from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, Picture, SpeechChunk, TrackedFrame
 
 SAME_PERSON = 0.55
 """Least likeness of two appearances of one person."""
@@ -35,11 +37,27 @@ class _Person:
 
     appearance: FloatArray
     neutral: FloatArray
+    """(468, 3) canonical, mouth closed."""
+    correction: FloatArray
+    """(468,) what the landmarks must be moved by, down the face, to lie on the lips' edges."""
     warp: LipWarp
+    mouth: MouthFrame
     drawn: DrawnMouth
+    teeth: OwnTeeth | None
     follow: FloatArray
     """(P, 1): how far each motion point's own motion in the source is taken out."""
     light: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A frame's face beside the person's neutral one."""
+
+    plane: PlaneMap
+    shift: FloatArray
+    """(2,) plane: what the mouth is off from where the pose puts it."""
+    shown: FloatArray
+    """(P, 2) plane: how the source's own mouth is displaced."""
 
 
 @dataclass(slots=True)
@@ -50,6 +68,25 @@ class _Sightings:
     shapes: list[FloatArray] = field(default_factory=list)
     yaws: list[float] = field(default_factory=list)
     scales: list[float] = field(default_factory=list)
+    strips: list[LipStrip] = field(default_factory=list)
+    """Straightened lips of the frames in which they are about closed."""
+    open_mouth: TrackedFrame | None = None
+    """The frame that shows the inside of the mouth best."""
+    open_mouth_suits: float = 0.0
+
+    def add(self, tracked: TrackedFrame, face: Face) -> None:
+        """Look at one more frame."""
+        aspect = float(tracked.frame.pixel_aspect)
+        shape = canonical_shape(face, aspect)
+        self.shapes.append(shape)
+        self.yaws.append(abs(face.pose.yaw_deg))
+        self.scales.append(face.pose.scale)
+        gap = opening(shape)
+        if gap < PARTED_OPENING:
+            self.strips.append(lip_strip(tracked.frame.rgb, face, PlaneMap.of(face, aspect)))
+        suits = suitability(gap, face.pose.scale, face.pose.yaw_deg)
+        if suits > self.open_mouth_suits:
+            self.open_mouth, self.open_mouth_suits = tracked, suits
 
 
 _Known = TypeVar("_Known", _Sightings, _Person)
@@ -87,9 +124,7 @@ class MeshEngine(Engine):
             if seen is None:
                 seen = _Sightings(tracked.face.appearance)
                 people.append(seen)
-            seen.shapes.append(canonical_shape(tracked.face, float(tracked.frame.pixel_aspect)))
-            seen.yaws.append(abs(tracked.face.pose.yaw_deg))
-            seen.scales.append(tracked.face.pose.scale)
+            seen.add(tracked, tracked.face)
         self._people = [self._learn(seen) for seen in people[-MAX_PEOPLE:]]
         self._shots = {}
 
@@ -98,12 +133,38 @@ class MeshEngine(Engine):
         yaws = np.array(seen.yaws)
         frontal = yaws <= max(MAX_NEUTRAL_YAW_DEG, float(np.percentile(yaws, 25)))
         mean = np.mean(np.array(seen.shapes)[frontal], axis=0).astype(np.float32)
+        correction = find_edges(seen.strips).correction(mean)
+        mean[:, 1] += correction
         neutral = closed(mean, self._basis.opening_mode, self._points)
         mouth = MouthFrame.of(neutral)
         away = np.linalg.norm(neutral[self._points, :2] - mouth.centre, axis=1)
         follow = np.clip((FOLLOW_FAR - away) / (FOLLOW_FAR - FOLLOW_NEAR), 0, 1)[:, None]
         drawn = DrawnMouth(mouth, float(np.median(seen.scales)))
-        return _Person(seen.appearance, neutral, LipWarp(neutral, self._points), drawn, follow.astype(np.float32))
+        warp = LipWarp(neutral, self._points)
+        person = _Person(seen.appearance, neutral, correction, warp, mouth, drawn, None, follow.astype(np.float32))
+        if seen.open_mouth is not None and seen.open_mouth.face is not None:
+            face, frame = seen.open_mouth.face, seen.open_mouth.frame
+            look = self._look(person, face, float(frame.pixel_aspect))
+            light = face_light(frame.rgb, face.landmarks)
+            person.teeth = take_teeth(frame.rgb, face, look.plane, mouth, look.shift, light)
+            if person.teeth is not None:
+                person.drawn.upper_edge = person.teeth.edge
+        return person
+
+    def _look(self, person: _Person, face: Face, pixel_aspect: float) -> _Look:
+        """Compare a frame's face with the person's neutral one."""
+        plane = PlaneMap.of(face, pixel_aspect)
+        resting = plane.project(person.neutral)
+        measured = plane.to_plane(face.landmarks[:, :2])
+        measured[:, 1] += person.correction
+        shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
+        shown = (measured - resting - shift)[self._points] * person.follow
+        return _Look(plane, shift.astype(np.float32), shown.astype(np.float32))
+
+    @staticmethod
+    def _jaw(displacement: FloatArray) -> FloatArray:
+        """(2,) plane displacement of the lower teeth, given that of the motion points: the lower lip tells best."""
+        return np.asarray(displacement[motion_row(topo.INNER_BOTTOM)] * np.float32(JAW_SHARE))
 
     def _person(self, tracked: TrackedFrame, face: Face) -> _Person:
         """Who the frame shows: learned in the survey, or now from this frame alone."""
@@ -111,8 +172,9 @@ class MeshEngine(Engine):
         if person is None:
             person = _best_match(self._people, face.appearance)
             if person is None:
-                shape = canonical_shape(face, float(tracked.frame.pixel_aspect))
-                person = self._learn(_Sightings(face.appearance, [shape], [0.0], [face.pose.scale]))
+                alone = _Sightings(face.appearance)
+                alone.add(tracked, face)
+                person = self._learn(alone)
                 self._people = [*self._people[-MAX_PEOPLE + 1 :], person]
             if len(self._shots) > 4 * MAX_PEOPLE:
                 self._shots.clear()
@@ -143,40 +205,35 @@ class MeshEngine(Engine):
             return None
         person = self._person(tracked, face)
         motion = self._motion.at(speech_s)
-        plane = PlaneMap.of(face, float(frame.pixel_aspect))
-        resting = plane.project(person.neutral)
-        measured = plane.to_plane(face.landmarks[:, :2])
-        shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
-        shown = (measured - resting - shift)[self._points] * person.follow
-        wanted = shown + np.float32(strength) * (plane.project(motion.displacement) - shown)
+        look = self._look(person, face, float(frame.pixel_aspect))
+        wanted = look.shown + np.float32(strength) * (look.plane.project(motion.displacement) - look.shown)
         fields = person.warp.fields
-        maps = person.warp.maps(plane, shift, fields(shown), fields(wanted), (frame.width, frame.height))
+        maps = person.warp.maps(look.plane, look.shift, fields(look.shown), fields(wanted), (frame.width, frame.height))
         if maps is None:
             return None
         picture, inside = draw_lips(frame.rgb, maps)
         if inside.size and float(inside.max()) > 1 / 255:
-            self._draw_inside(picture, inside, person, plane, shift, wanted, maps, frame, face)
+            self._draw_inside(picture, inside, person, look, self._jaw(wanted), maps, tracked)
         fade = strength * strength * (3 - 2 * strength)
         return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
 
+    @staticmethod
     def _draw_inside(
-        self,
-        picture: FloatArray,
+        picture: Picture,
         inside: FloatArray,
         person: _Person,
-        plane: PlaneMap,
-        shift: FloatArray,
-        wanted: FloatArray,
+        look: _Look,
+        jaw: FloatArray,
         maps: FaceMaps,
-        frame: Frame,
-        face: Face,
+        tracked: TrackedFrame,
     ) -> None:
         """Fill the gap between the lips, in place."""
-        assert maps.mouth is not None
-        light = face_light(frame.rgb, face.landmarks)
-        person.light = light if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * light
-        jaw = wanted[self._basis.row(topo.INNER_BOTTOM)] * np.float32(0.9)
-        drawn = person.drawn.draw(plane, shift, jaw, maps, person.light)
+        assert maps.mouth is not None and tracked.face is not None
+        now = face_light(tracked.frame.rgb, tracked.face.landmarks)
+        person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
+        drawn = person.drawn.draw(look.plane, look.shift, jaw, maps, person.light)
+        if person.teeth is not None:
+            drawn = person.teeth.lay_over(drawn, look.plane, look.shift, maps, person.mouth, person.light)
         part = picture[maps.mouth.part]
         part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), inside, 1 - inside)
 

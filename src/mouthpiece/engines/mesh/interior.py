@@ -27,11 +27,11 @@ LOWER_RECESS_MM = np.array([0.0, 0.1, 0.0, 0.8, 1.4])
 UPPER_LENGTH_MM, LOWER_LENGTH_MM = 10.5, 9.0
 UPPER_EDGE_BELOW_SEAM_MM = 1.7
 """Where the upper cutting edge stands under the line of the closed lips."""
-LOWER_EDGE_BELOW_SEAM_MM = 3.0
+LOWER_EDGE_BELOW_SEAM_MM = 1.8
 TEETH_BEHIND_LIPS = 0.06
 """Depth of the teeth behind the lips, outer eye distances."""
 JAW_SHARE = 0.9
-"""How far the lower teeth go along with the chin."""
+"""How far the lower teeth go along with the lower lip."""
 TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM, TEXTURE_BOTTOM_MM = 30.0, -14.0, 14.0
 
 CAVITY_RGB = np.array([56, 25, 24], dtype=np.float32)
@@ -118,7 +118,7 @@ def _tooth_row(x_mm: FloatArray, y_mm: FloatArray, edges: FloatArray, recess: Fl
 
 def _tongue(x_mm: FloatArray, y_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Draw the tongue's back; y = 0 is the lower teeth's cutting edge, positive y goes to the floor of the mouth."""
-    radius = np.sqrt((x_mm / 19.0) ** 2 + ((y_mm - 6.5) / 10.5) ** 2)
+    radius = np.sqrt((x_mm / 19.0) ** 2 + ((y_mm - 3.2) / 10.5) ** 2)
     alpha = np.clip((1.0 - radius) / 0.12, 0, 1)
     groove = 1 - 0.16 * np.exp(-((x_mm / 1.6) ** 2))
     shade = (0.36 + 0.70 * np.clip(1.15 - radius, 0, 1)) * groove
@@ -131,6 +131,8 @@ class DrawnMouth:
     def __init__(self, mouth: MouthFrame, pixels_per_unit: float) -> None:
         """Draw the teeth and tongue once, at about the resolution of the frames."""
         self._mouth = mouth
+        self.upper_edge = UPPER_EDGE_BELOW_SEAM_MM * mouth.mm
+        """How far the upper cutting edge stands under the line of the closed lips, outer eye distances."""
         self._pixel_mm = max(1.0 / (pixels_per_unit * mouth.mm), 0.12)
         width = int(2 * TEXTURE_HALF_WIDTH_MM / self._pixel_mm) + 1
         height = int((TEXTURE_BOTTOM_MM - TEXTURE_TOP_MM) / self._pixel_mm) + 1
@@ -154,14 +156,19 @@ class DrawnMouth:
         return np.concatenate([colour * alpha[..., None], alpha[..., None]], axis=2)
 
     def draw(
-        self, plane: PlaneMap, shift: FloatArray, jaw: FloatArray, maps: FaceMaps, light: FloatArray
+        self,
+        plane: PlaneMap,
+        shift: FloatArray,
+        jaw: FloatArray,
+        maps: FaceMaps,
+        light: FloatArray,
     ) -> FloatArray:
         """Draw the inside for one frame.
 
         Args:
             plane: the frame's plane map.
             shift: (2,) plane offset of the mouth on the head.
-            jaw: (2,) plane displacement of the jaw from closed.
+            jaw: (2,) plane displacement of the lower teeth from closed.
             maps: the face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside.
             light: (3,) from `face_light`.
 
@@ -176,10 +183,9 @@ class DrawnMouth:
         base = self._mouth.centre + self._mouth.depth * plane.slant + shift
         picture = np.empty((size[1], size[0], 3), dtype=np.float32)
         picture[:] = CAVITY_RGB
-        edges = (LOWER_EDGE_BELOW_SEAM_MM, UPPER_EDGE_BELOW_SEAM_MM)
-        moves = (jaw * JAW_SHARE, np.zeros(2, dtype=np.float32))
-        for texture, edge_mm, move in zip((self._jaw, self._upper), edges, moves, strict=True):
-            anchor = base + move + np.array([0, edge_mm * mm], dtype=np.float32)
+        still = np.zeros(2, dtype=np.float32)
+        for texture, edge, move in ((self._jaw, LOWER_EDGE_BELOW_SEAM_MM * mm, jaw), (self._upper, self.upper_edge, still)):
+            anchor = base + move + np.array([0, edge], dtype=np.float32)
             corner = anchor + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
             affine = np.empty((2, 3), dtype=np.float32)
             affine[:, :2] = plane.matrix * (self._pixel_mm * mm)

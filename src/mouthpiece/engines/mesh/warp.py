@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.target import PlaneMap
@@ -88,7 +89,7 @@ def _sample(field: FloatArray, at: FloatArray) -> FloatArray:
 class LipWarp:
     """The two fields of one face, ready to be driven."""
 
-    def __init__(self, neutral: FloatArray, motion_points: FloatArray) -> None:
+    def __init__(self, neutral: FloatArray, motion_points: NDArray[np.intp]) -> None:
         """Build the operators.
 
         Args:
@@ -115,7 +116,9 @@ class LipWarp:
         self.window = window
         self._spread_upper = self._operator(positions[self._upper_rows], window)
         self._spread_lower = self._operator(positions[self._lower_rows], window)
-        slit_y = np.interp(GRID[0, :, 0], seam[:, 0], seam[:, 1]).astype(np.float32)
+        columns = GRID[0, :, 0]
+        slit_y = np.interp(columns, seam[:, 0], seam[:, 1])
+        slit_y = slit_y.astype(np.float32)
         slit_y = cv2.GaussianBlur(slit_y[None], (5, 1), 0.8, borderType=cv2.BORDER_REPLICATE)[0]
         self.slit_y = slit_y
         """(GRID_W,) chart y of the closed lips' line over the grid's columns."""
