@@ -68,4 +68,5 @@ def mixed(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, 
     known = weights.get(names)
     if known is None:
         return np.asarray(samples.mean(axis=0), dtype=np.float32)
-    return np.asarray(known @ samples, dtype=np.float32)
+    mono: FloatArray = (known @ samples).astype(np.float32)
+    return mono

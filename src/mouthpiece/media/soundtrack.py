@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from av import AudioFrame, AudioLayout, AudioResampler
@@ -15,8 +15,8 @@ from av.packet import Packet
 
 from mouthpiece.media.sound import Block, PacketTrack, SpeechSource
 
-AnyPacket = Packet[Any]
-Mux = Callable[[AnyPacket | list[AnyPacket]], None]
+AnyPacket: TypeAlias = "Packet[Any]"
+Mux: TypeAlias = "Callable[[AnyPacket | list[AnyPacket]], None]"
 """Hands packets to the container."""
 
 _PCM = frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"})

@@ -78,6 +78,7 @@ class VideoWriter:
         self._kind = CONTAINERS[self._path.suffix.lower()]
         self._tick = _fine_tick(info.time_base)
         self._pix_fmt = _encoder_format(info, self._kind)
+        self._width, self._pixel_aspect = _stored_shape(info, self._kind)
         self._converter = Converter(info.colours)
         self._converted: tuple[VideoFrame, VideoFrame] | None = None
         self._latest_pts = -1
@@ -88,6 +89,13 @@ class VideoWriter:
         self._sound: SoundTrack | None = None
         self.frames_written = 0
         """Pictures handed to the encoder so far."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the container makes necessary, one line each."""
+        if self._width == self._info.width:
+            return ()
+        return ("pixels that are not square: WebM can't say so here, the picture is stretched to square ones",)
 
     @property
     def path(self) -> Path:
@@ -141,9 +149,9 @@ class VideoWriter:
                 options["x264-params"] = "rc-lookahead=2:sync-lookahead=0:bframes=0:ref=1:sliced-threads=1"
         stream: Any = container.add_stream("libvpx-vp9" if webm else "libx264", rate=info.fps, options=options)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = info.width, info.height, self._pix_fmt
+        context.width, context.height, context.pix_fmt = self._width, info.height, self._pix_fmt
         context.time_base = stream.time_base = self._tick
-        context.sample_aspect_ratio = info.pixel_aspect
+        context.sample_aspect_ratio = self._pixel_aspect
         context.color_range = info.colours.range
         context.color_primaries = info.colours.primaries
         context.color_trc = info.colours.transfer
@@ -196,7 +204,7 @@ class VideoWriter:
             DiskFullError, OutputError: the file can't be written.
         """
         assert self._stream is not None and self._file is not None
-        picture = self._picture(frame)
+        picture = self._converter.native(self._picture(frame), self._pix_fmt, self._width, self._info.height)
         picture.pts = self._latest_pts = max(round(frame.time_s / self._tick), self._latest_pts + 1)
         picture.time_base = self._tick
         picture.duration = max(1, round((frame.time_s + frame.duration_s) / self._tick) - picture.pts)
@@ -249,6 +257,13 @@ def _encoder_format(info: PictureInfo, kind: str) -> str:
         return "yuv420p10le"
     odd = info.width % 2 or info.height % 2
     return "yuv444p" if odd and kind != "webm" else "yuv420p"
+
+
+def _stored_shape(info: PictureInfo, kind: str) -> tuple[int, Fraction]:
+    """Columns and pixel aspect to store: FFmpeg can't write the aspect of VP9, so WebM is stretched to square pixels."""
+    if kind != "webm" or info.pixel_aspect == 1:
+        return info.width, info.pixel_aspect
+    return max(2, 2 * round(info.width * info.pixel_aspect / 2)), Fraction(1)
 
 
 def _fine_tick(tick: Fraction) -> Fraction:
