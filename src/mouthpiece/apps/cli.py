@@ -26,7 +26,6 @@ from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
 
 if TYPE_CHECKING:
     from mouthpiece.pipeline import SyncOptions
-    from mouthpiece.types import Progress
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -109,7 +108,7 @@ Json = Annotated[
     bool, typer.Option("--json", is_eager=True, callback=_note_json, help="Write JSON lines to standard output.")
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show tracebacks of unexpected errors.")
+    bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show the traceback of an error.")
 ]
 Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
 Device = Annotated[str, typer.Option("--device", help="OpenVINO device; see: mouthpiece doctor.")]
@@ -209,29 +208,13 @@ def run_sync(
     Raises:
         MouthpieceError: as `mouthpiece.sync` does.
         Stopped: a signal came.
-        StdoutClosed: whoever read the events has gone.
     """
     from mouthpiece import pipeline
 
-    lost_reader = False
-
     with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
-
-        def progress(now: Progress) -> None:
-            nonlocal lost_reader
-            try:
-                reporter.progress(now)
-            except StdoutClosed:
-                lost_reader = True
-                interruption.stop()
-
         try:
-            result = pipeline.sync(face, speech, out, options, progress=progress, cancelled=interruption)
-        except Cancelled as error:
-            if lost_reader:
-                raise StdoutClosed from error
-            raise Stopped(interruption.signal_number or signal.SIGINT) from error
-        except KeyboardInterrupt as error:
+            result = pipeline.sync(face, speech, out, options, progress=reporter.progress, cancelled=interruption)
+        except (Cancelled, KeyboardInterrupt) as error:
             raise Stopped(interruption.signal_number or signal.SIGINT) from error
         reporter.result(result)
 
@@ -258,7 +241,7 @@ def probe_command(
     if json:
         say_event("probe", as_json(report))
     else:
-        _say_lines(probe_lines(file, report))
+        _say_lines(probe_lines(report))
 
 
 @app.command("engines")
@@ -381,6 +364,10 @@ class Failure:
 
 def _failure(error: BaseException, *, debug: bool) -> Failure:
     """What to make of an exception."""
+    if debug and not isinstance(error, UsageProblem):
+        import traceback
+
+        traceback.print_exception(error)
     if isinstance(error, MouthpieceError):
         return Failure(error.code, str(error), EXIT_USAGE if isinstance(error, OptionError) else EXIT_ERROR)
     if isinstance(error, Stopped):
@@ -390,10 +377,6 @@ def _failure(error: BaseException, *, debug: bool) -> Failure:
     if isinstance(error, UsageProblem):
         message = " ".join(error.format_message().split()).removesuffix(".")
         return Failure("usage", f"{message} (see {_help_of(error)})", error.exit_code)
-    if debug:
-        import traceback
-
-        traceback.print_exception(error)
     said = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
     return Failure(MouthpieceError.code, said, EXIT_ERROR)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from mouthpiece.pipeline import SyncResult
-    from mouthpiece.types import Progress
+    from mouthpiece.types import Box, Progress
 
 JSON_PROGRESS_EVERY_S = 0.2
 """Least time between two progress events."""
@@ -158,7 +158,7 @@ class JsonReporter(Reporter):
         """Warnings one by one, then everything."""
         for warning in result.warnings:
             say_event("warning", {"message": warning})
-        say_event("result", as_json(result))
+        say_event("result", as_json(result) | {"speed": round(result.speed, 3)})
 
 
 class BarReporter(LineReporter):
@@ -213,17 +213,17 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+def box_said(box: Box) -> str:
+    """Where and how large."""
+    return f"{box.width}x{box.height} pixels at ({box.x0}, {box.y0})"
+
+
 def closing_line(result: SyncResult) -> str:
-    """What a person wants to know of a result, in one line."""
-    passed_s = sum(stretch.end_s - stretch.start_s for stretch in result.timeline if not stretch.synced)
+    """What came out, in one line; what else a person should know stands in the result's warnings."""
     line = (
         f"{os.fspath(result.path)}: {result.seconds:.2f} s, {result.frames} frames, "
         f"made in {result.elapsed_s:.1f} s ({result.speed:.1f}x real time)"
     )
-    if result.faces_seen > 1:
-        line += f"; {result.faces_seen} faces seen, took {result.face_chosen}"
-    if passed_s > 0:
-        reasons = sorted({str(s.reason) for s in result.timeline if not s.synced and s.reason})
-        line += f"; {passed_s:.2f} s passed through untouched"
-        line += f" ({', '.join(reasons)})" if reasons else ""
+    if result.faces_seen > 1 and result.face_chosen is not None:
+        line += f", the face of {box_said(result.face_chosen)}"
     return line

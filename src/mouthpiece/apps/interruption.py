@@ -19,17 +19,11 @@ class Interruption:
     def __init__(self) -> None:
         self.signal_number: int | None = None
         """The signal that came, or None."""
-        self.asked = False
-        """Whether to stop, for whatever reason."""
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        return self.asked
-
-    def stop(self) -> None:
-        """Ask the job to stop without a signal."""
-        self.asked = True
+        return self.signal_number is not None
 
     def __enter__(self) -> Interruption:
         """Take the signals over; outside the main thread Python can't, and they stay as they are."""
@@ -45,6 +39,5 @@ class Interruption:
     def _note(self, number: int, _: FrameType | None) -> None:
         again = self.signal_number is not None
         self.signal_number = number
-        self.asked = True
         if again:
             raise KeyboardInterrupt

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mouthpiece.apps.console import as_json
-from mouthpiece.types import EngineInfo
+from mouthpiece.apps.console import box_said
+
+if TYPE_CHECKING:
+    from mouthpiece.media import MediaReport
+    from mouthpiece.pipeline import ProbeReport, SeenFace
+    from mouthpiece.types import EngineInfo
 
 
 def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
@@ -24,29 +27,42 @@ def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
     return lines
 
 
-def probe_lines(file: Path, report: object) -> list[str]:
-    """The file's name, then everything in the report, indented as it is nested."""
-    return [str(file), *_indented(as_json(report), 1)]
-
-
-def _indented(value: Any, depth: int) -> list[str]:
-    """Objects line by line; short lists of plain values on one line."""
-    pad = "    " * depth
-    lines: list[str] = []
-    named = value.items() if isinstance(value, Mapping) else ((f"{n}", item) for n, item in enumerate(value, 1))
-    for name, item in named:
-        label = f"{pad}{str(name).replace('_', ' ')}"
-        if isinstance(item, Mapping) or (isinstance(item, list) and any(isinstance(i, dict | list) for i in item)):
-            lines += [label, *_indented(item, depth + 1)]
-        else:
-            lines.append(f"{label}: {_plain(item)}")
+def probe_lines(report: ProbeReport) -> list[str]:
+    """Streams, faces and speech, one line each."""
+    lines = _media_lines(report.media)
+    if report.frames_looked_at:
+        seen = f"seen in {len(report.faces)} of {report.frames_looked_at} moments looked at"
+        lines.append(
+            f"    faces    {seen}, at most {report.most_faces} at once" if report.faces else "    faces    none seen"
+        )
+        lines += [f"        {_face_said(face)}" for face in report.faces]
+    if report.media.sounds:
+        stretches = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in report.speech)
+        lines.append(f"    speech   {stretches or 'none heard'}")
     return lines
 
 
-def _plain(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value)) or "none"
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    return "none" if value is None else str(value)
+def _media_lines(media: MediaReport) -> list[str]:
+    length = "" if media.duration_s is None else f", {media.duration_s:.2f} s"
+    lines = [f"{media.name}: {media.container}{length}"]
+    for picture in media.pictures:
+        said = [f"{picture.codec}, {picture.width}x{picture.height}", picture.pixel_format]
+        said += [f"{float(picture.fps):.6g} fps"] if picture.fps else []
+        said += [f"pixels {picture.pixel_aspect} as wide as high"] if picture.pixel_aspect != 1 else []
+        said += [f"turned {picture.rotation_deg} degrees"] if picture.rotation_deg else []
+        said += ["a cover, not a video"] if picture.is_cover else []
+        lines.append(f"    picture  {', '.join([*said, *_language(picture.language)])}")
+    for sound in media.sounds:
+        said = [sound.codec, f"{sound.sample_rate} Hz", sound.layout, *_language(sound.language)]
+        lines.append(f"    sound    {', '.join(said)}")
+    return lines
+
+
+def _language(tag: str | None) -> list[str]:
+    return [f"language {tag}"] if tag and tag != "und" else []
+
+
+def _face_said(face: SeenFace) -> str:
+    """When, where, how large, and whether it would do."""
+    unusable = "" if face.usable is None else f", unusable: {face.usable}"
+    return f"{face.time_s:7.2f} s  {box_said(face.box)}, turned {face.yaw_deg:+.0f} degrees{unusable}"

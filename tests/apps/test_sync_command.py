@@ -1,0 +1,212 @@
+"""`mouthpiece` as a user runs it: a process of its own, real media, the real pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.apps.conftest import Said
+
+Real = Callable[..., Said]
+Start = Callable[..., "subprocess.Popen[str]"]
+FAKE = ("--engine", "fake", "--quality", "draft")
+"""What is tested here doesn't depend on the engine; this one is the quickest."""
+PATIENCE_S = 60
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Every file in a folder, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def long_speech(shared_data: Path) -> Path:
+    """Speech of over half a minute: a job that is still running when it is stopped."""
+    return shared_data / "audio" / "en_male_watson.wav"
+
+
+@pytest.fixture
+def photo(shared_data: Path) -> Path:
+    """A large photo."""
+    return shared_data / "photos" / "woman_portrait.png"
+
+
+def test_a_face_and_speech_become_a_video(real: Real, clip: Path, tmp_path: Path) -> None:
+    said = real("sync", str(clip), str(clip), "-o", "out.mp4", *FAKE)
+    assert said.code == 0, said.err
+    assert said.out == ""
+    assert said.err.splitlines()[-1].startswith("out.mp4: ")
+    assert left_behind(tmp_path) == ["out.mp4"]
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+
+
+def test_json_lines_are_the_only_output(real: Real, clip: Path) -> None:
+    said = real("sync", str(clip), str(clip), "-o", "out.mp4", "--json", *FAKE)
+    assert said.code == 0, said.err
+    assert said.err == ""
+    *progress, result = [event for event in said.events if event["event"] != "warning"]
+    assert all(event["event"] == "progress" for event in progress)
+    assert [event["frames"] for event in progress] == sorted(event["frames"] for event in progress)
+    assert result["event"] == "result"
+    assert result["frames"] == progress[-1]["frames"]
+    assert result["timeline"][0]["start_s"] == 0
+    assert result["timeline"][-1]["end_s"] == pytest.approx(result["seconds"], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "name", ["وجه يتكلم.mp4", 'it\'s "quoted" & $(shell); *.mp4', "-dash.mp4", "two\nlines.mp4", "[bold]x[/].mp4"]
+)
+def test_file_names_of_any_kind(real: Real, clip: Path, tmp_path: Path, name: str) -> None:
+    shutil.copy(clip, tmp_path / name)
+    out = f"out {name}"
+    said = real("sync", "--yes", *FAKE, "-o", out, "--", name, name)
+    assert said.code == 0, said.err
+    assert len(said.err.splitlines()) == said.err.count("\n")
+    assert left_behind(tmp_path) == sorted([name, out])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_that_no_text_can_hold(real: Real, clip: Path, tmp_path: Path, encoding: str) -> None:
+    """A name of bytes that are not UTF-8, on terminals that can and can't show Arabic."""
+    name = "وجه".encode() + b"\xff\xfe.mp4"
+    shutil.copy(os.fsencode(clip), os.fsencode(tmp_path) + b"/" + name)
+    said = real("sync", name, name, "-o", b"out" + name, "--json", *FAKE, PYTHONIOENCODING=encoding)
+    assert said.code == 0, said.err
+    assert os.fsencode(said.events[-1]["path"]) == b"out" + name
+    missing = real("sync", b"no" + name, name, "-o", b"o.mp4", PYTHONIOENCODING=encoding)
+    assert missing.code == 1
+    assert missing.err.startswith("mouthpiece: ")
+    assert missing.err.count("\n") == 1
+
+
+def test_a_file_in_the_way_is_kept(real: Real, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.mp4").write_text("precious")
+    said = real("sync", str(clip), str(clip), "-o", "out.mp4", "--json", *FAKE)
+    assert said.code == 1
+    assert said.events[-1]["code"] == "output-exists"
+    assert "--yes" in said.err
+    assert (tmp_path / "out.mp4").read_text() == "precious"
+    assert left_behind(tmp_path) == ["out.mp4"]
+    assert real("sync", str(clip), str(clip), "-o", "out.mp4", "--yes", *FAKE).code == 0
+    assert (tmp_path / "out.mp4").read_bytes() != b"precious"
+
+
+@pytest.mark.parametrize(
+    ("face", "speech", "out", "code"),
+    [
+        ("missing.jpg", "CLIP", "out.mp4", "input"),
+        ("CLIP", "missing.wav", "out.mp4", "input"),
+        ("text.jpg", "CLIP", "out.mp4", "not-media"),
+        ("empty.jpg", "CLIP", "out.mp4", "not-media"),
+        ("CLIP", "text.jpg", "out.mp4", "not-media"),
+        ("CLIP", "CLIP", "no/such/folder/out.mp4", "output"),
+        ("CLIP", "CLIP", ".", "output"),
+        ("CLIP", "CLIP", "out.txt", "output"),
+    ],
+)
+def test_bad_input_is_one_line(
+    real: Real, clip: Path, tmp_path: Path, face: str, speech: str, out: str, code: str
+) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    before = left_behind(tmp_path)
+    given = [str(clip) if name == "CLIP" else name for name in (face, speech)]
+    said = real("sync", *given, "-o", out, "--json", *FAKE)
+    assert said.code == 1, said.err
+    assert said.err.startswith("mouthpiece: ")
+    assert said.err.count("\n") == 1
+    assert said.events[-1]["code"] == code
+    assert left_behind(tmp_path) == before
+
+
+def test_the_face_is_not_overwritten(real: Real, clip: Path, tmp_path: Path) -> None:
+    face = tmp_path / "face.mp4"
+    shutil.copy(clip, face)
+    said = real("sync", "face.mp4", str(clip), "-o", "./face.mp4", "--yes", "--json", *FAKE)
+    assert said.code == 1
+    assert said.events[-1]["code"].startswith("output")
+    assert face.read_bytes() == clip.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_job_and_leaves_nothing(
+    start: Start, photo: Path, long_speech: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    job = start("sync", str(photo), str(long_speech), "-o", "out.mp4", "--json", *FAKE)
+    assert job.stdout is not None
+    assert json.loads(job.stdout.readline())["event"] == "progress"
+    job.send_signal(number)
+    out, err = job.communicate(timeout=PATIENCE_S)
+    assert job.returncode == 128 + number
+    assert err == "mouthpiece: cancelled; nothing was written\n"
+    assert json.loads(out.splitlines()[-1])["code"] == "cancelled"
+    assert left_behind(tmp_path) == []
+
+
+def test_a_killed_job_leaves_no_result(start: Start, photo: Path, long_speech: Path, tmp_path: Path) -> None:
+    job = start("sync", str(photo), str(long_speech), "-o", "out.mp4", "--json", *FAKE)
+    assert job.stdout is not None
+    job.stdout.readline()
+    job.kill()
+    job.communicate(timeout=PATIENCE_S)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_reader_that_goes_away_ends_the_job(start: Start, photo: Path, long_speech: Path, tmp_path: Path) -> None:
+    job = start("sync", str(photo), str(long_speech), "-o", "out.mp4", "--json", *FAKE)
+    assert job.stdout is not None
+    assert job.stderr is not None
+    job.stdout.readline()
+    job.stdout.close()
+    err = job.stderr.read()
+    assert job.wait(timeout=PATIENCE_S) == 128 + signal.SIGPIPE
+    assert err == ""
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_said(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "mouthpiece", "doctor"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 1
+    assert said.stderr == "mouthpiece: standard output can't be written: No space left on device\n"
+
+
+def test_probe_tells_what_is_there(real: Real, clip: Path) -> None:
+    said = real("probe", str(clip), "--json")
+    assert said.code == 0, said.err
+    [report] = said.events
+    assert report["media"]["pictures"][0]["width"] == 224
+    assert report["media"]["sounds"]
+    assert report["faces"]
+    assert all(0 <= face["box"]["x0"] < 224 for face in report["faces"])
+    assert report["speech"]
+    people = real("probe", str(clip))
+    assert people.code == 0
+    for word in ("picture  h264, 224x224", "sound    ", "faces    seen in ", "speech   "):
+        assert word in people.out
+    missing = real("probe", "nowhere.mp4")
+    assert missing.code == 1
+    assert missing.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_demo(real: Real, tmp_path: Path, language: str) -> None:
+    said = real("demo", "-o", "demo.mp4", "--language", language, "--json", "--engine", "fake")
+    assert said.code == 0, said.err
+    assert said.events[-1]["frames"] > 25
+    assert left_behind(tmp_path) == ["demo.mp4"]

@@ -1,0 +1,75 @@
+"""What `import mouthpiece` promises: these names, typed, and nothing heavy before they are used."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mouthpiece
+
+PUBLIC = [
+    "FaceStretch",
+    "Fit",
+    "ProbeReport",
+    "Progress",
+    "Quality",
+    "SyncOptions",
+    "SyncResult",
+    "Waveform",
+    "__version__",
+    "errors",
+    "probe",
+    "sync",
+]
+"""Frozen: taking a name away or renaming it breaks users."""
+
+
+def test_the_facade_is_frozen() -> None:
+    assert mouthpiece.__all__ == PUBLIC
+    assert [name for name in dir(mouthpiece) if not name.startswith("_")] == [n for n in PUBLIC if n[0] != "_"]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    found = getattr(mouthpiece, name)
+    assert isinstance(found, str) or inspect.getdoc(found)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'mouthpiece' has no attribute 'snyc'"):
+        _ = mouthpiece.snyc
+
+
+def test_the_signature_of_sync_is_frozen() -> None:
+    parameters = inspect.signature(mouthpiece.sync).parameters
+    assert list(parameters) == ["face", "speech", "out", "options", "progress", "cancelled"]
+    assert [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY] == ["progress", "cancelled"]
+
+
+def test_options_have_defaults_and_are_frozen() -> None:
+    options = mouthpiece.SyncOptions()
+    with pytest.raises(AttributeError):
+        options.engine = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "values", [{"fps": 0}, {"fps": 1000}, {"intensity": -1.0}, {"intensity": float("nan")}, {"face": "middle"}]
+)
+def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(mouthpiece.errors.OptionError) as caught:
+        mouthpiece.SyncOptions(**values)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_it_is_typed() -> None:
+    assert (Path(mouthpiece.__file__).parent / "py.typed").is_file()
+
+
+def test_star_import_works_in_a_fresh_interpreter() -> None:
+    code = "from mouthpiece import *; print(sync.__name__, Fit.LOOP, errors.NoFaceError.code)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["sync", "loop", "no-face"]
