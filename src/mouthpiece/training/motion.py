@@ -1,0 +1,303 @@
+"""Training the mesh engine's motion network.
+
+    prepare_corpus -> fit_basis -> examples -> fit -> export -> score -> model card
+
+One function, `train_motion`, goes through it; whatever is slow is kept in a working folder, so a run that was stopped
+goes on where it was. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis, basis_path, save_basis
+from mouthpiece.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from mouthpiece.training.corpora import Recording
+    from mouthpiece.training.motion_data import CurveMapping, Example, Targets
+
+EXPORT_BLOCK = 32
+"""Motion frames that the shipped network makes in one run: 0.64 s."""
+KNOWN_CITATIONS = {
+    "grid": (
+        'GRID corpus: M. Cooke, J. Barker, S. Cunningham, X. Shao, "The Grid Audio-Visual Speech Corpus" (1.0), '
+        "Zenodo, 2006, doi 10.5281/zenodo.3625687, licence CC BY 4.0"
+    ),
+    "facegood": "FACEGOOD-Audio2Face, code/train/wav and code/train/bs_value, (c) FACEGOOD, MIT licence",
+}
+"""What a model card must cite, by the beginning of a corpus's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train."""
+
+    more_corpora: tuple[Path, ...] = ()
+    """Further folders to learn from (`--corpus`), of any known layout."""
+    shares: tuple[float, ...] = ()
+    """Share of each corpus in a batch, the main one first; 0.7 for the main one and the rest split evenly if empty."""
+    steps: int = 4000
+    batch: int = 24
+    seconds: float = 2.0
+    """Length of the sequences learned from."""
+    learning_rate: float = 1.5e-3
+    seed: int = 1
+    versions: int = 6
+    """Altered versions of the sound kept of each clip of the main corpus."""
+    look_ahead_s: float = 0.2
+    """How much speech after a moment the network may look at."""
+    channels: int = 144
+    workers: int = 2
+    """Processes and threads."""
+    limit: int | None = None
+    """Take only so many clips of each split (for trying things out)."""
+    check_every: int = 250
+    """Steps between two looks at the validation clips."""
+    work: Path | None = None
+    """Folder for the cache and checkpoints; a hidden one beside the output if not given."""
+    progress: Callable[[str], None] = field(default=lambda _: None, compare=False)
+    """Told in a line what goes on."""
+
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            OptionError: a number makes no sense, or the shares don't fit the corpora.
+        """
+        if min(self.steps, self.batch, self.versions, self.channels, self.workers, self.check_every) < 1:
+            raise OptionError("steps, batch, versions, channels, workers and check_every expect at least 1")
+        if self.shares and len(self.shares) != 1 + len(self.more_corpora):
+            raise OptionError(f"expected {1 + len(self.more_corpora)} shares (one a corpus), got {len(self.shares)}")
+        if not 0.5 <= self.seconds <= 10:
+            raise OptionError(f"seconds expects 0.5 to 10, got {self.seconds}")
+
+    def all_shares(self) -> tuple[float, ...]:
+        """Share of each corpus, the main one first."""
+        if self.shares:
+            return self.shares
+        others = len(self.more_corpora)
+        return (0.7, *[0.3 / others] * others) if others else (1.0,)
+
+
+def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) -> Path:
+    """Train a motion network and write it with its basis and model card.
+
+    Args:
+        data: the main corpus: faces (see `training.corpora` for the layouts). It defines the motion space.
+        out: where the network goes, ending in .onnx; basis and card go beside it.
+        options: how to train.
+
+    Returns:
+        `out`.
+
+    Raises:
+        MissingExtraError: torch, lightning or onnx is not installed.
+        InputError: there is nothing to learn from.
+        OptionError: an option or the output's name makes no sense.
+    """
+    options = options or TrainOptions()
+    _require_extra()
+    if out.suffix != ".onnx":
+        raise OptionError(f"--out expects a file name that ends in .onnx, got {out.name}")
+    from mouthpiece.training.motion_loop import best_network, fit
+    from mouthpiece.training.motion_network import export_network
+
+    started = time.monotonic()
+    work = options.work or out.with_name(f".{out.stem}-training")
+    material = gather(data, work, options)
+    network = best_network(fit(material, work, options))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    geometry = export_network(network, out, EXPORT_BLOCK)
+    save_basis(material.basis, geometry, basis_path(out))
+    write_card(out, data, work, options, time.monotonic() - started)
+    return out
+
+
+def _require_extra() -> None:
+    """Raise MissingExtraError unless the training libraries are there."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "lightning", "onnx") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"training needs {', '.join(missing)}, not installed; install it with: pip install 'mouthpiece[train]'"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that training looks at."""
+
+    basis: MotionBasis
+    corpora: tuple[tuple[Example, ...], ...]
+    """Training examples by corpus, the main one first."""
+    validation: dict[str, tuple[Example, ...]]
+    """Unaltered validation examples by corpus."""
+
+
+def gather(data: Path, work: Path, options: TrainOptions) -> Material:
+    """Prepare the corpora, fit the motion space, make the examples."""
+    from mouthpiece.training.corpora import prepare_corpus
+    from mouthpiece.training.motion_space import fit_basis, measure_motion
+
+    cache = work / "corpora"
+    for folder in (data, *options.more_corpora):
+        options.progress(f"measuring the clips of {folder.name}")
+        report = prepare_corpus(folder, cache, workers=options.workers)
+        for name, reason in report.skipped:
+            options.progress(f"left out {name}: {reason}")
+    main = _load(cache, data.name, "train", options.limit)
+    if any(clip.landmarks is None for clip in main):
+        raise OptionError(f"the main corpus must show faces, {data.name} holds rig curves; give it with --corpus")
+    options.progress(f"fitting the motion space to {len(main)} clips")
+    basis = fit_basis([measure_motion(clip) for clip in main])
+    teacher = _Teacher(basis, main)
+    kept = _examples(main, teacher, options.versions, options, work)
+    corpora, validation = [tuple(kept)], {data.name: _unaltered(cache, data.name, teacher, options)}
+    for folder in options.more_corpora:
+        clips = _load(cache, folder.name, "train", options.limit)
+        teacher.learn_rig(clips)
+        # A corpus of few minutes gets more versions, so that none is seen too often.
+        count = max(options.versions, min(40, 6 * 2700 // max(1, sum(int(len(c.samples) / 16000) for c in clips))))
+        corpora.append(tuple(_examples(clips, teacher, count if options.limit is None else 2, options, work)))
+        validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
+    return Material(basis, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
+
+
+def _load(cache: Path, corpus: str, split: str, limit: int | None) -> list[Recording]:
+    from mouthpiece.training.corpora import load_corpus
+
+    return load_corpus(cache, corpus, split, limit)
+
+
+class _Teacher:
+    """Targets for any recording, whatever kind of teacher it brings."""
+
+    def __init__(self, basis: MotionBasis, faces: Sequence[Recording]) -> None:
+        from mouthpiece.training.motion_data import face_targets
+
+        self._basis = basis
+        self._faces = [face_targets(face, basis) for face in faces[:200]]
+        self._mapping: dict[str, CurveMapping] = {}
+
+    def learn_rig(self, clips: Sequence[Recording]) -> None:
+        """Find out how a rig's curves compare with measured faces."""
+        from mouthpiece.training.motion_data import fit_curve_mapping
+
+        rigs = [clip for clip in clips if clip.landmarks is None]
+        if rigs:
+            self._mapping[rigs[0].corpus] = fit_curve_mapping(rigs, self._faces)
+
+    def targets(self, recording: Recording) -> Targets:
+        """What a recording should look like."""
+        from mouthpiece.training.motion_data import curve_targets, face_targets
+
+        if recording.landmarks is not None:
+            return face_targets(recording, self._basis)
+        return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
+
+
+def _examples(
+    clips: Sequence[Recording], teacher: _Teacher, count: int, options: TrainOptions, work: Path
+) -> list[Example]:
+    """Versions of all clips; kept in the working folder, for they take minutes."""
+    from mouthpiece.training.motion_data import load_examples, save_examples, versions
+
+    key = hashlib.sha256(
+        json.dumps([[clip.name for clip in clips], count, options.seed, clips[0].corpus]).encode()
+    ).hexdigest()[:12]
+    path = work / f"examples-{key}.npz"
+    if path.is_file():
+        return load_examples(path)
+    made: list[Example] = []
+    for done, clip in enumerate(clips):
+        if done % 100 == 0:
+            options.progress(f"sounds of {clip.corpus}: {done} of {len(clips)}")
+        made += versions(clip, teacher.targets(clip), count, options.seed)
+    save_examples(made, path)
+    return made
+
+
+def _unaltered(cache: Path, corpus: str, teacher: _Teacher, options: TrainOptions) -> tuple[Example, ...]:
+    """Validation clips as they are; none if the corpus has none."""
+    from mouthpiece.errors import InputError
+    from mouthpiece.training.motion_data import versions
+
+    try:
+        clips = _load(cache, corpus, "val", options.limit)
+    except InputError:
+        return ()
+    return tuple(example for clip in clips for example in versions(clip, teacher.targets(clip), 1, options.seed))
+
+
+def _commit() -> str:
+    """The commit that this code is at, or 'unknown' outside a checkout."""
+    try:
+        answer = subprocess.run(  # noqa: S603
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def card_path(network: Path) -> Path:
+    """Where a network's model card lies: beside it."""
+    return network.with_suffix(".md")
+
+
+def write_card(out: Path, data: Path, work: Path, options: TrainOptions, seconds: float) -> None:
+    """Score the network on the corpora's held-out clips and write its model card."""
+    from mouthpiece.evaluation.motion import evaluate_motion, score_table
+
+    scores = []
+    for folder in (data, *options.more_corpora):
+        for split in ("val", "test", "unseen"):
+            score = evaluate_motion(work / "corpora", folder.name, split, weights=out, limit=options.limit)
+            scores += [score] if score else []
+    corpora = [folder.name for folder in (data, *options.more_corpora)]
+    cited = [text for start, text in KNOWN_CITATIONS.items() if any(name.startswith(start) for name in corpora)]
+    settings = {k: v for k, v in asdict(replace(options, progress=print)).items() if k not in ("progress", "work")}
+    settings["more_corpora"] = [folder.name for folder in options.more_corpora]
+    lines = [
+        f"# Model card: {out.name}",
+        "",
+        "Speech to mouth motion for mouthpiece's mesh engine: log-mel in, coefficients of lower-face displacement",
+        f"({basis_path(out).name}), speech activity and lip closure out, at {MOTION_RATE} frames a second.",
+        "",
+        f"- Made by `mouthpiece train motion`, commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}, "
+        f"{seconds / 60:.0f} minutes in the last run.",
+        f"- Corpora (train splits): {', '.join(corpora)}.",
+        f"- Settings: `{json.dumps(settings)}`.",
+        f"- Licence: Apache-2.0, as the rest of mouthpiece; size {out.stat().st_size / 1e6:.1f} MB.",
+        "",
+        "## Data to cite",
+        "",
+        *([f"- {text}" for text in cited] or ["- your own; write it here before you pass the network on."]),
+        "",
+        "## Scores",
+        "",
+        "Motion as the engine plays it (gate and closure on), against what was measured, beside the energy envelope.",
+        "",
+        score_table(scores),
+        "",
+        "## Limits",
+        "",
+        "- Trained on few speakers: r falls for other voices, languages and free speech.",
+        "- The mean of possible motions: smaller and smoother than a real mouth; the engine scales it up.",
+        "- Symmetrical; no tongue, no teeth, no expression.",
+        "",
+    ]
+    card_path(out).write_text("\n".join(lines), encoding="utf-8")

@@ -1,0 +1,428 @@
+"""What a motion network learns from: recordings of several kinds, their targets, and masks for what each kind lacks.
+
+    recordings --examples--> Example: versions of the sound, targets at MOTION_RATE --MotionBatches--> Batch
+
+A corpus of faces teaches everything; one of rig curves teaches opening and width only; noises teach to keep still.
+Another kind of teacher (synthetic speech with known phones, say) needs nothing but a function that makes Examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from mouthpiece.engines.mesh.motion import MELS_PER_FRAME, MOTION_RATE, SILENT_LOG_MEL, MotionBasis, NetworkGeometry
+from mouthpiece.speech import features, log_mel
+from mouthpiece.training import sounds
+from mouthpiece.training.corpora import Recording, Word
+from mouthpiece.training.motion_space import measure_motion, project
+from mouthpiece.types import MEL_BANDS, MEL_RATE, SAMPLE_RATE, FloatArray
+
+SPEECH_DBFS = -23.0
+"""Level to which the speech room brings active speech."""
+LEAD_S, LAG_S = 0.10, 0.08
+"""Mouths leave their rest before the sound and come back after it."""
+CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014
+"""Opening under which lips count as touching, and over which as surely apart."""
+QUIET_WEIGHT = 0.3
+"""How much the shape counts where nobody speaks (the gate decides there)."""
+
+# Rig curves that open the mouth, widen it, narrow it (FACEGOOD's names).
+OPENING_CURVE = "mouth_stretch_c"
+WIDENING_CURVES = ("mouth_lipCornerPull", "mouth_lipStretch")
+NARROWING_CURVES = ("mouth_pucker", "mouth_funnel", "mouth_oo", "mouth_oh")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a stretch of speech should look like, T motion frames at MOTION_RATE."""
+
+    coefficients: FloatArray
+    """(T, K)."""
+    opening: FloatArray
+    """(T,)."""
+    width: FloatArray
+    """(T,)."""
+    activity: FloatArray
+    """(T,) 0-1."""
+    closure: FloatArray
+    """(T,) 0-1: lips touch."""
+    shape_weight: FloatArray
+    """(T,) how much `coefficients` count; 0 where they are not known."""
+    opening_weight: FloatArray
+    """(T,) the same for opening and width."""
+    closure_weight: FloatArray
+    """(T,) the same for closure."""
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.opening)
+
+    def part(self, first: int, count: int) -> Targets:
+        """Frames [first, first + count); past the ends the mouth rests and counts for nothing but its activity of 0."""
+        return Targets(*(_part(getattr(self, name), first, count, 0.0) for name in Targets.__dataclass_fields__))
+
+    def played(self, speed: float, count: int) -> Targets:
+        """`count` frames of the same speech played `speed` times as fast."""
+        return Targets(
+            *(resampled(getattr(self, name), MOTION_RATE, count, speed) for name in Targets.__dataclass_fields__)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A recording as one version of its sound with its targets."""
+
+    name: str
+    log_mel: NDArray[np.float16]
+    """(M, MEL_BANDS), speech at the common level."""
+    targets: Targets
+
+
+def _part(array: np.ndarray, first: int, count: int, beyond: float) -> np.ndarray:
+    """Rows [first, first + count) of an array, `beyond` where it has none."""
+    out = np.full((count, *array.shape[1:]), beyond, dtype=np.float32)
+    begin, end = max(first, 0), min(first + count, len(array))
+    if begin < end:
+        out[begin - first : end - first] = array[begin:end]
+    return out
+
+
+def resampled(values: FloatArray, fps: float, count: int, speed: float = 1.0) -> FloatArray:
+    """Values at `fps` (frame n at n / fps) as `count` frames at MOTION_RATE of speech played `speed` times as fast.
+
+    Catmull-Rom between the frames, held beyond the ends; (N, ...) -> (count, ...).
+    """
+    position = np.clip(np.arange(count) / MOTION_RATE * speed * fps, 0, len(values) - 1)
+    index = np.minimum(np.floor(position).astype(int), max(len(values) - 2, 0))
+    t = (position - index).reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
+    p0, p1, p2, p3 = (values[np.clip(index + k, 0, len(values) - 1)] for k in (-1, 0, 1, 2))
+    curve = p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
+    return np.asarray(curve, dtype=np.float32)
+
+
+def motion_frames(samples: int) -> int:
+    """Motion frames of so many samples."""
+    return max(1, -(-samples * MOTION_RATE // SAMPLE_RATE))
+
+
+def words_activity(words: Sequence[Word], count: int) -> FloatArray:
+    """1 from a little before each word until a little after it, (count,)."""
+    time_s = np.arange(count) / MOTION_RATE
+    spoken = [(time_s >= word.start_s - LEAD_S) & (time_s <= word.end_s + LAG_S) for word in words]
+    return np.asarray(np.any(spoken, axis=0) if spoken else np.zeros(count), dtype=np.float32)
+
+
+def heard_activity(samples: FloatArray, count: int) -> FloatArray:
+    """The speech room's voice activity at MOTION_RATE, widened a little, (count,)."""
+    _, activity = features(samples)
+    padded = np.pad(activity, (int(LAG_S * MEL_RATE) // 2, int(LEAD_S * MEL_RATE)))
+    widened = np.lib.stride_tricks.sliding_window_view(padded, int(LAG_S * MEL_RATE) // 2 + int(LEAD_S * MEL_RATE) + 1)
+    return _part(widened.max(axis=1)[::MELS_PER_FRAME], 0, count, 0.0)
+
+
+def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
+    """Targets of a clip whose face was measured."""
+    measured = measure_motion(recording)
+    count = motion_frames(len(recording.samples))
+    coefficients = resampled(project(measured.displacement, basis.components), recording.fps, count)
+    opening = basis.opening(coefficients)
+    seen = resampled(recording.seen.astype(np.float32), recording.fps, count) > 0.99
+    spoken = words_activity(recording.words, count) if recording.words else heard_activity(recording.samples, count)
+    weight = seen * (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * spoken)
+    closure = np.clip((OPEN_ABOVE - opening) / (OPEN_ABOVE - CLOSED_BELOW), 0, 1)
+    return Targets(
+        coefficients,
+        opening,
+        (coefficients @ basis.width_weights).astype(np.float32),
+        spoken,
+        closure.astype(np.float32),
+        weight.astype(np.float32),
+        weight.astype(np.float32),
+        (seen * spoken).astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveMapping:
+    """From a rig's curves to opening and width, by matching how often each value occurs in speech."""
+
+    rig_opening: FloatArray
+    opening: FloatArray
+    rig_width: FloatArray
+    width: FloatArray
+    """All (Q,): values at the same quantiles."""
+
+
+_QUANTILES = np.linspace(0.01, 0.99, 50)
+
+
+def rig_width(recording: Recording) -> FloatArray:
+    """How wide minus how round a rig's mouth is, (T,)."""
+    names = recording.curves
+    wide = sum((names[n] for n in names if n.startswith(WIDENING_CURVES)), np.zeros(recording.frames, np.float32))
+    narrow = sum((names[n] for n in names if n.startswith(NARROWING_CURVES)), np.zeros(recording.frames, np.float32))
+    return np.asarray(wide - narrow, dtype=np.float32)
+
+
+def fit_curve_mapping(rigs: Sequence[Recording], faces: Sequence[Targets]) -> CurveMapping:
+    """Match the quantiles of rig curves with those of measured faces, both while speaking."""
+    speaking = [heard_activity(rig.samples, motion_frames(len(rig.samples))) > 0.5 for rig in rigs]
+    opening = [
+        resampled(rig.curves[OPENING_CURVE], rig.fps, len(on))[on] for rig, on in zip(rigs, speaking, strict=True)
+    ]
+    width = [resampled(rig_width(rig), rig.fps, len(on))[on] for rig, on in zip(rigs, speaking, strict=True)]
+    spoken = [face.activity * face.shape_weight > 0.5 for face in faces]
+    return CurveMapping(
+        _quantiles(opening),
+        np.maximum(_quantiles([face.opening[on] for face, on in zip(faces, spoken, strict=True)]), 0),
+        _quantiles(width),
+        _quantiles([face.width[on] for face, on in zip(faces, spoken, strict=True)]),
+    )
+
+
+def _quantiles(pieces: Sequence[np.ndarray]) -> FloatArray:
+    # Equal neighbours (a curve that rests at 0) would make the mapping a step.
+    values = np.quantile(np.concatenate(pieces), _QUANTILES)
+    return (values + np.arange(len(values)) * 1e-6).astype(np.float32)
+
+
+def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Targets:
+    """Targets of a clip that has rig curves: opening and width, no shape."""
+    count = motion_frames(len(recording.samples))
+    opening = np.interp(recording.curves[OPENING_CURVE], mapping.rig_opening, mapping.opening).astype(np.float32)
+    width = np.interp(rig_width(recording), mapping.rig_width, mapping.width).astype(np.float32)
+    activity = heard_activity(recording.samples, count)
+    zeros = np.zeros(count, dtype=np.float32)
+    return Targets(
+        np.zeros((count, size), dtype=np.float32),
+        resampled(opening, recording.fps, count),
+        resampled(width, recording.fps, count),
+        activity,
+        zeros,
+        zeros,
+        (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * activity).astype(np.float32),
+        zeros,
+    )
+
+
+def levelled_log_mel(samples: FloatArray, activity: FloatArray) -> NDArray[np.float16]:
+    """Log-mel with the speech brought to the common level.
+
+    Args:
+        samples: (n,).
+        activity: (T,) at MOTION_RATE.
+    """
+    per_frame = SAMPLE_RATE // MOTION_RATE
+    whole = samples[: len(samples) // per_frame * per_frame].reshape(-1, per_frame)
+    power = (whole**2).mean(axis=1)
+    loud = power[activity[: len(power)] > 0.5]
+    level = float(loud.mean()) if len(loud) else 10 ** (SPEECH_DBFS / 10)
+    gain = np.sqrt(10 ** (SPEECH_DBFS / 10) / max(level, 1e-9))
+    return log_mel((samples * np.float32(min(gain, 100.0))).astype(np.float32)).astype(np.float16)
+
+
+def versions(recording: Recording, targets: Targets, count: int, seed: int) -> list[Example]:
+    """A recording as it is, and `count` - 1 times altered: speed, room, telephone.
+
+    Args:
+        recording: the clip.
+        targets: its targets.
+        count: how many versions.
+        seed: what is random depends on it and on the clip's name alone.
+    """
+    rng = np.random.default_rng([seed, *recording.name.encode()])
+    made = [Example(recording.name, levelled_log_mel(recording.samples, targets.activity), targets)]
+    for _ in range(count - 1):
+        speed = float(np.exp(rng.uniform(np.log(sounds.SLOWEST), np.log(sounds.FASTEST))))
+        heard = sounds.at_speed(recording.samples, speed)
+        altered = targets.played(speed, motion_frames(len(heard)))
+        if rng.random() < 0.4:
+            heard = sounds.in_room(heard, rng)
+        if rng.random() < 0.15:
+            heard = sounds.band_limited(heard, rng.uniform(150, 350), rng.uniform(2800, 4500))
+        made.append(Example(recording.name, levelled_log_mel(heard, altered.activity), altered))
+    return made
+
+
+def noise_bank(count: int, seconds: float, seed: int) -> list[NDArray[np.float16]]:
+    """Log-mels of noises at SPEECH_DBFS, each (seconds * MEL_RATE, MEL_BANDS)."""
+    rng = np.random.default_rng(seed)
+    gain = np.float32(10 ** (SPEECH_DBFS / 20) / 0.1)
+    return [log_mel(sounds.noise(int(seconds * SAMPLE_RATE), rng) * gain).astype(np.float16) for _ in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step learns from."""
+
+    log_mel: Tensor
+    """(B, MEL_BANDS, M)."""
+    coefficients: Tensor
+    """(B, T, K)."""
+    opening: Tensor
+    width: Tensor
+    activity: Tensor
+    closure: Tensor
+    shape_weight: Tensor
+    opening_weight: Tensor
+    closure_weight: Tensor
+    """All (B, T)."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return replace(self, **{name: getattr(self, name).to(device) for name in Batch.__dataclass_fields__})
+
+
+class MotionBatches(IterableDataset[Batch]):
+    """An endless stream of batches, drawn at random and altered on the way."""
+
+    def __init__(
+        self,
+        corpora: Sequence[Sequence[Example]],
+        shares: Sequence[float],
+        noises: Sequence[NDArray[np.float16]],
+        geometry: NetworkGeometry,
+        *,
+        batch: int,
+        size: int,
+        seed: int,
+        noise_share: float = 0.08,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            corpora: examples, by corpus.
+            shares: of each corpus in a batch; need not add up to 1.
+            noises: log-mels of noises.
+            geometry: of the network, `block` being the motion frames of one sequence.
+            batch: sequences in a batch.
+            size: K.
+            seed: of everything random here.
+            noise_share: share of sequences in which nobody speaks.
+        """
+        self._corpora = [list(examples) for examples in corpora]
+        self._shares = np.array(shares, dtype=float) / float(sum(shares))
+        frames = [np.array([example.targets.frames for example in examples], dtype=float) for examples in corpora]
+        self._lengths = [lengths / lengths.sum() for lengths in frames]
+        self._noises = list(noises)
+        self._geometry = geometry
+        self._batch = batch
+        self._size = size
+        self._seed = seed
+        self._noise_share = noise_share
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Draw batches for ever."""
+        rng = np.random.default_rng(self._seed)
+        while True:
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> Batch:
+        """One batch."""
+        mels, parts = zip(*(self._sequence(rng) for _ in range(self._batch)), strict=True)
+        stacked = {
+            name: torch.from_numpy(np.stack([getattr(part, name) for part in parts]))
+            for name in Targets.__dataclass_fields__
+        }
+        return Batch(log_mel=torch.from_numpy(np.stack(mels).transpose(0, 2, 1).copy()), **stacked)
+
+    def _sequence(self, rng: np.random.Generator) -> tuple[FloatArray, Targets]:
+        if rng.random() < self._noise_share:
+            return self._still(rng)
+        corpus = int(rng.choice(len(self._corpora), p=self._shares))
+        examples = self._corpora[corpus]
+        example = examples[int(rng.choice(len(examples), p=self._lengths[corpus]))]
+        span = self._geometry.block
+        first = int(rng.integers(-span // 4, max(example.targets.frames - 3 * span // 4, 1 - span // 4)))
+        start = first * MELS_PER_FRAME - self._geometry.past
+        mel = _part(example.log_mel, start, self._geometry.input_mels, SILENT_LOG_MEL)
+        return alter_mel(mel, self._pick_noise(rng), rng), example.targets.part(first, span)
+
+    def _still(self, rng: np.random.Generator) -> tuple[FloatArray, Targets]:
+        """A noise, or nothing at all, and a mouth at rest."""
+        mel = self._pick_noise(rng) + np.float32(rng.uniform(-9, 1))
+        if rng.random() < 0.2:
+            mel = np.full_like(mel, SILENT_LOG_MEL)
+        ones = np.ones(self._geometry.block, dtype=np.float32)
+        rest = np.zeros((self._geometry.block, self._size), dtype=np.float32)
+        still = Targets(rest, ones * 0, ones * 0, ones * 0, ones, ones * QUIET_WEIGHT, ones * QUIET_WEIGHT, ones * 0)
+        return np.maximum(mel, SILENT_LOG_MEL).astype(np.float32), still
+
+    def _pick_noise(self, rng: np.random.Generator) -> FloatArray:
+        noise = self._noises[int(rng.integers(len(self._noises)))]
+        start = int(rng.integers(max(len(noise) - self._geometry.input_mels, 1)))
+        return _part(noise, start, self._geometry.input_mels, SILENT_LOG_MEL)
+
+
+def alter_mel(mel: FloatArray, noise: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Another voice, microphone, level and background: (M, MEL_BANDS) -> the same shape.
+
+    Vocal tract length (Jaitly & Hinton 2013), a smooth equaliser, added noise, level, and patches blanked out
+    (SpecAugment, Park et al. 2019).
+    """
+    if rng.random() < 0.7:
+        mel = _stretch_bands(mel, float(np.exp(rng.uniform(-0.17, 0.17))))
+    if rng.random() < 0.7:
+        knots = rng.normal(0, 0.7, 6)
+        mel = mel + np.interp(np.linspace(0, 5, MEL_BANDS), np.arange(6), knots).astype(np.float32)
+    if rng.random() < 0.6:
+        snr_db = rng.uniform(0, 35)
+        mel = np.logaddexp(mel, noise - np.float32(snr_db * np.log(10) / 10))
+    if rng.random() < 0.5:
+        # A microphone's own noise.
+        hiss = rng.uniform(SILENT_LOG_MEL, -8) + rng.gumbel(0, 0.5, mel.shape)
+        mel = np.logaddexp(mel, hiss)
+    mel = mel + np.float32(rng.normal(0, 0.6))
+    mel = np.maximum(mel, SILENT_LOG_MEL).astype(np.float32)
+    for _ in range(int(rng.integers(0, 3))):
+        low, width = int(rng.integers(MEL_BANDS)), int(rng.integers(1, 10))
+        mel[:, low : low + width] = mel.mean()
+    if rng.random() < 0.3:
+        start, length = int(rng.integers(len(mel))), int(rng.integers(1, 8))
+        mel[start : start + length] = mel.mean(axis=0)
+    return mel
+
+
+def _stretch_bands(mel: FloatArray, factor: float) -> FloatArray:
+    """Move the spectrum's features up or down by a factor of the band number."""
+    position = np.clip(np.arange(MEL_BANDS) / factor, 0, MEL_BANDS - 1)
+    low = np.minimum(position.astype(int), MEL_BANDS - 2)
+    share = (position - low).astype(np.float32)
+    return np.asarray(mel[:, low] * (1 - share) + mel[:, low + 1] * share, dtype=np.float32)
+
+
+def save_examples(examples: Sequence[Example], path: Path) -> None:
+    """Keep examples in one file; it appears whole or not at all."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "names": np.array([example.name for example in examples]),
+        "mels": np.array([len(example.log_mel) for example in examples]),
+        "frames": np.array([example.targets.frames for example in examples]),
+        "log_mel": np.concatenate([example.log_mel for example in examples]),
+    }
+    for name in Targets.__dataclass_fields__:
+        arrays[name] = np.concatenate([getattr(example.targets, name) for example in examples]).astype(np.float32)
+    unfinished = path.with_name(f".{path.name}")
+    np.savez(unfinished, **arrays)  # type: ignore[arg-type]
+    unfinished.replace(path)
+
+
+def load_examples(path: Path) -> list[Example]:
+    """Read what `save_examples` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    mel_ends, frame_ends = np.cumsum(arrays["mels"])[:-1], np.cumsum(arrays["frames"])[:-1]
+    mels = np.split(arrays["log_mel"], mel_ends)
+    targets = zip(*(np.split(arrays[name], frame_ends) for name in Targets.__dataclass_fields__), strict=True)
+    return [
+        Example(str(name), mel, Targets(*parts))
+        for name, mel, parts in zip(arrays["names"], mels, targets, strict=True)
+    ]

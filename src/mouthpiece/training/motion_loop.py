@@ -1,0 +1,231 @@
+"""The training loop of the motion network: loss, averaging, validation, checkpoints."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mouthpiece.engines.mesh.motion import MOTION_RATE, SILENT_LOG_MEL, MotionBasis
+from mouthpiece.training.motion_data import Batch, Example, MotionBatches, noise_bank
+from mouthpiece.training.motion_network import MotionNetwork, NetworkSettings
+
+if TYPE_CHECKING:
+    from mouthpiece.training.motion import Material, TrainOptions
+
+EMA_DECAY = 0.997
+"""Of the averaged weights, which are the ones that get scored and shipped."""
+NOISES, NOISE_S = 96, 6.0
+WEIGHT_DECAY = 0.02
+WARM_UP = 0.08
+"""Share of the steps in which the learning rate rises."""
+
+# What each term of the loss counts.
+_SHAPE, _OPENING, _WIDTH, _VELOCITY, _ACTIVITY, _CLOSURE = 1.0, 1.0, 0.3, 0.6, 0.3, 0.15
+
+
+class MotionTask(lightning.LightningModule):
+    """Learns the network and keeps an average of its weights."""
+
+    def __init__(self, settings: NetworkSettings, basis: MotionBasis, steps: int, learning_rate: float) -> None:
+        """Build the network and its average."""
+        super().__init__()
+        self.network = MotionNetwork(settings)
+        self.average = MotionNetwork(settings).requires_grad_(False)
+        self.average.load_state_dict(self.network.state_dict())
+        self.average.eval()
+        self._steps, self._learning_rate = steps, learning_rate
+        opening, width = torch.from_numpy(basis.opening_weights), torch.from_numpy(basis.width_weights)
+        size = torch.from_numpy((basis.components**2).sum(axis=(1, 2)))
+        self.register_buffer("opening_weights", opening)
+        self.register_buffer("width_weights", width)
+        # Coefficients count by how far they move the face, and a little each.
+        self.register_buffer("shares", 0.8 * size / size.sum() + 0.2 / len(size))
+        # Coefficients are uncorrelated with mean square 1, so this is each reading's mean square.
+        self.register_buffer("spreads", torch.stack([opening.square().sum(), width.square().sum()]).sqrt())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch."""
+        del batch_idx
+        coefficients, activity, closure = self.network(batch.log_mel)
+        loss = self.loss(coefficients.transpose(1, 2), activity, closure, batch)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def loss(self, coefficients: Tensor, activity: Tensor, closure: Tensor, batch: Batch) -> Tensor:
+        """All terms together; (B, T, K), (B, T), (B, T) -> ()."""
+        shape = ((coefficients - batch.coefficients).square() @ self._buffer("shares")) * batch.shape_weight
+        terms = _SHAPE * _mean(shape, batch.shape_weight)
+        readings = (
+            (self._buffer("opening_weights"), batch.opening, _OPENING, 0),
+            (self._buffer("width_weights"), batch.width, _WIDTH, 1),
+        )
+        for weights, wanted, counts, row in readings:
+            error = (coefficients @ weights - wanted) / self._buffer("spreads")[row]
+            terms = terms + counts * _mean(error.square() * batch.opening_weight, batch.opening_weight)
+            change = (error[:, 1:] - error[:, :-1]) * 2
+            terms = terms + _VELOCITY * counts * _mean(
+                change.square() * batch.opening_weight[:, 1:], batch.opening_weight
+            )
+        binary = nn.functional.binary_cross_entropy_with_logits
+        terms = terms + _ACTIVITY * binary(activity, batch.activity)
+        touching = binary(closure, batch.closure, reduction="none") * batch.closure_weight
+        return terms + _CLOSURE * _mean(touching, batch.closure_weight)
+
+    def _buffer(self, name: str) -> Tensor:
+        return self.get_buffer(name)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW under one rise and a cosine fall."""
+        optimizer = torch.optim.AdamW(self.network.parameters(), self._learning_rate, weight_decay=WEIGHT_DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self._learning_rate, total_steps=self._steps + 1, pct_start=WARM_UP, cycle_momentum=False
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the average; faster while it is young."""
+        del outputs, batch, batch_idx
+        decay = min(EMA_DECAY, (1 + self.global_step) / (10 + self.global_step))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(now, 1 - decay)
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over what counts."""
+    return values.sum() / weights.sum().clamp(min=1.0)
+
+
+class Validation(Callback):
+    """Every so many steps: r of the opening on each corpus's validation clips; their mean decides which is best."""
+
+    def __init__(self, material: Material, options: TrainOptions, best: Path) -> None:
+        """Keep what is needed."""
+        self._validation, self._basis, self._best = material.validation, material.basis, best
+        self._every, self._progress = options.check_every, options.progress
+        self._highest = -np.inf
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Look, and keep the network if it is the best so far."""
+        del outputs, batch, batch_idx
+        step = trainer.global_step
+        if step % self._every and step < trainer.max_steps:
+            return
+        scores = {
+            corpus: opening_correlation(pl_module.average, clips, self._basis)
+            for corpus, clips in self._validation.items()
+        }
+        mean = float(np.mean(list(scores.values()))) if scores else float(step)
+        said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
+        self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r of opening {said}")
+        if mean > self._highest:
+            self._highest = mean
+            torch.save(pl_module.average.saved(), self._best)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For resuming."""
+        return {"highest": self._highest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume."""
+        self._highest = state_dict["highest"]
+
+
+def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
+    """Mean over clips of r between the bare network's opening and the measured one, where it counts."""
+    scores = []
+    for clip in clips:
+        geometry = network.settings.geometry(clip.targets.frames)
+        mel = np.full((geometry.input_mels, clip.log_mel.shape[1]), SILENT_LOG_MEL, dtype=np.float32)
+        known = clip.log_mel[: geometry.input_mels - geometry.past]
+        mel[geometry.past : geometry.past + len(known)] = known
+        with torch.no_grad():
+            coefficients = network(torch.from_numpy(mel.T[None].copy()))[0][0].T.numpy()
+        counts = clip.targets.opening_weight > 0
+        if counts.sum() > MOTION_RATE and clip.targets.opening[counts].std() > 0:
+            scores.append(np.corrcoef(basis.opening(coefficients)[counts], clip.targets.opening[counts])[0, 1])
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def fit(material: Material, work: Path, options: TrainOptions) -> Path:
+    """Train, or go on training; the path of the best network's checkpoint."""
+    work.mkdir(parents=True, exist_ok=True)
+    lightning.seed_everything(options.seed, verbose=False)
+    torch.set_num_threads(options.workers)
+    settings = NetworkSettings(
+        coefficients=material.basis.size, channels=options.channels, look_ahead_s=options.look_ahead_s
+    )
+    best, last = work / "best.pt", work / "last.ckpt"
+    task = MotionTask(settings, material.basis, options.steps, options.learning_rate)
+    trainer = lightning.Trainer(
+        max_steps=options.steps,
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if torch.cuda.is_available() else "32-true",
+        gradient_clip_val=1.0,
+        logger=_logger(work),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=50,
+        callbacks=[
+            Validation(material, options, best),
+            ModelCheckpoint(
+                work,
+                filename="last",
+                every_n_train_steps=options.check_every,
+                save_top_k=1,
+                enable_version_counter=False,
+            ),
+        ],
+    )
+    start = _step_of(last)
+    batches = MotionBatches(
+        material.corpora,
+        options.all_shares(),
+        noise_bank(NOISES if options.limit is None else 4, NOISE_S, options.seed),
+        settings.geometry(round(options.seconds * MOTION_RATE)),
+        batch=options.batch,
+        size=material.basis.size,
+        seed=options.seed + start,
+    )
+    if start < options.steps:
+        # Our own checkpoint of our own run: whole objects may be read from it.
+        trainer.fit(
+            task,
+            DataLoader(batches, batch_size=None),
+            ckpt_path=str(last) if last.is_file() else None,
+            weights_only=False,
+        )
+    return best
+
+
+def _step_of(checkpoint: Path) -> int:
+    """Steps that a checkpoint has behind it; 0 if there is none."""
+    if not checkpoint.is_file():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
+
+
+def _logger(work: Path) -> Any:
+    """TensorBoard where it is installed, else nothing."""
+    if find_spec("tensorboard") is None:
+        return False
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(str(work), name="log")
+
+
+def best_network(checkpoint: Path) -> MotionNetwork:
+    """Read the network that a run kept."""
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network = MotionNetwork(NetworkSettings(**saved["settings"]))
+    network.load_state_dict(saved["weights"])
+    return network.eval()
