@@ -27,14 +27,17 @@ ROUNDS = 5
 def pictures(data: Path) -> Iterator[tuple[str, Picture]]:
     """(person, picture) pairs of people whose pictures may be used for anything."""
     for name in ("man_half_body.png", "man_head_crop.jpg", "woman_half_body.png"):
-        yield name, cv2.cvtColor(cv2.imread(str(data / "photos" / name)), cv2.COLOR_BGR2RGB)
+        bgr = cv2.imread(str(data / "photos" / name))
+        if bgr is None:
+            sys.exit(f"expected a picture at {data / 'photos' / name}, found none")
+        yield name, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
     clips = [("s1", p) for p in sorted((data / "grid_s1/clips").glob("*.mp4"))[::50]]
     clips += [(p.name.split("_")[0], p) for p in sorted((data / "grid_unseen_dev").glob("*_224.mp4"))]
     for person, path in clips:
         with av.open(str(path)) as container:
             for i, frame in enumerate(container.decode(video=0)):
                 if i % 15 == 0:
-                    yield person, frame.to_ndarray(format="rgb24")
+                    yield person, np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 def measure(detector: FaceDetector, mesh: FaceMesh, rgb: Picture) -> FloatArray:
@@ -56,14 +59,15 @@ def canonical(shape: FloatArray) -> FloatArray:
     y_axis = down - x_axis * (down @ x_axis)
     y_axis /= np.linalg.norm(y_axis)
     axes = np.stack([x_axis, y_axis, np.cross(x_axis, y_axis)])
-    return ((shape - (left + right) / 2) @ axes.T / np.linalg.norm(right - left)).astype(np.float32)
+    placed = (shape - (left + right) / 2) @ axes.T / np.linalg.norm(right - left)
+    return np.asarray(placed, dtype=np.float32)
 
 
 def mirrored(shape: FloatArray) -> FloatArray:
     """Average a canonical shape with its mirror image; pairs are found as nearest neighbours."""
     flipped = shape * np.array([-1, 1, 1], dtype=np.float32)
     partner = np.linalg.norm(shape[:, None] - flipped[None], axis=2).argmin(axis=1)
-    return ((shape + flipped[partner]) / 2).astype(np.float32)
+    return np.asarray((shape + flipped[partner]) / 2, dtype=np.float32)
 
 
 def main(data: Path, out: Path) -> None:
