@@ -2,70 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+import wave
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.apps.staging import Said, StandIn
 
 from mouthpiece import pipeline
 from mouthpiece.apps import cli
-from mouthpiece.errors import Cancelled
-from mouthpiece.types import Box, FaceStretch, Progress, Unusable
 
 CLIP = "grid_unseen_dev/s5_bbae8n_224.mp4"
 """Three seconds of a face that speaks, 224 pixels."""
-
-
-@dataclass
-class Said:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """Standard output read as JSON lines."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@dataclass
-class StandIn:
-    """Plays the pipeline: remembers what was asked, then does as it was told."""
-
-    asked: dict[str, Any] = field(default_factory=dict)
-    fails_with: BaseException | None = None
-    warnings: tuple[str, ...] = ()
-    faces_seen: int = 1
-
-    def sync(self, face: Path, speech: Path, out: Path, options: Any, *, progress: Any, cancelled: Any) -> Any:
-        """As `pipeline.sync`, in no time."""
-        self.asked = {"face": face, "speech": speech, "out": out, "options": options}
-        for frames in (1, 2, 50):
-            progress(Progress(frames, 50, frames / 25, 0.5))
-        if self.fails_with:
-            raise self.fails_with
-        if cancelled():
-            raise Cancelled("stopped as asked; nothing was written")
-        return pipeline.SyncResult(
-            path=out,
-            frames=50,
-            seconds=2.0,
-            elapsed_s=0.5,
-            first_frame_s=0.1,
-            timeline=(FaceStretch(0.0, 1.5, True), FaceStretch(1.5, 2.0, False, Unusable.TURNED)),
-            faces_seen=self.faces_seen,
-            face_chosen=Box(10, 20, 110, 140),
-            engine=options.engine,
-            warnings=self.warnings,
-        )
+WORD_S = 0.4
 
 
 @pytest.fixture
@@ -127,3 +79,14 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 def clip(shared_data: Path) -> Path:
     """A real face that speaks for three seconds."""
     return shared_data / CLIP
+
+
+@pytest.fixture
+def word(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Just enough speech for a few frames."""
+    path = tmp_path_factory.mktemp("speech") / "word.wav"
+    with wave.open(str(shared_data / "audio" / "en_male_watson.wav")) as long, wave.open(str(path), "wb") as short:
+        short.setparams(long.getparams())
+        long.setpos(long.getframerate())
+        short.writeframes(long.readframes(round(WORD_S * long.getframerate())))
+    return path

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.apps.conftest import Said, StandIn
+from tests.apps.staging import Said, StandIn
 
 import mouthpiece
 from mouthpiece import errors, pipeline
 from mouthpiece.apps import cli
 
 Run = Callable[..., Said]
-HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "torch", "lightning", "rich", "pydantic"}
+HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "torch", "lightning", "rich"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sync", "--help"], ["--version"], ["train", "--help"], []])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.apps.conftest import Said
+from tests.apps.staging import Said
 
 import mouthpiece
 from mouthpiece.apps import doctor
