@@ -116,6 +116,7 @@ def test_what_is_no_frame_rate(text: str) -> None:
         (["sync", "f", "s", "t", "-o", "o.mp4"], "t"),
         (["snyc"], "snyc"),
         (["train", "voice"], "voice"),
+        (["train", "motion", "--out", "x.onnx"], "--data"),
         (["engines", "--yes"], "--yes"),
     ],
 )
@@ -275,3 +276,39 @@ def test_a_signal_raises_the_flag_and_a_second_one_does_not_wait(
     assert said.code == 128 + signal.SIGTERM
     assert said.err == "mouthpiece: cancelled; nothing was written\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_training_gets_what_was_given_and_the_librarys_defaults(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mouthpiece.training import motion
+
+    asked = []
+
+    def train(data: Path, out: Path, *, options: motion.TrainOptions) -> Path:
+        options.progress("step 1")
+        asked.append((data, out, options))
+        return out
+
+    monkeypatch.setattr(motion, "train_motion", train)
+    said = run("train", "motion", "--data", "d", "--out", "o.onnx", "--corpus", "e", "--steps", "9", "--seed", "3")
+    assert said.code == 0
+    assert said.err == "step 1\no.onnx: trained; its model card is o.md\n"
+    assert asked == [
+        (Path("d"), Path("o.onnx"), motion.TrainOptions(more_corpora=(Path("e"),), steps=9, seed=3)),
+    ]
+    said = run("train", "motion", "--data", "d", "--out", "o.onnx", "--json")
+    assert asked[-1][2] == motion.TrainOptions()
+    assert said.events == [
+        {"event": "progress", "message": "step 1"},
+        {"event": "result", "path": "o.onnx", "card": "o.md"},
+    ]
+
+
+def test_a_missing_extra_names_its_cure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mouthpiece.training import motion
+
+    def train(*_: object, **__: object) -> None:
+        raise errors.MissingExtraError("training", "train")
+
+    monkeypatch.setattr(motion, "train_motion", train)
+    said = run("train", "motion", "--data", "d", "--out", "o.onnx")
+    assert said == Said(1, "", "mouthpiece: training needs the extra 'train': pip install 'mouthpiece[train]'\n")

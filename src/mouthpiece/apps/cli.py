@@ -22,6 +22,8 @@ import typer
 import mouthpiece
 from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
 from mouthpiece.apps.interruption import Interruption
+from mouthpiece.apps.options import Debug, Invocation, Json, Quiet
+from mouthpiece.apps.train import train_app
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
 
 if TYPE_CHECKING:
@@ -59,14 +61,6 @@ class SampleLanguage(StrEnum):
     AR = "ar"
 
 
-@dataclass
-class Invocation:
-    """What `main` must know of a command to report its end."""
-
-    json: bool = False
-    debug: bool = False
-
-
 app = typer.Typer(
     name="mouthpiece",
     help="Give it a face and speech; it makes a video of that face saying that speech.",
@@ -75,27 +69,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-train_app = typer.Typer(
-    name="train",
-    help="Train networks (extra 'train').",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=False,
-)
 app.add_typer(train_app)
-
-
-def _note_json(context: typer.Context, value: bool) -> bool:
-    """Known before the other options are looked at, so that their errors are told as events too."""
-    if value and isinstance(context.obj, Invocation):
-        context.obj.json = True
-    return value
-
-
-def _note_debug(context: typer.Context, value: bool) -> bool:
-    if value and isinstance(context.obj, Invocation):
-        context.obj.debug = True
-    return value
 
 
 def _print_version(value: bool) -> None:
@@ -104,16 +78,9 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-Json = Annotated[
-    bool, typer.Option("--json", is_eager=True, callback=_note_json, help="Write JSON lines to standard output.")
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show the traceback of an error.")
-]
 Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
 Device = Annotated[str, typer.Option("--device", help="OpenVINO device; see: mouthpiece doctor.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Quality = Annotated[QualityChoice, typer.Option("--quality", help="Picture quality against encoding time and size.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same video.")]
 Out = Annotated[
@@ -269,13 +236,6 @@ def doctor_command(json: Json = False, debug: Debug = False) -> None:
         say_event("doctor", as_json(report))
     else:
         _say_lines(as_lines(report))
-
-
-@train_app.callback(invoke_without_command=True)
-def train_root(context: typer.Context) -> None:
-    """Train networks (extra 'train')."""
-    if context.invoked_subcommand is None:
-        say(context.get_help())
 
 
 def parse_fps(text: str) -> Fraction:

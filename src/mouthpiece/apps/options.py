@@ -1,0 +1,40 @@
+"""Options that several commands share, and what `main` must know of a command to report its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+
+@dataclass
+class Invocation:
+    """One run of the command line; travels as the context's `obj`."""
+
+    json: bool = False
+    """Whether programs listen on standard output."""
+    debug: bool = False
+    """Whether to show tracebacks."""
+
+
+def _note_json(context: typer.Context, value: bool) -> bool:
+    """Known before the other options are looked at, so that their errors are told as events too."""
+    if value and isinstance(context.obj, Invocation):
+        context.obj.json = True
+    return value
+
+
+def _note_debug(context: typer.Context, value: bool) -> bool:
+    if value and isinstance(context.obj, Invocation):
+        context.obj.debug = True
+    return value
+
+
+Json = Annotated[
+    bool, typer.Option("--json", is_eager=True, callback=_note_json, help="Write JSON lines to standard output.")
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show the traceback of an error.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
