@@ -220,7 +220,7 @@ def prepare_corpus(
     """Measure every clip of a folder and keep the result, one .npz a clip.
 
     Clips already in `out` are left as they are, so an interrupted run goes on where it stopped. A clip that can't be
-    used is listed, not fatal.
+    used is listed, not fatal; it is not tried again until its name is taken out of `<corpus>.skipped.json` in `out`.
 
     Args:
         data: a folder in one of the known layouts.
@@ -233,15 +233,20 @@ def prepare_corpus(
     """
     sources = find_sources(data)
     out.mkdir(parents=True, exist_ok=True)
-    missing = [source for source in sources if not (out / source.cached_name).is_file()]
-    kept = len(sources) - len(missing)
-    skipped: list[tuple[str, str]] = []
+    list_path = out / f"{data.name}.skipped.json"
+    skipped: dict[str, str] = json.loads(list_path.read_text("utf-8")) if list_path.is_file() else {}
+    missing = [s for s in sources if s.name not in skipped and not (out / s.cached_name).is_file()]
+    kept = sum((out / source.cached_name).is_file() for source in sources)
+    made = 0
     for done, (name, problem) in enumerate(_measure_all(missing, out, workers), start=1):
         if problem:
-            skipped.append((name, problem))
+            skipped[name] = problem
+            list_path.write_text(json.dumps(skipped, indent=1, sort_keys=True), "utf-8")
+        else:
+            made += 1
         if progress:
-            progress(kept + done, len(sources))
-    return CorpusReport(len(missing) - len(skipped), kept, tuple(sorted(skipped)))
+            progress(len(sources) - len(missing) + done, len(sources))
+    return CorpusReport(made, kept, tuple(sorted(skipped.items())))
 
 
 def _measure_all(sources: list[Source], out: Path, workers: int) -> Iterator[tuple[str, str | None]]:

@@ -192,7 +192,7 @@ def fit_curve_mapping(rigs: Sequence[Recording], faces: Sequence[Targets]) -> Cu
 def _quantiles(pieces: Sequence[np.ndarray]) -> FloatArray:
     # Equal neighbours (a curve that rests at 0) would make the mapping a step.
     values = np.quantile(np.concatenate(pieces), _QUANTILES)
-    return (values + np.arange(len(values)) * 1e-6).astype(np.float32)
+    return np.asarray(values + np.arange(len(values)) * 1e-6, dtype=np.float32)
 
 
 def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Targets:
