@@ -21,7 +21,7 @@ import json
 import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -214,6 +214,7 @@ def prepare_corpus(
     data: Path,
     out: Path,
     *,
+    splits: Collection[str] = SPLITS,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> CorpusReport:
@@ -225,13 +226,14 @@ def prepare_corpus(
     Args:
         data: a folder in one of the known layouts.
         out: where the cache goes; made if missing.
+        splits: leave clips of other splits alone.
         workers: processes to use.
         progress: called with (clips done, clips in all).
 
     Raises:
         InputError: there is nothing to prepare.
     """
-    sources = find_sources(data)
+    sources = [source for source in find_sources(data) if source.split in splits]
     out.mkdir(parents=True, exist_ok=True)
     list_path = out / f"{data.name}.skipped.json"
     skipped: dict[str, str] = json.loads(list_path.read_text("utf-8")) if list_path.is_file() else {}

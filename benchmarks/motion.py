@@ -1,0 +1,119 @@
+"""How well mouth motion follows speech: python benchmarks/motion.py DATA [--weights FILE] [--cache DIR]
+
+DATA is the folder that holds grid_s1, grid_unseen_dev, facegood_mandarin and audio; what is missing is left out.
+Prints a table of agreement with measured faces, one of how lively and how still the mouth is where nothing was measured,
+and the cost of a frame, all from one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mouthpiece.engines.mesh.motion import WEIGHTS, MotionStream
+from mouthpiece.evaluation.motion import (
+    LEAK_ABOVE,
+    correlation,
+    energy_envelope,
+    evaluate_motion,
+    in_speech,
+    play,
+    score_table,
+)
+from mouthpiece.speech import SpeechStream, features, speech_stretches
+from mouthpiece.training.corpora import prepare_corpus, read_sound
+from mouthpiece.types import SAMPLE_RATE, FloatArray
+
+SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"), ("facegood_mandarin", "val"), ("facegood_mandarin", "test"))
+FPS = 25
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--cache", type=Path, default=ROOT / "runs" / "motion-benchmark")
+    arguments = parser.parse_args()
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    )
+    print(f"commit {commit.stdout.strip() or 'unknown'}, weights {arguments.weights.name}\n")
+    print_agreement(arguments.data, arguments.cache, arguments.weights)
+    print_liveliness(arguments.data, arguments.weights)
+    print_cost(arguments.weights)
+
+
+def print_agreement(data: Path, cache: Path, weights: Path) -> None:
+    """Against measured faces and rigs."""
+    scores = []
+    for corpus, split in SETS:
+        if (data / corpus).is_dir():
+            prepare_corpus(data / corpus, cache, splits=[split])
+            scores.append(evaluate_motion(cache, corpus, split, weights=weights))
+    print("Agreement with what was measured (motion as played, intensity 1):\n")
+    print(score_table([score for score in scores if score]) + "\n")
+
+
+def sounds_without_speech() -> dict[str, FloatArray]:
+    """Ten seconds of each, made here."""
+    rng = np.random.default_rng(7)
+    count = 10 * SAMPLE_RATE
+    white = rng.standard_normal(count)
+    time_s = np.arange(count) / SAMPLE_RATE
+    hum = sum(np.sin(2 * np.pi * 50 * k * time_s) / k for k in range(1, 12))
+    made = {
+        "digital silence": np.zeros(count),
+        "white noise, -50 dBFS": white * 10 ** (-50 / 20),
+        "white noise, -20 dBFS": white * 10 ** (-20 / 20),
+        "brown noise, -30 dBFS": np.cumsum(white) / np.std(np.cumsum(white)) * 10 ** (-30 / 20),
+        "mains hum, -30 dBFS": hum / np.std(hum) * 10 ** (-30 / 20),
+    }
+    return {name: np.asarray(sound, dtype=np.float32) for name, sound in made.items()}
+
+
+def print_liveliness(data: Path, weights: Path) -> None:
+    """Where nothing was measured: free speech should move, its pauses and other sounds should not."""
+    print("Without measured faces (opening over the outer eye distance, intensity 1):\n")
+    print("| sound | seconds | opening median | p90 | p99 | r with the energy envelope | open beyond .02 in pauses |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    heard = {path.stem: read_sound(path) for path in sorted((data / "audio").glob("*.wav"))}
+    heard |= {f"variants/{p.stem}": read_sound(p) for p in sorted((data / "audio" / "variants").glob("*.wav"))}
+    for name, samples in (heard | sounds_without_speech()).items():
+        times_s = np.arange(len(samples) * FPS // SAMPLE_RATE) / FPS
+        opening = play(samples, times_s, weights)[0].opening
+        speaking = in_speech(times_s, speech_stretches(features(samples)[1]) if name in heard else [])
+        spoken = opening[speaking] if speaking.any() else opening
+        middle, high, top = np.percentile(spoken, [50, 90, 99])
+        r = correlation(opening[speaking], energy_envelope(samples, times_s)[speaking])
+        leak = f"{(opening[~speaking] > LEAK_ABOVE).mean():.1%} of {(~speaking).sum()}" if (~speaking).any() else "-"
+        said = f"{r:.2f}" if np.isfinite(r) else "-"
+        print(
+            f"| {name} | {len(samples) / SAMPLE_RATE:.0f} | {middle:.3f} | {high:.3f} | {top:.3f} | {said} | {leak} |"
+        )
+    print()
+
+
+def print_cost(weights: Path) -> None:
+    """CPU time of a frame: network, gate and interpolation; the speech room's part not counted."""
+    rng = np.random.default_rng(7)
+    speech = SpeechStream()
+    chunks = [speech.push((rng.standard_normal(3200) * 0.05).astype(np.float32)) for _ in range(150)]
+    stream = MotionStream(weights=weights)
+    frames, started = 0, time.process_time()
+    for chunk in chunks:
+        stream.hear(chunk)
+        while frames / FPS < stream.heard_until_s:
+            stream.at(frames / FPS)
+            frames += 1
+    spent = time.process_time() - started
+    print(f"{1000 * spent / frames:.3f} CPU ms a frame at {FPS} fps; look-ahead {stream.look_ahead_s:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
