@@ -64,9 +64,9 @@ def _normalised(weights: NDArray[np.float64]) -> FloatArray:
 def mixed(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ...], FloatArray]) -> FloatArray:
     """(n,) float32 of (channels, n); channels that were never metered are averaged."""
     if len(samples) == 1:
-        return samples[0]
+        return np.asarray(samples[0], dtype=np.float32)
     known = weights.get(names)
     if known is None:
         return np.asarray(samples.mean(axis=0), dtype=np.float32)
-    mono: FloatArray = (known @ samples).astype(np.float32)
+    mono: FloatArray = np.einsum("c,cn->n", known, samples)
     return mono

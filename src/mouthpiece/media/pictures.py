@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from mouthpiece.errors import BrokenMediaError, InputError, PictureSizeError
 from mouthpiece.media.fit import Fit
 from mouthpiece.media.moving import MovingSource, Reel, Shot
-from mouthpiece.media.opening import MAX_PIXELS, ByteStore
+from mouthpiece.media.opening import MAX_PIXELS, ByteStore, unreadable
 from mouthpiece.media.picture import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.source import SURVEY_FRAMES, FaceSource
@@ -44,7 +44,7 @@ def open_picture(store: ByteStore, photo_fps: Fraction) -> FaceSource | None:
     reader = store.open()
     image = None
     try:
-        image = _identified(reader, store.name)
+        image = _identified(reader, store)
         if image is None:
             return None
         check_size(*image.size, store.name)
@@ -57,8 +57,8 @@ def open_picture(store: ByteStore, photo_fps: Fraction) -> FaceSource | None:
         reader.close()
 
 
-def _identified(reader: Any, name: str) -> Image.Image | None:
-    """Pillow's view of the header; nothing is decoded yet."""
+def _identified(reader: Any, store: ByteStore) -> Image.Image | None:
+    """Pillow's view of the header; nothing is decoded yet. None for what is no picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # check_size is stricter than Pillow's own warning
         try:
@@ -67,10 +67,13 @@ def _identified(reader: Any, name: str) -> Image.Image | None:
             return None
         except Image.DecompressionBombError as error:
             raise PictureSizeError(
-                f"expected at most {MAX_SIDE} pixels a side and {MAX_PIXELS >> 20} megapixels, {name} claims far more; "
-                "scale it down first"
+                f"expected at most {MAX_SIDE} pixels a side and {MAX_PIXELS >> 20} megapixels, {store.name} claims far "
+                "more; scale it down first"
             ) from error
-        except (OSError, ValueError, SyntaxError, EOFError, OverflowError):
+        except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+            damaged = unreadable(store)
+            if isinstance(damaged, BrokenMediaError):
+                raise damaged from error
             return None
 
 

@@ -64,7 +64,8 @@ def open_video(store: ByteStore, photo_fps: Fraction) -> MovingSource:
             )
         stream = streams[0]
         odd = ["two or more picture tracks: the first is used"] if len(streams) > 1 else []
-        check_size(stream.codec_context.width or 1, stream.codec_context.height or 1, store.name)
+        if stream.codec_context.width and stream.codec_context.height:
+            check_size(stream.codec_context.width, stream.codec_context.height, store.name)
         look = _first_look(container, stream, store)
         reel = VideoReel(store, look)
         info = _info(container, stream, look, store, odd)

@@ -260,7 +260,7 @@ def _encoder_format(info: PictureInfo, kind: str) -> str:
 
 
 def _stored_shape(info: PictureInfo, kind: str) -> tuple[int, Fraction]:
-    """Columns and pixel aspect to store: FFmpeg can't write the aspect of VP9, so WebM is stretched to square pixels."""
+    """Columns and pixel aspect to store: PyAV can't write VP9's aspect, so WebM is stretched to square ones."""
     if kind != "webm" or info.pixel_aspect == 1:
         return info.width, info.pixel_aspect
     return max(2, 2 * round(info.width * info.pixel_aspect / 2)), Fraction(1)
