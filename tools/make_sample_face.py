@@ -71,9 +71,9 @@ FACE_OUTLINE: Points = [
 EYE_UPPER: Points = [
     (0.180, 0.034),
     (0.222, -0.026),
-    (0.285, -0.080),
-    (0.352, -0.093),
-    (0.430, -0.068),
+    (0.285, -0.072),
+    (0.352, -0.084),
+    (0.430, -0.062),
     (0.505, -0.012),
 ]
 EYE_LOWER: Points = [(0.505, -0.012), (0.455, 0.036), (0.372, 0.062), (0.290, 0.058), (0.222, 0.044), (0.180, 0.034)]
@@ -107,7 +107,7 @@ LIP_BOTTOM: Points = [
 ]
 BODY_RISE = 0.06
 """How far neck and shoulders are lifted, head units."""
-BROW_CURVE: Points = [(0.135, -0.200), (0.25, -0.248), (0.40, -0.272), (0.52, -0.235), (0.60, -0.175)]
+BROW_CURVE: Points = [(0.140, -0.212), (0.25, -0.255), (0.39, -0.284), (0.52, -0.250), (0.605, -0.185)]
 
 
 @dataclass
@@ -449,7 +449,7 @@ def paint_brow(canvas: Canvas, side: int) -> None:
     """One eyebrow: a soft shade with hairs on it."""
     line = curve(BROW_CURVE)
     along = np.linspace(0, 1, len(line))
-    widths = 0.066 * np.interp(along, [0, 0.12, 0.5, 1], [0.62, 1.0, 0.86, 0.10])
+    widths = 0.066 * np.interp(along, [0, 0.12, 0.5, 1], [0.50, 0.95, 0.82, 0.10])
     flip = np.array([side, 1.0])
     canvas.lay(BROW, 0.78 * stroked(canvas, line * flip, widths * 0.92, 0.012))
     layer = np.zeros(canvas.x.shape, np.uint8)
