@@ -248,7 +248,7 @@ def _why_nobody(survey: list[TrackedFrame], source: FaceSource, choice: str) -> 
         said = "the mouth is hidden"
     else:
         said = "none was found"
-    return f"expected a face to be seen in the {where} {source.info.name}, but {said}; use one that shows a face from the front"
+    return f"expected a face in the {where} {source.info.name}, but {said}; use one that shows a face from the front"
 
 
 def _listen(voice: SpeechSource) -> Iterator[SpeechChunk]:
@@ -321,9 +321,7 @@ class _Journal:
                 "use another video or longer speech"
             )
 
-    def result(
-        self, path: Path, engine: str, started: float, source: FaceSource, voice: SpeechSource
-    ) -> SyncResult:
+    def result(self, path: Path, engine: str, started: float, source: FaceSource, voice: SpeechSource) -> SyncResult:
         """Sum up."""
         timeline = tuple(FaceStretch(start, end, why is None, why) for start, end, why in self._notes)
         warnings = [*source.warnings, *voice.warnings]

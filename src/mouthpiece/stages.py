@@ -51,7 +51,7 @@ def in_background(items: Iterable[T], name: str) -> Generator[T, None, None]:
                     break
             else:
                 put(_End())
-        except BaseException as error:  # noqa: BLE001 - handed on to the reader, whatever it is
+        except BaseException as error:  # handed on to the reader, whatever it is
             put(_Failure(error))
         finally:
             close = getattr(iterator, "close", None)

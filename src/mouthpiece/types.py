@@ -16,7 +16,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SAMPLE_RATE = 16_000
 """Samples a second of all speech inside mouthpiece, Hz."""
@@ -30,6 +30,11 @@ MEL_BANDS = 80
 Picture = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 FloatArray = NDArray[np.float32]
+
+
+def as_float(array: ArrayLike) -> FloatArray:
+    """The array in float32, copied only if it is of another type."""
+    return np.asarray(array, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

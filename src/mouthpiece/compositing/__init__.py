@@ -1,4 +1,4 @@
-"""The compositing room: laying what an engine drew over the frame it belongs to, and fading near untouched stretches."""
+"""The compositing room: laying what an engine drew over its frame, and fading near untouched stretches."""
 
 from mouthpiece.compositing.fade import Faded, fade_near_gaps
 from mouthpiece.compositing.paste import paste

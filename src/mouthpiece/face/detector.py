@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.face.models import DETECTOR_FILE, model_path
 from mouthpiece.inference import Network
-from mouthpiece.types import FloatArray, Picture
+from mouthpiece.types import FloatArray, Picture, as_float
 
 INPUT_SIZE = 256
 # (cells a side, anchors a cell): strides 16 and 32 of the 256-pixel input.
@@ -39,7 +39,7 @@ class Detection:
     @property
     def centre(self) -> FloatArray:
         """(2,) float32: middle of the box."""
-        return (self.corners[:2] + self.corners[2:]) / 2
+        return as_float((self.corners[:2] + self.corners[2:]) / 2)
 
     @property
     def eyes(self) -> FloatArray:
@@ -54,7 +54,7 @@ def _anchors() -> FloatArray:
         y, x = np.mgrid[0:cells, 0:cells]
         centres = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / cells
         rows.append(np.repeat(centres, repeats, axis=0))
-    return np.concatenate(rows).astype(np.float32)
+    return as_float(np.concatenate(rows))
 
 
 def _overlap(box: FloatArray, others: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -16,10 +17,8 @@ MODELS_VARIABLE = "MOUTHPIECE_FACE_MODELS"
 def _folders() -> list[Path]:
     """Places to look, best first. An editable install keeps the models in site-packages, not beside this file."""
     folders = [Path(__file__).parent / "models"]
-    try:
+    with suppress(PackageNotFoundError):
         folders.append(Path(str(distribution("mouthpiece").locate_file("mouthpiece/face/models"))))
-    except PackageNotFoundError:
-        pass
     if given := os.environ.get(MODELS_VARIABLE):
         folders.insert(0, Path(given))
     return folders

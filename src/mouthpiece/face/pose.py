@@ -12,8 +12,38 @@ from mouthpiece.types import FloatArray, HeadPose
 
 # Eye corners, nose bridge, forehead, temples: what speech and mimic leave alone, in the mesh's numbering.
 RIGID_POINTS = np.array(
-    [33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 10, 151, 9, 8, 67, 297, 109, 338]
-    + [54, 284, 21, 251, 162, 389, 127, 356, 234, 454, 93, 323]
+    [
+        33,
+        133,
+        362,
+        263,
+        168,
+        6,
+        197,
+        195,
+        5,
+        4,
+        10,
+        151,
+        9,
+        8,
+        67,
+        297,
+        109,
+        338,
+        54,
+        284,
+        21,
+        251,
+        162,
+        389,
+        127,
+        356,
+        234,
+        454,
+        93,
+        323,
+    ]
 )
 
 

@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 
 from mouthpiece.errors import OptionError
+from mouthpiece.face.crop import normalised_crop
 from mouthpiece.face.detector import Detection, FaceDetector
 from mouthpiece.face.mesh import CROP_FACTOR, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
+from mouthpiece.face.visibility import MouthWatch
 from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable
 
 MIN_MESH_SCORE = 0.5
@@ -73,18 +75,8 @@ class FaceChoice:
 
 def appearance(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     """What the upper face looks like, brought to a common place, light and contrast: (480,) float32 of unit norm."""
-    to_thumbnail = cv2.getAffineTransform(
-        np.ascontiguousarray(landmarks[_APPEARANCE_POINTS, :2], dtype=np.float32), _APPEARANCE_TARGET
-    )
-    # Shrink in two steps: a straight warp of a large face to 24 pixels would alias.
-    shrink = max(1, int(1 / max(np.linalg.norm(to_thumbnail[:, 0]), 1e-6) / 2))
-    crop = cv2.warpAffine(
-        rgb,
-        to_thumbnail * shrink,
-        (_APPEARANCE_SIZE[0] * shrink, _APPEARANCE_SIZE[1] * shrink),
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    small = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), _APPEARANCE_SIZE, interpolation=cv2.INTER_AREA)
+    crop = normalised_crop(rgb, landmarks[_APPEARANCE_POINTS, :2], _APPEARANCE_TARGET, _APPEARANCE_SIZE)
+    small = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     signature = small.astype(np.float32).reshape(-1)
     signature -= signature.mean()
     return (signature / max(float(np.linalg.norm(signature)), 1e-6)).astype(np.float32)
@@ -115,6 +107,7 @@ class FaceTracker:
         self._mesh = FaceMesh(device)
         self._choice = choice or FaceChoice()
         self._filter = OneEuroFilter() if smooth else None
+        self._mouth_watch = MouthWatch()
         self.reset()
 
     def reset(self) -> None:
@@ -124,7 +117,9 @@ class FaceTracker:
         self._thumbnail: FloatArray | None = None
         self._shot = 0
         self._faces_seen = 0
+        self._had_company = False
         self._searched_s: float | None = None
+        self._mouth_watch.reset()
         if self._filter:
             self._filter.reset()
 
@@ -153,7 +148,10 @@ class FaceTracker:
             square = self._filter(square, float(frame.time_s), float(np.linalg.norm(square[33] - square[263])))
         stored = square / np.array([aspect, 1, 1], dtype=np.float32)
         face = Face(stored.astype(np.float32), head_pose(square), score, looks)
-        if unusable := _why_unusable(face):
+        unusable = _why_unusable(face)
+        if unusable is None and self._mouth_watch.hidden(frame.rgb, face):
+            unusable = Unusable.HIDDEN_MOUTH
+        if unusable is not None:
             return TrackedFrame(frame, None, unusable, self._shot, self._faces_seen)
         return TrackedFrame(frame, face, None, self._shot, self._faces_seen)
 
@@ -181,18 +179,23 @@ class FaceTracker:
                 candidates.append((detection, refined))
         if detections:
             self._faces_seen = len(detections)
-        alike = [c for c in candidates if self._person is not None and c[1][2] @ self._person >= SAME_PERSON]
-        if alike and not cut:
-            return max(alike, key=lambda c: float(c[1][2] @ self._person))[1]
-        if self._person is not None and not cut and len(candidates) < len(detections):
-            return None
+        if self._person is not None and not cut:
+            person = self._person
+            likest = max((c[1] for c in candidates), key=lambda m: float(m[2] @ person), default=None)
+            if likest is not None and float(likest[2] @ person) >= SAME_PERSON:
+                return likest
+            if self._had_company:
+                # The others were there when the choice was made, and were not chosen.
+                return None
         picked = self._choice.pick([c[0] for c in candidates])
         if picked is None:
             return None
         measured = next(c[1] for c in candidates if c[0] is picked)
         if self._person is not None and float(measured[2] @ self._person) < SAME_PERSON:
             self._shot += 1
+            self._mouth_watch.reset()
         self._person = measured[2]
+        self._had_company = len(detections) > 1
         return measured
 
     def _detect(self, frame: Frame, aspect: float) -> list[Detection]:
@@ -228,7 +231,7 @@ class FaceTracker:
         square, score = self._mesh.measure(frame.rgb, centre, size, angle, aspect)
         if score < MIN_MESH_SCORE:
             return None
-        stored = square / np.array([aspect, 1, 1], dtype=np.float32)
+        stored = (square / np.array([aspect, 1, 1])).astype(np.float32)
         return square, score, appearance(frame.rgb, stored)
 
 

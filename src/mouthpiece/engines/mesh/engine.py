@@ -11,13 +11,13 @@ import numpy as np
 
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, face_light
+from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info, motion_row
 from mouthpiece.engines.mesh.own_teeth import OwnTeeth, suitability, take_teeth
 from mouthpiece.engines.mesh.seam import PARTED_OPENING, LipStrip, find_edges, lip_strip
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp, draw_lips
-from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, Picture, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, SpeechChunk, TrackedFrame
 
 SAME_PERSON = 0.55
 """Least likeness of two appearances of one person."""
@@ -146,7 +146,7 @@ class MeshEngine(Engine):
             face, frame = seen.open_mouth.face, seen.open_mouth.frame
             look = self._look(person, face, float(frame.pixel_aspect))
             light = face_light(frame.rgb, face.landmarks)
-            person.teeth = take_teeth(frame.rgb, face, look.plane, mouth, look.shift, light)
+            person.teeth = take_teeth(frame.rgb, face, mouth, look.plane, shift=look.shift, light=light)
             if person.teeth is not None:
                 person.drawn.upper_edge = person.teeth.edge
         return person
@@ -212,30 +212,22 @@ class MeshEngine(Engine):
         if maps is None:
             return None
         picture, inside = draw_lips(frame.rgb, maps)
-        if inside.size and float(inside.max()) > 1 / 255:
-            self._draw_inside(picture, inside, person, look, self._jaw(wanted), maps, tracked)
+        if maps.mouth is not None and float(inside.max()) > 1 / 255:
+            drawn = self._inside(person, look, self._jaw(wanted), maps, tracked)
+            part = picture[maps.mouth.part]
+            part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), inside, 1 - inside)
         fade = strength * strength * (3 - 2 * strength)
         return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
 
     @staticmethod
-    def _draw_inside(
-        picture: Picture,
-        inside: FloatArray,
-        person: _Person,
-        look: _Look,
-        jaw: FloatArray,
-        maps: FaceMaps,
-        tracked: TrackedFrame,
-    ) -> None:
-        """Fill the gap between the lips, in place."""
-        assert maps.mouth is not None and tracked.face is not None
+    def _inside(person: _Person, look: _Look, jaw: FloatArray, maps: FaceMaps, tracked: TrackedFrame) -> FloatArray:
+        """The inside of the mouth, (h, w, 3) float32 0-255 of the mouth's rectangle."""
+        assert tracked.face is not None
         now = face_light(tracked.frame.rgb, tracked.face.landmarks)
         person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
-        drawn = person.drawn.draw(look.plane, look.shift, jaw, maps, person.light)
-        if person.teeth is not None:
-            drawn = person.teeth.lay_over(drawn, look.plane, look.shift, maps, person.mouth, person.light)
-        part = picture[maps.mouth.part]
-        part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), inside, 1 - inside)
+        scene = MouthScene(look.plane, look.shift, maps, person.light)
+        drawn = person.drawn.draw(scene, jaw)
+        return drawn if person.teeth is None else person.teeth.lay_over(drawn, scene, person.mouth)
 
 
 def _best_match(people: Sequence[_Known], appearance: FloatArray) -> _Known | None:

@@ -18,13 +18,6 @@ from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
 from mouthpiece.types import FloatArray, Picture
 
 MOUTH_WIDTH_MM = 50.0
-# Right edges of the teeth from the middle line, as seen from the front: the arch foreshortens the outer ones.
-UPPER_EDGES_MM = np.array([8.4, 14.7, 21.2, 25.6, 28.6])
-LOWER_EDGES_MM = np.array([5.2, 10.8, 16.8, 21.6, 25.2])
-# How far each tooth's cutting edge stands back from the longest one's.
-UPPER_RECESS_MM = np.array([0.0, 0.7, 0.2, 1.0, 1.6])
-LOWER_RECESS_MM = np.array([0.0, 0.1, 0.0, 0.8, 1.4])
-UPPER_LENGTH_MM, LOWER_LENGTH_MM = 10.5, 9.0
 UPPER_EDGE_BELOW_SEAM_MM = 1.7
 """Where the upper cutting edge stands under the line of the closed lips."""
 LOWER_EDGE_BELOW_SEAM_MM = 1.8
@@ -64,6 +57,19 @@ class MouthFrame:
         return cls(centre, float(middle[2]) + TEETH_BEHIND_LIPS, width / MOUTH_WIDTH_MM)
 
 
+@dataclass(frozen=True, slots=True)
+class MouthScene:
+    """Where in a frame, and in which light, the inside of a mouth is drawn."""
+
+    plane: PlaneMap
+    shift: FloatArray
+    """(2,) plane offset of the mouth on the head."""
+    maps: FaceMaps
+    """The face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside."""
+    light: FloatArray
+    """(3,) from `face_light`."""
+
+
 def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     """The light on a face: what a white thing beside the mouth would look like, (3,) float32 in 0-255.
 
@@ -74,7 +80,7 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     def pixels(points: list[int], radius: int) -> FloatArray:
         rows = []
         for x, y in landmarks[points, :2]:
-            x0, y0 = int(np.clip(x - radius, 0, width - 1)), int(np.clip(y - radius, 0, height - 1))
+            x0, y0 = min(max(int(x) - radius, 0), width - 1), min(max(int(y) - radius, 0), height - 1)
             rows.append(rgb[y0 : y0 + 2 * radius + 1, x0 : x0 + 2 * radius + 1].reshape(-1, 3))
         return np.concatenate(rows).astype(np.float32)
 
@@ -82,18 +88,34 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     skin = np.median(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), axis=0)
     luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
     whites = np.percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ luma, 90)
-    brightness = np.clip(max(skin @ luma * 1.08, float(whites) * 1.02), 40, 235)
+    brightness = min(max(float(skin @ luma) * 1.08, float(whites) * 1.02, 40.0), 235.0)
     tint = skin / max(float(skin @ luma), 1.0)
     return np.asarray(brightness * (0.72 + 0.28 * tint), dtype=np.float32)
 
 
-def _tooth_row(x_mm: FloatArray, y_mm: FloatArray, edges: FloatArray, recess: FloatArray, length: float, pixel_mm: float
-               ) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True, slots=True)
+class _ToothRow:
+    """Sizes of a row of teeth, from the middle line outwards."""
+
+    edges_mm: FloatArray
+    """Right edge of each tooth."""
+    recess_mm: FloatArray
+    """How far its cutting edge stands back."""
+    length_mm: float
+
+
+# As seen from the front: the arch foreshortens the outer teeth.
+UPPER_ROW = _ToothRow(np.array([8.4, 14.7, 21.2, 25.6, 28.6]), np.array([0.0, 0.7, 0.2, 1.0, 1.6]), 10.5)
+LOWER_ROW = _ToothRow(np.array([5.2, 10.8, 16.8, 21.6, 25.2]), np.array([0.0, 0.1, 0.0, 0.8, 1.4]), 9.0)
+
+
+def _draw_teeth(x_mm: FloatArray, y_mm: FloatArray, row: _ToothRow, pixel_mm: float) -> tuple[FloatArray, FloatArray]:
     """Draw a row of teeth whose cutting edge is at y = 0 and whose roots go to positive y.
 
     Returns:
         colour (h, w, 3) and alpha (h, w) 0-1.
     """
+    edges, recess, length = row.edges_mm, row.recess_mm, row.length_mm
     across = np.abs(x_mm)
     starts = np.concatenate([[0.0], edges[:-1]])
     index = np.clip(np.searchsorted(edges, across), 0, len(edges) - 1)
@@ -110,8 +132,7 @@ def _tooth_row(x_mm: FloatArray, y_mm: FloatArray, edges: FloatArray, recess: Fl
     bulge = 1 - 0.10 * np.abs(t) ** 3
     tip = 1 - 0.10 * np.exp(-np.clip(y_mm - edge, 0, None) / 0.9)
     shade = gap * arch * bulge * tip
-    neck = length - 1.4 * (1 - t**2)
-    gum = np.clip((y_mm - (length - 0.2) + 1.0 * np.abs(t) ** 2 + 0 * neck) / 0.8, 0, 1)[..., None]
+    gum = np.clip((y_mm - length + 0.2 + t**2) / 0.8, 0, 1)[..., None]
     colour = (TOOTH_RGB * (1 - gum) + GUM_RGB * gum) * shade[..., None]
     return colour.astype(np.float32), (body * ends).astype(np.float32)
 
@@ -140,8 +161,8 @@ class DrawnMouth:
             (np.arange(width) * self._pixel_mm - TEXTURE_HALF_WIDTH_MM).astype(np.float32),
             (np.arange(height) * self._pixel_mm + TEXTURE_TOP_MM).astype(np.float32),
         )
-        upper = _tooth_row(x, -y, UPPER_EDGES_MM, UPPER_RECESS_MM, UPPER_LENGTH_MM, self._pixel_mm)
-        lower = _tooth_row(x, y, LOWER_EDGES_MM, LOWER_RECESS_MM, LOWER_LENGTH_MM, self._pixel_mm)
+        upper = _draw_teeth(x, -y, UPPER_ROW, self._pixel_mm)
+        lower = _draw_teeth(x, y, LOWER_ROW, self._pixel_mm)
         lower = (lower[0] * 0.80, lower[1])
         self._upper = self._pack(upper)
         jaw = self._pack(lower)
@@ -155,36 +176,30 @@ class DrawnMouth:
         colour, alpha = layer
         return np.concatenate([colour * alpha[..., None], alpha[..., None]], axis=2)
 
-    def draw(
-        self,
-        plane: PlaneMap,
-        shift: FloatArray,
-        jaw: FloatArray,
-        maps: FaceMaps,
-        light: FloatArray,
-    ) -> FloatArray:
+    def draw(self, scene: MouthScene, jaw: FloatArray) -> FloatArray:
         """Draw the inside for one frame.
 
         Args:
-            plane: the frame's plane map.
-            shift: (2,) plane offset of the mouth on the head.
+            scene: where and in which light.
             jaw: (2,) plane displacement of the lower teeth from closed.
-            maps: the face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside.
-            light: (3,) from `face_light`.
 
         Returns:
             (h, w, 3) float32 in 0-255, of the mouth's rectangle.
         """
+        maps, plane = scene.maps, scene.plane
         assert maps.mouth is not None
         rows, columns = maps.mouth.part
         size = (columns.stop - columns.start, rows.stop - rows.start)
         mm = self._mouth.mm
         origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
-        base = self._mouth.centre + self._mouth.depth * plane.slant + shift
+        base = self._mouth.centre + self._mouth.depth * plane.slant + scene.shift
         picture = np.empty((size[1], size[0], 3), dtype=np.float32)
         picture[:] = CAVITY_RGB
         still = np.zeros(2, dtype=np.float32)
-        for texture, edge, move in ((self._jaw, LOWER_EDGE_BELOW_SEAM_MM * mm, jaw), (self._upper, self.upper_edge, still)):
+        for texture, edge, move in (
+            (self._jaw, LOWER_EDGE_BELOW_SEAM_MM * mm, jaw),
+            (self._upper, self.upper_edge, still),
+        ):
             anchor = base + move + np.array([0, edge], dtype=np.float32)
             corner = anchor + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
             affine = np.empty((2, 3), dtype=np.float32)
@@ -195,12 +210,12 @@ class DrawnMouth:
             picture += layer[..., :3]
         stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
         picture *= lip_shadow(maps.mouth, stretch)[..., None]
-        picture *= light / REFERENCE_LIGHT
+        picture *= scene.light / REFERENCE_LIGHT
         return np.asarray(np.clip(picture, 0, 255), dtype=np.float32)
 
 
 def lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
-    """How much light the lips leave the inside, (h, w) float32 in 0-1: dark under the upper lip, less so over the lower."""
+    """How much light the lips leave the inside, (h, w) float32 in 0-1: less under the upper lip than over the lower."""
     from_upper = np.clip(-mouth.above, 0, None) / pixels_per_mm
     from_lower = np.clip(-mouth.below, 0, None) / pixels_per_mm
     upper = 1 - 0.42 * np.exp(-from_upper / LIP_SHADOW_MM)

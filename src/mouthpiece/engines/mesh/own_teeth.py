@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.interior import MouthFrame
+from mouthpiece.engines.mesh.interior import MouthFrame, MouthScene
 from mouthpiece.engines.mesh.target import PlaneMap
-from mouthpiece.engines.mesh.warp import FaceMaps
 from mouthpiece.types import Face, FloatArray, Picture
 
 MIN_OPENING = 0.03
@@ -46,33 +45,23 @@ class OwnTeeth:
     edge: float
     """How far the middle teeth's cutting edge stands under the line of the closed lips, outer eye distances."""
 
-    def lay_over(
-        self,
-        inside: FloatArray,
-        plane: PlaneMap,
-        shift: FloatArray,
-        maps: FaceMaps,
-        mouth: MouthFrame,
-        light: FloatArray,
-    ) -> FloatArray:
+    def lay_over(self, inside: FloatArray, scene: MouthScene, mouth: MouthFrame) -> FloatArray:
         """Draw the teeth over the rest of the mouth's inside.
 
         Args:
             inside: (h, w, 3) float32 0-255, the mouth's rectangle.
-            plane: the frame's plane map.
-            shift: (2,) plane offset of the mouth on the head.
-            maps: the face's maps, with a mouth.
+            scene: where and in which light.
             mouth: where the closed mouth lies.
-            light: (3,) the light on the face now.
         """
+        maps = scene.maps
         assert maps.mouth is not None
         rows, columns = maps.mouth.part
         size = (columns.stop - columns.start, rows.stop - rows.start)
-        affine = _texture_to_picture(plane, shift, mouth, self.density)
+        affine = _texture_to_picture(scene.plane, scene.shift, mouth, self.density)
         affine[:, 2] -= [maps.box.x0 + columns.start, maps.box.y0 + rows.start]
         seen = cv2.warpAffine(self.texture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         opacity = seen[..., 3:]
-        lit = seen[..., :3] * (light / np.maximum(self.light, 1))
+        lit = seen[..., :3] * (scene.light / np.maximum(self.light, 1))
         return np.asarray(np.clip(lit + inside * (1 - opacity), 0, 255), dtype=np.float32)
 
 
@@ -93,15 +82,15 @@ def _texture_to_picture(plane: PlaneMap, shift: FloatArray, mouth: MouthFrame, d
 
 
 def take_teeth(
-    rgb: Picture, face: Face, plane: PlaneMap, mouth: MouthFrame, shift: FloatArray, light: FloatArray
+    rgb: Picture, face: Face, mouth: MouthFrame, plane: PlaneMap, *, shift: FloatArray, light: FloatArray
 ) -> OwnTeeth | None:
     """Lift the upper teeth out of a frame.
 
     Args:
         rgb: the frame's picture.
         face: the face in it, mouth open.
-        plane: its plane map.
         mouth: where the closed mouth lies.
+        plane: the frame's plane map.
         shift: (2,) plane offset of the mouth on the head.
         light: (3,) the light on the face.
 
@@ -111,9 +100,8 @@ def take_teeth(
     density = float(min(np.sqrt(abs(np.linalg.det(plane.matrix))), MAX_DENSITY))
     size = (int(2 * HALF_WIDTH * density) + 1, int((BOTTOM - TOP) * density) + 1)
     affine = _texture_to_picture(plane, shift, mouth, density)
-    picture = cv2.warpAffine(
-        rgb, affine, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    picture = np.asarray(cv2.warpAffine(rgb, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
     seen = _seen_inside(face, affine, size, density)
     if not seen.any():
         return None
@@ -151,15 +139,15 @@ def _tooth_like(picture: Picture, light: FloatArray, density: float) -> FloatArr
     brightest, palest = colour.max(axis=2), colour.min(axis=2)
     bright = brightest / max(float(light.max()), 1.0)
     saturation = (brightest - palest) / np.maximum(brightest, 1)
-    raw = np.clip((bright - MIN_BRIGHTNESS) / 0.12 + 0.5, 0, 1) * np.clip((MAX_SATURATION - saturation) / 0.1 + 0.5, 0, 1)
+    raw = np.clip((bright - MIN_BRIGHTNESS) / 0.12 + 0.5, 0, 1) * np.clip(
+        (MAX_SATURATION - saturation) / 0.1 + 0.5, 0, 1
+    )
     gap = max(1, round(0.012 * density))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1))
     return np.asarray(cv2.morphologyEx(raw.astype(np.float32), cv2.MORPH_CLOSE, kernel), dtype=np.float32)
 
 
-def _towards_the_roots(
-    picture: Picture, teeth: FloatArray, density: float
-) -> tuple[FloatArray, FloatArray]:
+def _towards_the_roots(picture: Picture, teeth: FloatArray, density: float) -> tuple[FloatArray, FloatArray]:
     """Draw each column's uppermost seen tooth pixels on upwards, under the lip that will be lifted there.
 
     Returns:
@@ -175,5 +163,5 @@ def _towards_the_roots(
     extended = np.take_along_axis(picture.astype(np.float32), source_row[..., None], axis=0)
     above = (rows < first) & columns & (rows > first - EXTEND * density)
     opacity = np.where(above, 1.0, teeth).astype(np.float32)
-    opacity = cv2.GaussianBlur(opacity, (0, 0), max(0.35, 0.003 * density))
-    return extended, opacity[..., None]
+    soft = np.asarray(cv2.GaussianBlur(opacity, (0, 0), max(0.35, 0.003 * density)), dtype=np.float32)
+    return extended, soft[..., None]

@@ -24,7 +24,7 @@ CLOSED_OPENING = 0.021
 PARTED_OPENING = 0.05
 """Opening up to which the edges are sought at all; wider open, the landmarks see them well."""
 STEP_COST, AWAY_COST = 0.35, 0.17
-"""Price of one row's step from column to column, and of the full reach away from the landmarks, in units of contrast."""
+"""Price of one row's step between columns, and of the full reach away from the landmarks, in units of contrast."""
 # Between parted lips: at least that much brighter than the seam and that much paler than the lips.
 TOOTH_BRIGHTER, TOOTH_PALER = 1.25, 0.72
 _OFFSETS = np.linspace(-REACH, REACH, ROWS, dtype=np.float32)
@@ -52,7 +52,7 @@ class LipEdges:
     """(COLUMNS,)"""
 
     def correction(self, shape: FloatArray) -> FloatArray:
-        """(468,) shift along y for each point of a canonical shape (468, 3): whole at the inner rim, fading outwards."""
+        """(468,) shift along y of a canonical shape's points (468, 3): whole at the inner rim, fading outwards."""
         shift = np.zeros(len(shape), dtype=np.float32)
         rings = (
             (topo.INNER_UPPER, self.upper, 1.0),
@@ -83,7 +83,7 @@ def lip_strip(rgb: Picture, face: Face, plane: PlaneMap) -> LipStrip:
     y = np.interp(x, middle[:, 0], middle[:, 1]).astype(np.float32)
     points = np.stack([np.broadcast_to(x, (ROWS, COLUMNS)), y + _OFFSETS[:, None]], axis=-1)
     pixels = (points @ plane.matrix.T + plane.centre).astype(np.float32)
-    strip = cv2.remap(rgb, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    strip = cv2.remap(rgb, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     gap = np.interp(x, middle[:, 0], gaps).astype(np.float32)
     return LipStrip(strip.astype(np.float32), gap, float(gap[COLUMNS // 2]))
 

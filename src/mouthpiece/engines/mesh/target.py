@@ -7,13 +7,13 @@ the picture in two steps: chart -> plane (u = q + depth(q) * slant, the parallax
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.types import Face, FloatArray
+from mouthpiece.types import Face, FloatArray, as_float
 
 CLOSING_SHARE_UPPER = 0.25
 """How much of closing an open mouth the upper lip does; the lower lip and jaw do the rest."""
@@ -41,7 +41,7 @@ class PlaneMap:
 
     def to_plane(self, pixels: FloatArray) -> FloatArray:
         """(n, 2) pixels -> (n, 2) plane."""
-        return ((pixels - self.centre) @ np.linalg.inv(self.matrix).T).astype(np.float32)
+        return as_float((pixels - self.centre) @ np.linalg.inv(self.matrix).T)
 
     def project(self, canonical: FloatArray) -> FloatArray:
         """(n, 3) canonical points or displacements -> (n, 2) plane."""
@@ -56,7 +56,7 @@ def canonical_shape(face: Face, pixel_aspect: float) -> FloatArray:
     # The mesh's depth has an origin of its own: the outer eye corners are canonical depth 0. Moving along the line
     # of sight leaves the picture as it is.
     depth = (face.pose.rotation @ shape[topo.OUTER_EYES].mean(axis=0))[2]
-    return (shape - depth * face.pose.rotation[2]).astype(np.float32)
+    return as_float(shape - depth * face.pose.rotation[2])
 
 
 def opening(shape: FloatArray) -> float:
@@ -64,7 +64,7 @@ def opening(shape: FloatArray) -> float:
     return float(shape[topo.INNER_BOTTOM, 1] - shape[topo.INNER_TOP, 1])
 
 
-def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: Sequence[int]) -> FloatArray:
+def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: NDArray[np.intp]) -> FloatArray:
     """Close a canonical shape's mouth along the direction in which mouths open.
 
     Averaging the most closed frames instead would pick pressed lips and thin them.
@@ -78,8 +78,7 @@ def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: Sequence[
         (468, 3) with the inner lips touching all along.
     """
     result = shape.copy()
-    points = np.asarray(motion_points)
-    result[points] -= max(opening(shape), 0.0) * opening_mode
+    result[motion_points] -= max(opening(shape), 0.0) * opening_mode
     # What the mode leaves (it is the average mouth's) is closed pair by pair; each lip follows its inner edge.
     gaps = result[topo.INNER_LOWER] - result[topo.INNER_UPPER]
     across = result[topo.INNER_UPPER, 0]

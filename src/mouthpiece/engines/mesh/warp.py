@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.target import PlaneMap
-from mouthpiece.types import Box, FloatArray, Picture
+from mouthpiece.types import Box, FloatArray, Picture, as_float
 
 # The chart's grid: the lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by
 # about STEP^2 / 8 * displacement / REACH^2, a tenth of a pixel on the largest faces.
@@ -86,6 +86,11 @@ def _sample(field: FloatArray, at: FloatArray) -> FloatArray:
     return np.asarray(cv2.remap(field, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
+def _spread(field: FloatArray, affine: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Bring a grid field (GRID_H, GRID_W, 3) to pixels, (h, w, 3)."""
+    return as_float(cv2.warpAffine(field, affine, size, borderMode=cv2.BORDER_REPLICATE))
+
+
 class LipWarp:
     """The two fields of one face, ready to be driven."""
 
@@ -106,7 +111,9 @@ class LipWarp:
         seam = seam[order]
         seam_y = np.interp(neutral[points, 0], seam[:, 0], seam[:, 1])
         between = (neutral[points, 0] > corners[:, 0].min()) & (neutral[points, 0] < corners[:, 0].max())
-        is_upper = np.isin(points, upper_only) | (between & (neutral[points, 1] < seam_y) & ~np.isin(points, lower_only))
+        is_upper = np.isin(points, upper_only) | (
+            between & (neutral[points, 1] < seam_y) & ~np.isin(points, lower_only)
+        )
         is_lower = np.isin(points, lower_only) | (between & (neutral[points, 1] >= seam_y) & ~is_upper)
         is_lower &= ~np.isin(points, topo.CORNERS)
         is_upper &= ~np.isin(points, topo.CORNERS)
@@ -118,11 +125,10 @@ class LipWarp:
         self._spread_lower = self._operator(positions[self._lower_rows], window)
         columns = GRID[0, :, 0]
         slit_y = np.interp(columns, seam[:, 0], seam[:, 1])
-        slit_y = slit_y.astype(np.float32)
-        slit_y = cv2.GaussianBlur(slit_y[None], (5, 1), 0.8, borderType=cv2.BORDER_REPLICATE)[0]
-        self.slit_y = slit_y
+        slit_row = as_float(slit_y)[None]
+        self.slit_y = as_float(cv2.GaussianBlur(slit_row, (5, 1), 0.8, borderType=cv2.BORDER_REPLICATE))[0]
         """(GRID_W,) chart y of the closed lips' line over the grid's columns."""
-        self._side = (slit_y[None, :] - GRID[..., 1])[..., None].astype(np.float32)
+        self._side = (self.slit_y[None, :] - GRID[..., 1])[..., None].astype(np.float32)
         left, right = float(corners[:, 0].min()), float(corners[:, 0].max())
         self.corners_x = (left, right)
         inside = np.minimum(GRID[..., 0] - left, right - GRID[..., 0])
@@ -133,8 +139,8 @@ class LipWarp:
         self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
         self._middle_depth = float(reference)
         self._soft_window = _smoothstep(0.0, 0.06, window)[..., None]
-        rows, columns = np.flatnonzero(window.max(axis=1) > 0.001), np.flatnonzero(window.max(axis=0) > 0.001)
-        (x0, y0), (x1, y1) = GRID[rows[0], columns[0]], GRID[rows[-1], columns[-1]]
+        rows, across = np.flatnonzero(window.max(axis=1) > 0.001), np.flatnonzero(window.max(axis=0) > 0.001)
+        (x0, y0), (x1, y1) = GRID[rows[0], across[0]], GRID[rows[-1], across[-1]]
         self._window_corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]], dtype=np.float32)
 
     @staticmethod
@@ -169,7 +175,7 @@ class LipWarp:
         lower = (self._spread_lower @ displacement[self._lower_rows]).reshape(GRID_H, GRID_W, 2)
         middle = (upper + lower) / 2
         half = (lower - upper) / 2 * self._split
-        return middle - half, middle + half
+        return as_float(middle - half), as_float(middle + half)
 
     def maps(
         self,
@@ -195,14 +201,11 @@ class LipWarp:
         if box.width < 2 or box.height < 2:
             return None
         stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix))))
-        upper, lower = (
-            self._inverted(plane, shift, t, s, stretch) for t, s in zip(target, source, strict=True)
-        )
+        upper, lower = (self._inverted(plane, shift, t, s, stretch) for t, s in zip(target, source, strict=True))
         above = upper[..., 2] > 0
-        far = np.concatenate([np.where(above[..., None], upper[..., :2], lower[..., :2]), self._soft_window], axis=2)
-        spread = cv2.warpAffine(
-            far, self._to_pixels(plane, shift, box), (box.width, box.height), borderMode=cv2.BORDER_REPLICATE
-        )
+        chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
+        far = as_float(np.concatenate([chosen, self._soft_window], axis=2))
+        spread = _spread(far, self._to_pixels(plane, shift, box), (box.width, box.height))
         window = np.ascontiguousarray(spread[..., 2])
         return FaceMaps(box, spread[..., :2], window, self._mouth_maps(plane, shift, box, upper, lower))
 
@@ -214,11 +217,11 @@ class LipWarp:
         Returns:
             (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels.
         """
-        forward = target + self._depth * plane.slant
+        forward = as_float(target + self._depth * plane.slant)
         chart = GRID
         for _ in range(ITERATIONS):
-            chart = GRID - _sample(forward, chart)
-        values = _sample(np.concatenate([source + self._depth * plane.slant, self._side], axis=2), chart)
+            chart = as_float(GRID - _sample(forward, chart))
+        values = _sample(as_float(np.concatenate([source + self._depth * plane.slant, self._side], axis=2)), chart)
         located = (chart + values[..., :2] + shift) @ plane.matrix.T + plane.centre
         return np.concatenate([located, values[..., 2:] * stretch], axis=2).astype(np.float32)
 
@@ -235,22 +238,20 @@ class LipWarp:
         low = GRID[max(rows[0] - 1, 0), max(columns[0] - 1, 0)]
         high = GRID[min(rows[-1] + 1, GRID_H - 1), min(columns[-1] + 1, GRID_W - 1)]
         around = np.array([[low[0], low[1]], [high[0], low[1]], [low[0], high[1]], [high[0], high[1]]], np.float32)
-        rectangle = _bounds((around + shift) @ plane.matrix.T + plane.centre)
+        rectangle = _bounds(as_float((around + shift) @ plane.matrix.T + plane.centre))
         x0, y0 = max(rectangle.x0, box.x0), max(rectangle.y0, box.y0)
         x1, y1 = min(rectangle.x1, box.x1), min(rectangle.y1, box.y1)
         if x1 - x0 < 2 or y1 - y0 < 2:
             return None
         affine = self._to_pixels(plane, shift, Box(x0, y0, x1, y1))
-        sides = [
-            cv2.warpAffine(side, affine, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_REPLICATE) for side in (upper, lower)
-        ]
+        sides = [_spread(side, affine, (x1 - x0, y1 - y0)) for side in (upper, lower)]
         part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
         return MouthMaps(part, sides[0][..., :2], sides[1][..., :2], sides[0][..., 2], -sides[1][..., 2])
 
     def _pixel_box(self, chart_points: FloatArray, plane: PlaneMap, shift: FloatArray) -> Box:
         """Bounding box of chart points in the picture, parallax of the face's middle included."""
         shifted = chart_points + self._middle_depth * plane.slant + shift
-        return _bounds(shifted @ plane.matrix.T + plane.centre)
+        return _bounds(as_float(shifted @ plane.matrix.T + plane.centre))
 
     @staticmethod
     def _to_pixels(plane: PlaneMap, shift: FloatArray, box: Box) -> FloatArray:
@@ -266,6 +267,12 @@ def _bounds(points: FloatArray) -> Box:
     return Box(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
 
 
+def _read(frame: Picture, source: FloatArray) -> Picture:
+    """Read a picture at source pixels (h, w, 2), bicubically: sharpness must match what stands beside."""
+    map_x, map_y = cv2.split(source)
+    return np.asarray(cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
 def draw_lips(frame: Picture, maps: FaceMaps) -> tuple[Picture, FloatArray]:
     """Draw the lower face with both lips moved.
 
@@ -273,14 +280,13 @@ def draw_lips(frame: Picture, maps: FaceMaps) -> tuple[Picture, FloatArray]:
         the picture of the maps' box (h, w, 3) uint8, and how far the mouth's inside shows in the mouth's rectangle,
         (h, w) float32 in 0-1 (empty where there is none).
     """
-    flags = {"interpolation": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-    picture = cv2.remap(frame, maps.source, None, **flags)
+    picture = _read(frame, maps.source)
     if maps.mouth is None:
         return np.asarray(picture, dtype=np.uint8), np.zeros((0, 0), dtype=np.float32)
     above = np.clip(maps.mouth.above + np.float32(0.5), 0, 1)
     below = np.clip(maps.mouth.below + np.float32(0.5), 0, 1)
     share = above / np.maximum(above + below, np.float32(1e-6))
-    upper = cv2.remap(frame, maps.mouth.upper, None, **flags)
-    lower = cv2.remap(frame, maps.mouth.lower, None, **flags)
+    upper = _read(frame, maps.mouth.upper)
+    lower = _read(frame, maps.mouth.lower)
     picture[maps.mouth.part] = cv2.blendLinear(upper, lower, share, 1 - share)
     return np.asarray(picture, dtype=np.uint8), np.clip(1 - above - below, 0, 1)
