@@ -1,7 +1,7 @@
 """How well mouth motion follows speech: python benchmarks/motion.py DATA [--weights FILE] [--cache DIR]
 
 DATA is the folder that holds grid_s1, grid_unseen_dev, facegood_mandarin and audio; what is missing is left out.
-Prints a table of agreement with measured faces, one of how lively and how still the mouth is where nothing was measured,
+Prints a table of agreement with measured faces, one of how lively and how still the mouth is where nothing was known,
 and the cost of a frame, all from one run.
 """
 
