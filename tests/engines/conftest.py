@@ -16,7 +16,7 @@ from mouthpiece.types import SAMPLE_RATE, FloatArray, TrackedFrame
 
 PICTURE_SIZE = 320
 """Photos are brought to so many pixels square: what is tested here doesn't depend on the size."""
-SPEECH_S = 1.6
+SPEECH_S = 1.0
 
 
 @pytest.fixture(scope="session")
