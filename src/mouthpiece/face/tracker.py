@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -27,7 +29,13 @@ MIN_EYE_DISTANCE_PX = 14.0
 MAX_YAW_DEG = 50.0
 MAX_PITCH_DEG = 40.0
 SAME_PERSON = 0.55
-"""Least likeness of two appearances of one person."""
+"""Least likeness of a followed face to how it has looked so far."""
+SAME_PERSON_AT_CUT = 0.75
+"""The same where the picture cuts: taking one person for two costs nothing, taking two for one leaves a ghost."""
+JUMP = 0.85
+"""Likeness to the frame before below which somebody else may have come into the same place."""
+KNOWN_FRAMES = 8
+"""Frames after which a person is known well enough to wait for rather than take another."""
 CUT_DIFFERENCE = 0.16
 """Mean difference of two thumbnails (0-1) from one frame to the next that is a cut."""
 THUMBNAIL = (32, 18)
@@ -38,7 +46,7 @@ THOROUGH_EVERY_S = 0.5
 
 # Outer eye corners and the point under the nose, and where they go in the appearance thumbnail.
 _APPEARANCE_POINTS = [33, 263, 2]
-_APPEARANCE_SIZE = (24, 20)
+LOOK_SIZE = (24, 20)
 _APPEARANCE_TARGET = np.array([[4, 7], [19, 7], [11.5, 18]], dtype=np.float32)
 
 
@@ -73,9 +81,23 @@ class FaceChoice:
         return by_place[number - 1] if number <= len(by_place) else None
 
 
+@lru_cache(maxsize=1)
+def _mean_look() -> FloatArray:
+    """What all upper faces share, (480,) float32; made by tools/make_mean_look.py."""
+    look: FloatArray = np.load(Path(__file__).with_name("mean_look.npy"), allow_pickle=False)
+    return look
+
+
 def appearance(rgb: Picture, landmarks: FloatArray) -> FloatArray:
-    """What the upper face looks like, brought to a common place, light and contrast: (480,) float32 of unit norm."""
-    crop = normalised_crop(rgb, landmarks[_APPEARANCE_POINTS, :2], _APPEARANCE_TARGET, _APPEARANCE_SIZE)
+    """How the upper face differs from the average one, whatever its place, light and contrast: (480,) float32 of unit
+    norm."""
+    own = thumbnail_of_face(rgb, landmarks) - _mean_look()
+    return (own / max(float(np.linalg.norm(own)), 1e-6)).astype(np.float32)
+
+
+def thumbnail_of_face(rgb: Picture, landmarks: FloatArray) -> FloatArray:
+    """The upper face in grey, brought to a common place, light and contrast: (480,) float32 of unit norm."""
+    crop = normalised_crop(rgb, landmarks[_APPEARANCE_POINTS, :2], _APPEARANCE_TARGET, LOOK_SIZE)
     small = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     signature = small.astype(np.float32).reshape(-1)
     signature -= signature.mean()
@@ -114,10 +136,12 @@ class FaceTracker:
         """Forget the video."""
         self._last: FloatArray | None = None
         self._person: FloatArray | None = None
+        self._look: FloatArray | None = None
         self._thumbnail: FloatArray | None = None
         self._shot = 0
         self._faces_seen = 0
         self._had_company = False
+        self._person_frames = 0
         self._searched_s: float | None = None
         self._mouth_watch.reset()
         if self._filter:
@@ -135,6 +159,8 @@ class FaceTracker:
         cut = self._thumbnail is not None and float(np.abs(thumbnail - self._thumbnail).mean()) > CUT_DIFFERENCE
         self._thumbnail = thumbnail
         measured = None if cut or self._last is None else self._follow(frame, self._last, aspect)
+        if measured is not None and self._look is not None and float(measured[2] @ self._look) < JUMP:
+            measured, cut = None, True
         if measured is None:
             measured = self._search(frame, aspect, cut=cut)
             if self._filter:
@@ -143,7 +169,7 @@ class FaceTracker:
             self._last = None
             return TrackedFrame(frame, None, Unusable.NO_FACE, self._shot, self._faces_seen)
         square, score, looks = measured
-        self._last = square
+        self._last, self._look = square, looks
         if self._filter:
             square = self._filter(square, float(frame.time_s), float(np.linalg.norm(square[33] - square[263])))
         stored = square / np.array([aspect, 1, 1], dtype=np.float32)
@@ -160,6 +186,7 @@ class FaceTracker:
         measured = self._measure(frame, *_crop_around(last), aspect)
         if measured is None or (self._person is not None and float(measured[2] @ self._person) < SAME_PERSON):
             return None
+        self._person_frames += 1
         if self._person is not None:
             mixed = 0.95 * self._person + 0.05 * measured[2]
             self._person = (mixed / np.linalg.norm(mixed)).astype(np.float32)
@@ -177,24 +204,25 @@ class FaceTracker:
             refined = self._measure(frame, *_crop_around(rough[0]), aspect) if rough else None
             if refined:
                 candidates.append((detection, refined))
-        if detections:
-            self._faces_seen = len(detections)
+        if candidates:  # What the mesh doesn't confirm is fur, foliage, a pattern.
+            self._faces_seen = len(candidates)
         if self._person is not None and not cut:
             person = self._person
             likest = max((c[1] for c in candidates), key=lambda m: float(m[2] @ person), default=None)
             if likest is not None and float(likest[2] @ person) >= SAME_PERSON:
                 return likest
-            if self._had_company:
+            if self._had_company and self._person_frames >= KNOWN_FRAMES:
                 # The others were there when the choice was made, and were not chosen.
                 return None
         picked = self._choice.pick([c[0] for c in candidates])
         if picked is None:
             return None
         measured = next(c[1] for c in candidates if c[0] is picked)
-        if self._person is not None and float(measured[2] @ self._person) < SAME_PERSON:
+        if self._person is not None and float(measured[2] @ self._person) < SAME_PERSON_AT_CUT:
             self._shot += 1
             self._mouth_watch.reset()
         self._person = measured[2]
+        self._person_frames = 1
         self._had_company = len(detections) > 1
         return measured
 
