@@ -103,7 +103,7 @@ def test_display_matrix(tmp_path: Path, ffmpeg_frames: Any, rotation: int, flip:
         assert face.info.pixel_aspect == (Fraction(3, 4) if turned else Fraction(4, 3))
         frame = next(face.frames(Fraction(1)))
     assert np.abs(frame.rgb.astype(int) - expected).mean() < 3
-    assert frame.native.width == width  # type: ignore[union-attr,attr-defined]
+    assert frame.native.width == width  # type: ignore[attr-defined]
 
 
 def test_interlaced(tmp_path: Path, run_ffmpeg: Run) -> None:
@@ -115,7 +115,7 @@ def test_interlaced(tmp_path: Path, run_ffmpeg: Run) -> None:
         frames = list(face.frames(Fraction(9, 10)))
     assert len(frames) == 23
     assert [f.time_s for f in frames[:3]] == [0, Fraction(1, 25), Fraction(2, 25)]
-    assert not frames[5].native.interlaced_frame  # type: ignore[union-attr,attr-defined]
+    assert not frames[5].native.interlaced_frame  # type: ignore[attr-defined]
 
 
 def test_anamorphic(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_pixel_formats_keep_their_colours(tmp_path: Path, ffmpeg_frames: Any, co
     expected = ffmpeg_frames(path, 96, 64, "-vf", "scale=sws_flags=accurate_rnd+bilinear")[0]
     with open_face(path) as face:
         frame = next(face.frames(Fraction(1)))
-    assert frame.native.format.name == "yuv420p"  # type: ignore[union-attr,attr-defined]
+    assert frame.native.format.name == "yuv420p"  # type: ignore[attr-defined]
     inside = np.s_[8:24, 8:40]
     assert np.abs(frame.rgb[inside].astype(int) - expected[inside]).max() <= 6
 
@@ -169,7 +169,7 @@ def test_hdr_stays_deep_and_tagged(tmp_path: Path) -> None:
         assert face.info.hdr
         assert (face.info.colours.primaries, face.info.colours.transfer, face.info.colours.matrix) == (9, 16, 9)
         frame = next(face.frames(Fraction(1)))
-    assert frame.native.format.name == "yuv420p10le"  # type: ignore[union-attr,attr-defined]
+    assert frame.native.format.name == "yuv420p10le"  # type: ignore[attr-defined]
     assert frame.rgb.dtype == np.uint8
 
 
@@ -180,7 +180,7 @@ def test_edit_list_and_b_frames_start_at_zero(tmp_path: Path, run_ffmpeg: Run, f
     frames = played(path, Fraction(10))
     expected = [index_of(rgb) for rgb in ffmpeg_frames(path, 96, 64)]
     assert [i for i, _, _ in frames] == expected
-    assert frames[0][:2] == (expected[0], 0)
+    assert frames[0][:2] == (expected[0], Fraction(0))
     assert expected[0] > 5
 
 
@@ -189,7 +189,7 @@ def test_late_picture_starts_at_zero(tmp_path: Path, run_ffmpeg: Run) -> None:
     wav = build_wav(tmp_path / "a.wav", tone(2))
     path = tmp_path / "late.mkv"
     run_ffmpeg("-itsoffset", "0.7", "-i", video, "-i", wav, "-map", "0:v", "-map", "1:a", "-c:v", "copy", path)
-    assert played(path, Fraction(1))[0] == (0, 0, Fraction(1, 25))
+    assert played(path, Fraction(1))[0] == (0, Fraction(0), Fraction(1, 25))
 
 
 def test_two_picture_tracks(tmp_path: Path, run_ffmpeg: Run) -> None:
@@ -345,3 +345,18 @@ def test_real_clips(shared_data: Path, ffmpeg_frames: Any) -> None:
     assert len(frames) == len(expected)
     assert np.abs(frames[40].rgb.astype(int) - expected[40]).mean() < 2
     assert len(survey) == 8
+
+
+def test_a_photo_that_only_ffmpeg_reads(tmp_path: Path, run_ffmpeg: Run) -> None:
+    path = tmp_path / "face.xwd"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=96x64", "-frames:v", "1", path)
+    with open_face(path) as face:
+        assert face.info.is_photo
+        assert len(list(face.frames(Fraction(1)))) == 25
+
+
+def test_heic_is_refused_with_advice(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_0001.jpg"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 200)
+    with pytest.raises(NotMediaError, match="JPEG"):
+        open_face(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -58,6 +58,15 @@ class Reel(ABC):
     @abstractmethod
     def play(self, from_pts: int | None = None) -> Iterator[Shot]:
         """Pictures in the order they are shown, from the start or from the key picture at or before a time stamp."""
+
+    @property
+    def first_pts(self) -> int | None:
+        """Time stamp of the first picture, where pictures can be looked for by time; else None."""
+        return None
+
+    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
+        """The key picture at or before each time stamp, quickly; none where it can't be found."""
+        raise NotImplementedError
 
     @abstractmethod
     def rgb(self, picture: VideoFrame) -> Picture:
@@ -254,24 +263,20 @@ class MovingSource(FaceSource):
             return
         found = 0
         length = self.info.duration_s
-        if length is not None and length > SURVEY_SPAN_S and self._reel_seeks():
+        if length is not None and length > SURVEY_SPAN_S and self._reel.first_pts is not None:
             for frame in self._survey_by_seeking(limit, length):
                 found += 1
                 yield frame
         if found < min(limit, _FEW_KEYFRAMES):
             yield from self._survey_in_order(limit - found)
 
-    def _reel_seeks(self) -> bool:
-        return getattr(self._reel, "first_pts", None) is not None
-
     def _survey_by_seeking(self, limit: int, length: float) -> Iterator[Frame]:
         """The key picture at or before each of `limit` evenly spread times, no picture twice."""
-        first: int = getattr(self._reel, "first_pts", 0)
+        first = self._reel.first_pts or 0
         latest: int | None = None
-        for number in range(limit):
-            target = first + int(length * (number + 0.5) / limit / self._tick)
-            shot = next(self._reel.play(target), None)
-            if shot is None or shot.pts is None or (latest is not None and shot.pts <= latest):
+        targets = (first + int(length * (number + 0.5) / limit / self._tick) for number in range(limit))
+        for shot in self._reel.glance(targets):
+            if shot.pts is None or (latest is not None and shot.pts <= latest):
                 continue
             latest = shot.pts
             time_s = (shot.pts - first) * self._tick

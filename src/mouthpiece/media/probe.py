@@ -14,6 +14,7 @@ from av.stream import Disposition
 from mouthpiece.media.opening import ByteStore, open_container, open_store
 from mouthpiece.media.picture import ColourTags
 from mouthpiece.media.pictures import open_picture
+from mouthpiece.media.sound import layout_name
 from mouthpiece.media.source import DEFAULT_PHOTO_FPS, FaceSource
 
 
@@ -139,7 +140,7 @@ def _report(container: InputContainer, store: ByteStore) -> MediaReport:
             codec=s.codec_context.codec.canonical_name,
             sample_rate=s.codec_context.sample_rate,
             channels=s.codec_context.channels,
-            layout=s.codec_context.layout.name,
+            layout=layout_name(s.codec_context.layout.name, s.codec_context.channels),
             language=s.language,
         )
         for s in container.streams.audio

@@ -482,7 +482,7 @@ def _speech_info(container: InputContainer, stream: AudioStream, store: ByteStor
         codec=context.codec.canonical_name,
         sample_rate=context.sample_rate,
         channels=context.channels,
-        layout=_layout_name(context.layout.name, context.channels),
+        layout=layout_name(context.layout.name, context.channels),
         duration_s=duration_s,
         container=container.format.name.split(",")[0],
         name=store.name,
@@ -490,7 +490,7 @@ def _speech_info(container: InputContainer, stream: AudioStream, store: ByteStor
     )
 
 
-def _layout_name(name: str, channels: int) -> str:
+def layout_name(name: str, channels: int) -> str:
     """FFmpeg's name; files that name no layout get the obvious one."""
     return {1: "mono", 2: "stereo"}.get(channels, name)
 

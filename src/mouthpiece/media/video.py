@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from av.filter import Graph
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from mouthpiece.errors import BrokenMediaError, NoPictureError
+from mouthpiece.errors import BrokenMediaError, NoPictureError, NotMediaError
 from mouthpiece.media.moving import MovingSource, Reel, Shot
 from mouthpiece.media.opening import ByteStore, open_container, unreadable
 from mouthpiece.media.picture import (
@@ -28,8 +28,9 @@ from mouthpiece.media.picture import (
     PictureInfo,
     check_size,
 )
-from mouthpiece.media.pictures import odd_size_warning, on_white
+from mouthpiece.media.pictures import PhotoSource, odd_size_warning, on_white
 from mouthpiece.media.planes import Converter, Turn
+from mouthpiece.media.source import FaceSource
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
@@ -38,6 +39,7 @@ _LARGEST_ASPECT = 8
 """Pixels more oblong than this either way are a broken tag."""
 _SCANNED_FRAMES = 3
 """Pictures looked at for signs of interlacing."""
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"})
 _PROGRESSIVE_ORDERS = (0, 1)
 """FFmpeg's field orders unknown and progressive."""
 
@@ -50,12 +52,13 @@ def picture_streams(container: InputContainer) -> list[VideoStream]:
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.codec_context]
 
 
-def open_video(store: ByteStore, photo_fps: Fraction) -> MovingSource:
-    """The first video track of the store.
+def open_video(store: ByteStore, photo_fps: Fraction) -> FaceSource:
+    """The first video track of the store, or a photo of a kind that only FFmpeg knows.
 
     Raises:
         NotMediaError, NoPictureError, PictureSizeError, BrokenMediaError: see `open_face`.
     """
+    _refuse_heic(store)
     with open_container(store) as container:
         streams = picture_streams(container)
         if not streams:
@@ -68,8 +71,29 @@ def open_video(store: ByteStore, photo_fps: Fraction) -> MovingSource:
             check_size(stream.codec_context.width, stream.codec_context.height, store.name)
         look = _first_look(container, stream, store)
         reel = VideoReel(store, look)
+        if container.format.name.endswith("_pipe"):
+            return _photo(reel, stream, store, photo_fps)
         info = _info(container, stream, look, store, odd)
     return MovingSource(info, reel, photo_fps, store)
+
+
+def _refuse_heic(store: ByteStore) -> None:
+    """FFmpeg reads an iPhone photo as a video of its first tile.
+
+    Raises:
+        NotMediaError: it is such a photo.
+    """
+    start = store.start(12)
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+        raise NotMediaError(f"{store.name} is a HEIC photo, which can't be read here; convert it to JPEG or PNG")
+
+
+def _photo(reel: VideoReel, stream: VideoStream, store: ByteStore, photo_fps: Fraction) -> FaceSource:
+    """The only picture of a file that is one."""
+    rgb = next((reel.rgb(shot.picture) for shot in reel.play()), None)
+    if rgb is None:
+        raise BrokenMediaError(f"{store.name}: its picture can't be decoded; get a whole copy or convert it")
+    return PhotoSource((rgb, ()), photo_fps, store.name, stream.codec_context.name, store)
 
 
 class _Look:
@@ -146,6 +170,19 @@ def _decoded(container: InputContainer, stream: VideoStream, reel: VideoReel | N
             _note(reel, "damaged pictures: left out")
             continue
         yield from frames
+
+
+def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> VideoFrame | None:
+    """The key picture at or before a time, decoded alone: the decoder is drained instead of fed with what follows."""
+    try:
+        container.seek(time, stream=stream)
+        for packet in container.demux(stream):
+            if packet.is_keyframe:
+                frames = packet.decode() or stream.codec_context.decode(None)
+                return frames[0] if frames else None
+    except DecodeError:
+        return None
+    return None
 
 
 def _note(reel: VideoReel | None, text: str) -> None:
@@ -237,6 +274,16 @@ class VideoReel(Reel):
                 frames = _deinterlaced(frames)
             for frame in frames:
                 yield self._shot(frame, converter)
+
+    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
+        with open_container(self._store) as container:
+            stream = container.streams[self._look.index]
+            assert isinstance(stream, VideoStream)
+            converter = Converter(self._look.colours)
+            for time in times:
+                frame = _key_frame_at(container, stream, time)
+                if frame is not None:
+                    yield self._shot(frame, converter)
 
     def _shot(self, frame: VideoFrame, converter: Converter) -> Shot:
         return Shot(

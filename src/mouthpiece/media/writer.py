@@ -31,6 +31,7 @@ from mouthpiece.types import Frame
 _WRITE_BYTES = 1 << 18
 _COARSEST_TICK = Fraction(1, 10_000)
 """The output's clock ticks at least this finely, seconds."""
+_FINEST_TICK = Fraction(1, 1_000_000)
 _LARGE_PIXELS = 3840 * 2160
 """Above this, x264 looks less far ahead: its waiting pictures would fill the memory."""
 
@@ -93,9 +94,12 @@ class VideoWriter:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the container makes necessary, one line each."""
-        if self._width == self._info.width:
-            return ()
-        return ("pixels that are not square: WebM can't say so here, the picture is stretched to square ones",)
+        odd = []
+        if self._width != self._info.width:
+            odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
+        if self._info.hdr and self._kind == "webm":
+            odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
+        return tuple(odd)
 
     @property
     def path(self) -> Path:
@@ -253,7 +257,7 @@ class VideoWriter:
 
 
 def _encoder_format(info: PictureInfo, kind: str) -> str:
-    if info.hdr:
+    if info.hdr and kind != "webm":
         return "yuv420p10le"
     odd = info.width % 2 or info.height % 2
     return "yuv444p" if odd and kind != "webm" else "yuv420p"
@@ -268,6 +272,8 @@ def _stored_shape(info: PictureInfo, kind: str) -> tuple[int, Fraction]:
 
 def _fine_tick(tick: Fraction) -> Fraction:
     """The source's tick halved until it is fine enough: every time of the source is a multiple of it."""
+    if tick < _FINEST_TICK:
+        return _FINEST_TICK
     while tick > _COARSEST_TICK:
         tick /= 2
     return tick
