@@ -1,0 +1,75 @@
+"""Loading and running networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mouthpiece.errors import EngineError, WeightsError
+from mouthpiece.face.models import MESH_FILE, model_path
+from mouthpiece.inference import Network, core
+
+
+@pytest.fixture
+def mesh_file() -> Path:
+    try:
+        return model_path(MESH_FILE)
+    except WeightsError as error:
+        pytest.skip(str(error))
+
+
+def test_arrays_in_arrays_out(mesh_file: Path) -> None:
+    network = Network(mesh_file)
+    rng = np.random.default_rng(0)
+    picture = rng.random((1, 192, 192, 3)).astype(np.float32)
+    first = network(picture)
+    assert [a.dtype for a in first] == [np.float32] * 2
+    assert sorted(a.size for a in first) == [1, 468 * 3]
+    kept = [a.copy() for a in first]
+    network(np.zeros_like(picture))
+    assert all(np.array_equal(a, b) for a, b in zip(first, kept, strict=True)), "outputs are copies"
+    again = network(picture)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)), "the same in, the same out"
+
+
+def test_it_computes_in_full_precision(mesh_file: Path) -> None:
+    """bf16 keeps 8 bits: a small change of the input would be lost in it."""
+    picture = np.full((1, 192, 192, 3), 0.5, np.float32)
+    network = Network(mesh_file)
+    one, other = network(picture)[0], network(picture + np.float32(1e-4))[0]
+    assert not np.array_equal(one, other)
+    assert np.abs(one - other).max() < 0.5
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="found no file there"):
+        Network(tmp_path / "none.onnx")
+    with pytest.raises(WeightsError, match="found no file there"):
+        Network(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.onnx", b""), ("a.tflite", b"TFL3 nonsense" * 9), ("a.xml", b"<a")])
+def test_a_damaged_file(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError, match="not a network") as caught:
+        Network(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_model(tmp_path: Path, mesh_file: Path) -> None:
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(mesh_file.read_bytes()[: mesh_file.stat().st_size // 2])
+    with pytest.raises(WeightsError):
+        Network(cut)
+
+
+def test_an_unknown_device_lists_the_known(mesh_file: Path) -> None:
+    with pytest.raises(EngineError, match=r"this machine has: .*CPU") as caught:
+        Network(mesh_file, "NO-SUCH")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_runtime_for_all() -> None:
+    assert core() is core()
