@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,10 +86,16 @@ class MotionTask(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW under one rise and a cosine fall."""
         optimizer = torch.optim.AdamW(self.network.parameters(), self._learning_rate, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self._learning_rate, total_steps=self._steps + 1, pct_start=WARM_UP, cycle_momentum=False
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Share of the full learning rate at a step; of the steps wanted now, also when an earlier run wanted fewer."""
+        warm_up = max(1.0, WARM_UP * self._steps)
+        if step < warm_up:
+            return (step + 1) / (warm_up + 1)
+        done = min((step - warm_up) / max(1.0, self._steps - warm_up), 1.0)
+        return 0.5 * (1 + math.cos(math.pi * done)) + 1e-4
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Move the average; faster while it is young."""

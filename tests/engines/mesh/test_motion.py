@@ -44,7 +44,7 @@ def babble(seconds: float, seed: int = 3) -> FloatArray:
         gain = np.exp(-(((k * 120 - 500 - 300 * np.sin(2 * np.pi * 2 * time_s)) / 250) ** 2)) + 0.1 / k
         voice += gain * np.sin(k * pitch + rng.uniform(0, 6))
     syllables = np.clip(np.sin(2 * np.pi * 3 * time_s), 0, 1)
-    return (0.1 * voice * syllables / np.abs(voice).max()).astype(np.float32)
+    return np.asarray(0.1 * voice * syllables / np.abs(voice).max(), dtype=np.float32)
 
 
 def moments(stream: MotionStream, samples: FloatArray, block: int, fps: int = 25) -> list[Motion]:

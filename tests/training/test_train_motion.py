@@ -1,0 +1,76 @@
+"""Training from end to end, small."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.training.made_clips import spoken_clip
+
+from mouthpiece.engines.mesh.motion import MotionStream, basis_path
+from mouthpiece.errors import InputError, MissingExtraError, OptionError
+from mouthpiece.speech import features
+from mouthpiece.training.motion import TrainOptions, train_motion
+from mouthpiece.types import SpeechChunk
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+"""Lightning warns of few workers and short runs; that is meant here."""
+
+
+def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    faces, rigs, work = made_corpora
+    out = tmp_path / "out" / "mouth.onnx"
+    said: list[str] = []
+
+    def options(steps: int) -> TrainOptions:
+        return TrainOptions(
+            more_corpora=(rigs,),
+            steps=steps,
+            batch=4,
+            seconds=1.0,
+            versions=2,
+            channels=16,
+            workers=1,
+            limit=3,
+            check_every=4,
+            work=work,
+            progress=said.append,
+        )
+
+    assert train_motion(faces, out, options=options(4)) == out
+    assert any(line.startswith("step 4:") for line in said)
+    said.clear()
+    train_motion(faces, out, options=options(8))
+    assert [line.split(":")[0] for line in said if line.startswith("step")] == ["step 8"]
+    card = out.with_suffix(".md").read_text(encoding="utf-8")
+    assert "made test" in card and "rig val" in card and '"seed": 1' in card
+    assert basis_path(out).is_file()
+    samples = spoken_clip("z").samples
+    stream = MotionStream(weights=out)
+    log_mel, activity = features(samples)
+    stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
+    stream.finish()
+    assert np.isfinite(stream.at(1.5).displacement).all()
+
+
+def test_without_torch_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None)
+    with pytest.raises(MissingExtraError, match=r"mouthpiece\[train\]"):
+        train_motion(tmp_path, tmp_path / "x.onnx")
+
+
+def test_bad_wishes_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(OptionError, match=r"\.onnx, got x\.pt"):
+        train_motion(tmp_path, tmp_path / "x.pt")
+    with pytest.raises(InputError, match="found none"):
+        train_motion(tmp_path, tmp_path / "x.onnx")
+    with pytest.raises(OptionError, match="expected 1 shares"):
+        TrainOptions(shares=(0.5, 0.5))
+    with pytest.raises(OptionError, match="at least 1"):
+        TrainOptions(steps=0)
+    with pytest.raises(OptionError, match=r"0\.5 to 10"):
+        TrainOptions(seconds=60)
