@@ -15,7 +15,8 @@ from mouthpiece.types import FloatArray, Picture, as_float
 INPUT_SIZE = 256
 # (cells a side, anchors a cell): strides 16 and 32 of the 256-pixel input.
 ANCHOR_GRIDS = ((16, 2), (8, 6))
-MIN_SCORE = 0.6
+MIN_SCORE = 0.5
+"""Score from which a detection is worth a look by the mesh, which has the last word."""
 SAME_FACE_OVERLAP = 0.3
 _RIGHT_EYE, _LEFT_EYE = 0, 1
 
