@@ -24,7 +24,7 @@ REVERSE_BYTES = 96 * 2**20
 """Decoded pictures kept at once while playing backwards."""
 LONGEST_GAP_S = 10
 """A longer jump between two pictures' times is a broken clock, not a pause."""
-SURVEY_SPAN_S = 15
+SURVEY_SPAN_S = 8
 """Seconds of video that a survey decodes at most, one after the other."""
 _FEW_KEYFRAMES = 8
 """Fewer different pictures found by seeking than this are too few to know a face by."""
@@ -258,17 +258,18 @@ class MovingSource(FaceSource):
     # --- survey -----------------------------------------------------------------------------------------------------
 
     def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
-        """Frames spread over the video: key pictures of a long one, else out of its first 15 seconds."""
+        """Frames spread over the video: key pictures of a long one, else out of its first seconds."""
         if limit <= 0:
             return
-        found = 0
+        found: set[Fraction] = set()
         length = self.info.duration_s
         if length is not None and length > SURVEY_SPAN_S and self._reel.first_pts is not None:
             for frame in self._survey_by_seeking(limit, length):
-                found += 1
+                found.add(frame.time_s)
                 yield frame
-        if found < min(limit, _FEW_KEYFRAMES):
-            yield from self._survey_in_order(limit - found)
+        if len(found) < min(limit, _FEW_KEYFRAMES):
+            rest = self._survey_in_order(limit - len(found))
+            yield from (frame for frame in rest if frame.time_s not in found)
 
     def _survey_by_seeking(self, limit: int, length: float) -> Iterator[Frame]:
         """The key picture at or before each of `limit` evenly spread times, no picture twice."""
@@ -283,7 +284,7 @@ class MovingSource(FaceSource):
             yield self._frame(shot, time_s, self._step, time_s)
 
     def _survey_in_order(self, limit: int) -> Iterator[Frame]:
-        """Evenly spread pictures of the first 15 seconds, in one go."""
+        """Evenly spread pictures of the first seconds, in one go."""
         span = Fraction(min(self.info.duration_s or SURVEY_SPAN_S, SURVEY_SPAN_S))
         taken = 0
         for moment in self._moments():

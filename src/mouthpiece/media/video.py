@@ -273,6 +273,8 @@ class VideoReel(Reel):
             if self._look.interlaced:
                 frames = _deinterlaced(frames)
             for frame in frames:
+                if frame.is_corrupt:
+                    self.warn("damaged pictures: shown as far as they decode")
                 yield self._shot(frame, converter)
 
     def glance(self, times: Iterable[int]) -> Iterator[Shot]:
