@@ -42,6 +42,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 
 @pytest.fixture
+def here(run: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Run a command in this process, in an empty folder: as real, and quicker than one of its own."""
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+@pytest.fixture
 def real(tmp_path: Path) -> Callable[..., Said]:
     """Run a command in a process of its own, in an empty folder."""
 

@@ -14,7 +14,7 @@ import typer
 from tests.apps.staging import Said, StandIn
 
 import mouthpiece
-from mouthpiece import errors, pipeline
+from mouthpiece import errors, pipeline, samples
 from mouthpiece.apps import cli
 
 Run = Callable[..., Said]
@@ -312,3 +312,15 @@ def test_a_missing_extra_names_its_cure(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(motion, "train_motion", train)
     said = run("train", "motion", "--data", "d", "--out", "o.onnx")
     assert said == Said(1, "", "mouthpiece: training needs the extra 'train': pip install 'mouthpiece[train]'\n")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_demo_takes_the_packaged_samples(run: Run, stand_in: StandIn, language: str) -> None:
+    assert run("demo", "--language", language).code == 0
+    assert stand_in.asked["face"] == samples.sample_face()
+    assert stand_in.asked["speech"] == samples.sample_speech(language)
+    assert stand_in.asked["out"] == Path("demo.mp4")
+
+
+def test_the_demo_speaks_every_language_there_is_a_sample_of() -> None:
+    assert [choice.value for choice in cli.SampleLanguage] == list(samples.LANGUAGES)

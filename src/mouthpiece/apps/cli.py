@@ -283,6 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
+    # The matrices here are small: a second BLAS thread costs more than it helps, and much more on a busy machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     invocation = Invocation()
     command: Any = typer.main.get_command(app)
     return guarded(
