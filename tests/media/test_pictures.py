@@ -110,12 +110,13 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
     np.testing.assert_array_equal(first_rgb(path), upright)
 
 
-def test_profile_is_applied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [False, True])
+def test_plain_and_broken_profiles_change_nothing(tmp_path: Path, broken: bool) -> None:
     from PIL import ImageCms
 
     path = tmp_path / "profile.png"
-    lab_like = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    Image.new("RGB", SIZE, COLOUR).save(path, icc_profile=lab_like.tobytes())
+    profile = b"no profile" if broken else ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", SIZE, COLOUR).save(path, icc_profile=profile)
     assert np.abs(first_rgb(path)[3, 3].astype(int) - COLOUR).max() <= 1
 
 

@@ -16,7 +16,7 @@ Writing::
     with VideoWriter(out, face.info, speech, duration_s=duration_s, quality=Quality.GOOD, overwrite=False,
                      forbidden=(face_path, speech_path)) as writer:
         for frame in frames:
-            writer.write(frame)      # writer.frames_written, writer.sound_copied
+            writer.write(frame)      # writer.frames_written, .sound_copied, .path, .warnings
 
 `check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames
 may end before `duration_s`; the writer then ends the sound with the last frame.
@@ -25,6 +25,10 @@ may end before `duration_s`; the writer then ends the sound with the last frame.
 
 A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
 from `native` bit for bit. `frame.rgb` is an array of the frame's own.
+
+Known limits: HEIC photos are refused (FFmpeg shows their first tile only); MKV has no place for the lead-in of AAC and
+MP3, so that copied sound starts the picture later by its length (both stay together); MKV and WebM keep times to the
+millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light level is not carried over.
 """
 
 from __future__ import annotations

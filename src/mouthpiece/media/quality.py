@@ -9,11 +9,11 @@ class Quality(StrEnum):
     """A trade of speed against looks and size."""
 
     DRAFT = "draft"
-    """Quickest; small files with visible traces of compression."""
+    """Quickest; traces of compression may show."""
     GOOD = "good"
-    """Looks like the source; the default."""
+    """The default: a quick preset at a quality that keeps skin and teeth."""
     BEST = "best"
-    """Hardly told from the source under a magnifier; several times slower and larger."""
+    """Closest to the source; slower to make and larger."""
 
 
 X264_OPTIONS: dict[Quality, dict[str, str]] = {

@@ -33,7 +33,7 @@ _ENCODERS = {"webm": "libopus"}
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 _OPUS_RATES = (48_000, 24_000, 16_000, 12_000, 8_000)
 _BIT_RATE_PER_CHANNEL = {"aac": 128_000, "libopus": 80_000}
-"""Bits a second: transparent for speech."""
+"""Bits a second, generous for speech."""
 
 
 class SoundTrack(ABC):
