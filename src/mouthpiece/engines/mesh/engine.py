@@ -13,7 +13,7 @@ from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info, motion_row
-from mouthpiece.engines.mesh.own_teeth import OwnTeeth, suitability, take_teeth
+from mouthpiece.engines.mesh.own_teeth import OwnTeeth, TeethSource, suitability, take_teeth
 from mouthpiece.engines.mesh.seam import PARTED_OPENING, LipStrip, find_edges, lip_strip
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp, draw_lips
@@ -146,9 +146,10 @@ class MeshEngine(Engine):
             face, frame = seen.open_mouth.face, seen.open_mouth.frame
             look = self._look(person, face, float(frame.pixel_aspect))
             light = face_light(frame.rgb, face.landmarks)
-            person.teeth = take_teeth(frame.rgb, face, mouth, look.plane, shift=look.shift, light=light)
-            if person.teeth is not None:
-                person.drawn.upper_edge = person.teeth.edge
+            source = TeethSource(frame.rgb, face, look.plane, look.shift, self._jaw(look.shown), light)
+            person.teeth = take_teeth(source, mouth)
+            if person.teeth is not None and not person.teeth.lower:
+                drawn.hang_upper_teeth(person.teeth.edge)
         return person
 
     def _look(self, person: _Person, face: Face, pixel_aspect: float) -> _Look:
@@ -207,8 +208,8 @@ class MeshEngine(Engine):
         motion = self._motion.at(speech_s)
         look = self._look(person, face, float(frame.pixel_aspect))
         wanted = look.shown + np.float32(strength) * (look.plane.project(motion.displacement) - look.shown)
-        fields = person.warp.fields
-        maps = person.warp.maps(look.plane, look.shift, fields(look.shown), fields(wanted), (frame.width, frame.height))
+        fields = person.warp.fields(look.shown, wanted)
+        maps = person.warp.maps(look.plane, look.shift, fields, (frame.width, frame.height))
         if maps is None:
             return None
         picture, inside = draw_lips(frame.rgb, maps)
@@ -225,9 +226,12 @@ class MeshEngine(Engine):
         assert tracked.face is not None
         now = face_light(tracked.frame.rgb, tracked.face.landmarks)
         person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
-        scene = MouthScene(look.plane, look.shift, maps, person.light)
-        drawn = person.drawn.draw(scene, jaw)
-        return drawn if person.teeth is None else person.teeth.lay_over(drawn, scene, person.mouth)
+        scene = MouthScene(look.plane, look.shift, maps, person.light, person.mouth.mm)
+        inside, teeth = person.drawn.behind(scene, jaw), person.teeth
+        if teeth is None or not teeth.lower:
+            # Whoever shows the lower teeth hides the upper ones behind the lip.
+            inside = person.drawn.upper_teeth(inside, scene)
+        return inside if teeth is None else teeth.lay_over(inside, scene, person.mouth, jaw)
 
 
 def _best_match(people: Sequence[_Known], appearance: FloatArray) -> _Known | None:

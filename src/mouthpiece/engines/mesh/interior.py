@@ -15,11 +15,12 @@ import numpy as np
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
-from mouthpiece.types import FloatArray, Picture
+from mouthpiece.types import FloatArray, Picture, as_float
 
 MOUTH_WIDTH_MM = 50.0
 UPPER_EDGE_BELOW_SEAM_MM = 1.7
 """Where the upper cutting edge stands under the line of the closed lips."""
+UPPER_EDGE_RANGE_MM = (0.5, 3.5)
 LOWER_EDGE_BELOW_SEAM_MM = 1.8
 TEETH_BEHIND_LIPS = 0.06
 """Depth of the teeth behind the lips, outer eye distances."""
@@ -57,17 +58,52 @@ class MouthFrame:
         return cls(centre, float(middle[2]) + TEETH_BEHIND_LIPS, width / MOUTH_WIDTH_MM)
 
 
-@dataclass(frozen=True, slots=True)
 class MouthScene:
     """Where in a frame, and in which light, the inside of a mouth is drawn."""
 
-    plane: PlaneMap
-    shift: FloatArray
-    """(2,) plane offset of the mouth on the head."""
-    maps: FaceMaps
-    """The face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside."""
-    light: FloatArray
-    """(3,) from `face_light`."""
+    def __init__(self, plane: PlaneMap, shift: FloatArray, maps: FaceMaps, light: FloatArray, mm: float) -> None:
+        """Set the scene.
+
+        Args:
+            plane: the frame's plane map.
+            shift: (2,) plane offset of the mouth on the head.
+            maps: the face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside.
+            light: (3,) from `face_light`.
+            mm: outer eye distances for one millimetre.
+        """
+        assert maps.mouth is not None
+        rows, columns = maps.mouth.part
+        self.light = light
+        self._plane, self._shift = plane, shift
+        self._origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
+        self._size = (columns.stop - columns.start, rows.stop - rows.start)
+        pixels_per_mm = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
+        self.shade = as_float(_lip_shadow(maps.mouth, pixels_per_mm)[..., None] * (light / REFERENCE_LIGHT))
+        """(h, w, 3) what colours meant at `REFERENCE_LIGHT` are multiplied with."""
+
+    def place(self, texture: FloatArray, mouth: MouthFrame, corner: FloatArray, pixel: float) -> FloatArray:
+        """Bring a texture in the teeth's plane into the mouth's rectangle.
+
+        Args:
+            texture: (h, w, 4) float32, premultiplied.
+            mouth: where the closed mouth lies.
+            corner: (2,) plane: the texture's first pixel, from the middle of the closed lips' line.
+            pixel: outer eye distances for one texture pixel.
+
+        Returns:
+            (h, w, 4) float32, transparent outside the texture.
+        """
+        affine = texture_to_picture(self._plane, self._shift, mouth, corner, pixel)
+        affine[:, 2] -= self._origin
+        return as_float(cv2.warpAffine(texture, affine, self._size, borderMode=cv2.BORDER_CONSTANT))
+
+
+def texture_to_picture(
+    plane: PlaneMap, shift: FloatArray, mouth: MouthFrame, corner: FloatArray, pixel: float
+) -> FloatArray:
+    """(2, 3) affine from pixels of a texture in the teeth's plane to pixels of the picture; see `MouthScene.place`."""
+    base = mouth.centre + mouth.depth * plane.slant + shift + corner
+    return as_float(np.column_stack([plane.matrix * pixel, plane.matrix @ base + plane.centre]))
 
 
 def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
@@ -127,7 +163,7 @@ def _draw_teeth(x_mm: FloatArray, y_mm: FloatArray, row: _ToothRow, pixel_mm: fl
     body = np.clip((y_mm - edge) / soft + 0.5, 0, 1)
     ends = np.clip((edges[-1] - across) / 1.5, 0, 1)
     to_gap = (1 - np.abs(t)) * half[index]
-    gap = 1 - 0.38 * np.exp(-((to_gap / max(0.45, pixel_mm)) ** 2))
+    gap = 1 - 0.30 * min(1.0, 0.45 / pixel_mm) * np.exp(-((to_gap / max(0.45, pixel_mm)) ** 2))
     arch = 0.50 + 0.50 * np.cos(np.clip(across / edges[-1], 0, 1) * np.pi / 2) ** 0.8
     bulge = 1 - 0.10 * np.abs(t) ** 3
     tip = 1 - 0.10 * np.exp(-np.clip(y_mm - edge, 0, None) / 0.9)
@@ -170,14 +206,19 @@ class DrawnMouth:
         # The lower teeth stand before the tongue; both ride on the jaw: one texture.
         self._jaw = jaw + tongue * (1 - jaw[..., 3:])
 
+    def hang_upper_teeth(self, edge: float) -> None:
+        """Let the drawn upper teeth end where the face's own do, outer eye distances under the closed lips' line."""
+        low, high = (limit * self._mouth.mm for limit in UPPER_EDGE_RANGE_MM)
+        self.upper_edge = min(max(edge, low), high)
+
     @staticmethod
     def _pack(layer: tuple[FloatArray, FloatArray]) -> FloatArray:
         """Premultiplied RGBA, (h, w, 4) float32."""
         colour, alpha = layer
         return np.concatenate([colour * alpha[..., None], alpha[..., None]], axis=2)
 
-    def draw(self, scene: MouthScene, jaw: FloatArray) -> FloatArray:
-        """Draw the inside for one frame.
+    def behind(self, scene: MouthScene, jaw: FloatArray) -> FloatArray:
+        """Draw the dark, the tongue and the lower teeth.
 
         Args:
             scene: where and in which light.
@@ -186,35 +227,25 @@ class DrawnMouth:
         Returns:
             (h, w, 3) float32 in 0-255, of the mouth's rectangle.
         """
-        maps, plane = scene.maps, scene.plane
-        assert maps.mouth is not None
-        rows, columns = maps.mouth.part
-        size = (columns.stop - columns.start, rows.stop - rows.start)
-        mm = self._mouth.mm
-        origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
-        base = self._mouth.centre + self._mouth.depth * plane.slant + scene.shift
-        picture = np.empty((size[1], size[0], 3), dtype=np.float32)
+        picture = np.empty((*scene.shade.shape[:2], 3), dtype=np.float32)
         picture[:] = CAVITY_RGB
-        still = np.zeros(2, dtype=np.float32)
-        for texture, edge, move in (
-            (self._jaw, LOWER_EDGE_BELOW_SEAM_MM * mm, jaw),
-            (self._upper, self.upper_edge, still),
-        ):
-            anchor = base + move + np.array([0, edge], dtype=np.float32)
-            corner = anchor + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
-            affine = np.empty((2, 3), dtype=np.float32)
-            affine[:, :2] = plane.matrix * (self._pixel_mm * mm)
-            affine[:, 2] = plane.matrix @ corner + plane.centre - origin
-            layer = cv2.warpAffine(texture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-            picture *= 1 - layer[..., 3:]
-            picture += layer[..., :3]
-        stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
-        picture *= lip_shadow(maps.mouth, stretch)[..., None]
-        picture *= scene.light / REFERENCE_LIGHT
-        return np.asarray(np.clip(picture, 0, 255), dtype=np.float32)
+        picture *= scene.shade
+        edge = jaw + np.array([0, LOWER_EDGE_BELOW_SEAM_MM * self._mouth.mm], dtype=np.float32)
+        return self._lay_over(picture, self._jaw, scene, edge)
+
+    def upper_teeth(self, inside: FloatArray, scene: MouthScene) -> FloatArray:
+        """Draw the upper teeth over what is behind them, (h, w, 3) float32 in 0-255."""
+        return self._lay_over(inside, self._upper, scene, np.array([0, self.upper_edge], dtype=np.float32))
+
+    def _lay_over(self, inside: FloatArray, texture: FloatArray, scene: MouthScene, edge: FloatArray) -> FloatArray:
+        """Lay a texture, shaded by lips and light, over the inside; its y = 0 goes `edge` from the seam's middle."""
+        mm = self._mouth.mm
+        corner = edge + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
+        layer = scene.place(texture, self._mouth, corner, self._pixel_mm * mm)
+        return as_float(inside * (1 - layer[..., 3:]) + layer[..., :3] * scene.shade)
 
 
-def lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
+def _lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
     """How much light the lips leave the inside, (h, w) float32 in 0-1: less under the upper lip than over the lower."""
     from_upper = np.clip(-mouth.above, 0, None) / pixels_per_mm
     from_lower = np.clip(-mouth.below, 0, None) / pixels_per_mm

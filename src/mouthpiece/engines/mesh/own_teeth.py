@@ -1,4 +1,7 @@
-"""The face's own upper teeth, lifted out of the frame that shows them best and hung on the skull."""
+"""The face's own teeth, lifted out of the frame that shows them best.
+
+Upper teeth hang on the skull, lower ones on the jaw.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.interior import MouthFrame, MouthScene
+from mouthpiece.engines.mesh.interior import MouthFrame, MouthScene, texture_to_picture
 from mouthpiece.engines.mesh.target import PlaneMap
-from mouthpiece.types import Face, FloatArray, Picture
+from mouthpiece.types import Face, FloatArray, Picture, as_float
 
 MIN_OPENING = 0.03
 """Opening from which a frame shows enough of the inside, outer eye distances."""
@@ -32,37 +35,42 @@ MIN_SHARE = 0.12
 """Least part of the seen inside that must be teeth."""
 
 
+LOWER_FROM = 0.58
+"""Teeth whose middle lies further down the seen inside than this share of its height are lower teeth."""
+
+
 @dataclass(frozen=True, slots=True)
 class OwnTeeth:
-    """Upper teeth in the skull's plane."""
+    """One row of teeth, in the teeth's plane."""
 
     texture: FloatArray
-    """(h, w, 4) float32: RGB 0-255 and opacity 0-1."""
+    """(h, w, 4) float32: RGB 0-255, premultiplied, and opacity 0-1."""
     density: float
     """Texture pixels for one outer eye distance."""
     light: FloatArray
     """(3,) the light on the face in the frame that they were taken from."""
+    lower: bool
+    """Whether they are the lower teeth, and move with the jaw."""
+    jaw: FloatArray
+    """(2,) plane displacement of the jaw in the frame that they were taken from."""
     edge: float
-    """How far the middle teeth's cutting edge stands under the line of the closed lips, outer eye distances."""
+    """How far the middle teeth's cutting edge stands under the line of the closed lips then, outer eye distances."""
 
-    def lay_over(self, inside: FloatArray, scene: MouthScene, mouth: MouthFrame) -> FloatArray:
-        """Draw the teeth over the rest of the mouth's inside.
+    def lay_over(self, inside: FloatArray, scene: MouthScene, mouth: MouthFrame, jaw: FloatArray) -> FloatArray:
+        """Draw the teeth over what is behind them.
 
         Args:
             inside: (h, w, 3) float32 0-255, the mouth's rectangle.
             scene: where and in which light.
             mouth: where the closed mouth lies.
+            jaw: (2,) plane displacement of the jaw now.
         """
-        maps = scene.maps
-        assert maps.mouth is not None
-        rows, columns = maps.mouth.part
-        size = (columns.stop - columns.start, rows.stop - rows.start)
-        affine = _texture_to_picture(scene.plane, scene.shift, mouth, self.density)
-        affine[:, 2] -= [maps.box.x0 + columns.start, maps.box.y0 + rows.start]
-        seen = cv2.warpAffine(self.texture, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        opacity = seen[..., 3:]
+        corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
+        if self.lower:
+            corner = corner + jaw - self.jaw
+        seen = scene.place(self.texture, mouth, corner, 1 / self.density)
         lit = seen[..., :3] * (scene.light / np.maximum(self.light, 1))
-        return np.asarray(np.clip(lit + inside * (1 - opacity), 0, 255), dtype=np.float32)
+        return as_float(np.clip(lit + inside * (1 - seen[..., 3:]), 0, 255))
 
 
 def suitability(opening: float, scale: float, yaw_deg: float) -> float:
@@ -72,45 +80,67 @@ def suitability(opening: float, scale: float, yaw_deg: float) -> float:
     return min(opening, BEST_OPENING) / BEST_OPENING * (1 - abs(yaw_deg) / (2 * MAX_YAW_DEG))
 
 
-def _texture_to_picture(plane: PlaneMap, shift: FloatArray, mouth: MouthFrame, density: float) -> FloatArray:
-    """(2, 3) affine: texture pixels -> picture pixels."""
-    base = mouth.centre + mouth.depth * plane.slant + shift + np.array([-HALF_WIDTH, TOP], dtype=np.float32)
-    affine = np.empty((2, 3), dtype=np.float32)
-    affine[:, :2] = plane.matrix / density
-    affine[:, 2] = plane.matrix @ base + plane.centre
-    return affine
+@dataclass(frozen=True, slots=True)
+class TeethSource:
+    """A frame with an open mouth."""
+
+    rgb: Picture
+    face: Face
+    plane: PlaneMap
+    shift: FloatArray
+    """(2,) plane offset of the mouth on the head."""
+    jaw: FloatArray
+    """(2,) plane displacement of the jaw from closed."""
+    light: FloatArray
+    """(3,) the light on the face."""
 
 
-def take_teeth(
-    rgb: Picture, face: Face, mouth: MouthFrame, plane: PlaneMap, *, shift: FloatArray, light: FloatArray
-) -> OwnTeeth | None:
-    """Lift the upper teeth out of a frame.
+def take_teeth(source: TeethSource, mouth: MouthFrame) -> OwnTeeth | None:
+    """Lift the row of teeth that a frame shows.
 
     Args:
-        rgb: the frame's picture.
-        face: the face in it, mouth open.
+        source: the frame.
         mouth: where the closed mouth lies.
-        plane: the frame's plane map.
-        shift: (2,) plane offset of the mouth on the head.
-        light: (3,) the light on the face.
 
     Returns:
         None where no teeth are to be seen.
     """
+    plane, light = source.plane, source.light
     density = float(min(np.sqrt(abs(np.linalg.det(plane.matrix))), MAX_DENSITY))
     size = (int(2 * HALF_WIDTH * density) + 1, int((BOTTOM - TOP) * density) + 1)
-    affine = _texture_to_picture(plane, shift, mouth, density)
+    corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
+    affine = texture_to_picture(plane, source.shift, mouth, corner, 1 / density)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    picture = np.asarray(cv2.warpAffine(rgb, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-    seen = _seen_inside(face, affine, size, density)
+    picture = np.asarray(
+        cv2.warpAffine(source.rgb, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+    seen = _seen_inside(source.face, affine, size, density)
     if not seen.any():
         return None
     teeth = _tooth_like(picture, light, density) * seen
     if float(teeth.sum()) < MIN_SHARE * float(seen.sum()):
         return None
-    extended, opacity = _towards_the_roots(picture, teeth, density)
-    texture = np.concatenate([extended * opacity, opacity], axis=2).astype(np.float32)
-    return OwnTeeth(texture, density, light, _cutting_edge(teeth, density))
+    lower = _place_between_lips(teeth, seen) > LOWER_FROM
+    if lower:
+        extended, opacity = (layer[::-1] for layer in _towards_the_roots(picture[::-1], teeth[::-1], density))
+    else:
+        extended, opacity = _towards_the_roots(picture, teeth, density)
+    texture = as_float(np.concatenate([extended * opacity, opacity], axis=2))
+    return OwnTeeth(texture, density, light, lower, source.jaw, _cutting_edge(teeth, density))
+
+
+def _place_between_lips(teeth: FloatArray, seen: FloatArray) -> float:
+    """Where the teeth's middle lies between the upper (0) and the lower (1) end of the seen inside."""
+    rows = np.arange(len(teeth))[:, None]
+    columns = (teeth.sum(axis=0) > 0.5) & (seen.sum(axis=0) > 1)
+    if not columns.any():
+        return 0.0
+    inside = seen[:, columns] > 0.5
+    first, last = inside.argmax(axis=0), len(inside) - 1 - inside[::-1].argmax(axis=0)
+    middle = (teeth[:, columns] * rows).sum(axis=0) / teeth[:, columns].sum(axis=0)
+    weights = teeth[:, columns].sum(axis=0)
+    place = (middle - first) / np.maximum(last - first, 1)
+    return float((place * weights).sum() / weights.sum())
 
 
 def _cutting_edge(teeth: FloatArray, density: float) -> float:

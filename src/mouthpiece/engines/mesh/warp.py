@@ -35,6 +35,16 @@ _FAR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class LipFields:
+    """Displacements of the chart, (GRID_H, GRID_W, 2) each: what hangs on the upper lip, what hangs on the lower."""
+
+    shown: tuple[FloatArray, FloatArray]
+    """Of the mouth that the frame shows."""
+    wanted: tuple[FloatArray, FloatArray]
+    """Of the mouth that it shall show."""
+
+
+@dataclass(frozen=True, slots=True)
 class MouthMaps:
     """The rectangle around the slit, where each lip has a map of its own."""
 
@@ -137,11 +147,9 @@ class LipWarp:
         reference = neutral[points, 2].mean()
         depth = spread_all @ (neutral[points, 2:] - reference) + reference
         self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
-        self._middle_depth = float(reference)
         self._soft_window = _smoothstep(0.0, 0.06, window)[..., None]
-        rows, across = np.flatnonzero(window.max(axis=1) > 0.001), np.flatnonzero(window.max(axis=0) > 0.001)
-        (x0, y0), (x1, y1) = GRID[rows[0], across[0]], GRID[rows[-1], across[-1]]
-        self._window_corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]], dtype=np.float32)
+        moving = window > 0
+        self._extent = GRID[moving], self._depth[moving]
 
     @staticmethod
     def _window(neutral: FloatArray) -> FloatArray:
@@ -169,20 +177,34 @@ class LipWarp:
         spread = kernel(GRID.reshape(-1, 2).astype(np.float64), positions.astype(np.float64)) @ weights
         return np.ascontiguousarray((spread * window.reshape(-1, 1)).astype(np.float32))
 
-    def fields(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Spread displacements (P, 2) of the motion points -> the upper and the lower field, (GRID_H, GRID_W, 2)."""
-        upper = (self._spread_upper @ displacement[self._upper_rows]).reshape(GRID_H, GRID_W, 2)
-        lower = (self._spread_lower @ displacement[self._lower_rows]).reshape(GRID_H, GRID_W, 2)
-        middle = (upper + lower) / 2
-        half = (lower - upper) / 2 * self._split
-        return as_float(middle - half), as_float(middle + half)
+    def fields(self, shown: FloatArray, wanted: FloatArray) -> LipFields:
+        """Spread displacements over the chart.
+
+        Args:
+            shown: (P, 2) displacement of the motion points in the mouth that the frame shows.
+            wanted: (P, 2) the same in the mouth that it shall show.
+        """
+        both = np.concatenate([shown, wanted], axis=1).astype(np.float32)
+        upper = self._product(self._spread_upper, both[self._upper_rows])
+        lower = self._product(self._spread_lower, both[self._lower_rows])
+        middle, half = (upper + lower) / 2, (lower - upper) / 2 * self._split
+        upper, lower = as_float(middle - half), as_float(middle + half)
+        return LipFields((upper[..., :2], lower[..., :2]), (upper[..., 2:], lower[..., 2:]))
+
+    @staticmethod
+    def _product(spread: FloatArray, displacements: FloatArray) -> FloatArray:
+        """Operator times displacements (n, 4), as a grid (GRID_H, GRID_W, 4).
+
+        By OpenCV, which stays in this thread: numpy's product wakes BLAS threads that wait for each other under load.
+        """
+        nothing = np.zeros((0, 0), dtype=np.float32)
+        return as_float(cv2.gemm(spread, displacements, 1.0, nothing, 0.0)).reshape(GRID_H, GRID_W, 4)
 
     def maps(
         self,
         plane: PlaneMap,
         shift: FloatArray,
-        source: tuple[FloatArray, FloatArray],
-        target: tuple[FloatArray, FloatArray],
+        fields: LipFields,
         frame_size: tuple[int, int],
     ) -> FaceMaps | None:
         """Work out where every pixel of the lower face comes from.
@@ -190,18 +212,19 @@ class LipWarp:
         Args:
             plane: the frame's plane map.
             shift: (2,) plane: what the frame's mouth is off from where the pose puts it.
-            source: upper and lower field of the mouth that the frame shows.
-            target: the same of the mouth that it shall show.
+            fields: of the mouth that the frame shows and of the one that it shall show.
             frame_size: (width, height).
 
         Returns:
             None where the face lies outside the picture.
         """
-        box = self._pixel_box(self._window_corners, plane, shift).clipped(*frame_size)
+        box = self._pixel_box(plane, shift).clipped(*frame_size)
         if box.width < 2 or box.height < 2:
             return None
         stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix))))
-        upper, lower = (self._inverted(plane, shift, t, s, stretch) for t, s in zip(target, source, strict=True))
+        upper, lower = (
+            self._inverted(plane, shift, t, s, stretch) for t, s in zip(fields.wanted, fields.shown, strict=True)
+        )
         above = upper[..., 2] > 0
         chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
         far = as_float(np.concatenate([chosen, self._soft_window], axis=2))
@@ -248,10 +271,12 @@ class LipWarp:
         part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
         return MouthMaps(part, sides[0][..., :2], sides[1][..., :2], sides[0][..., 2], -sides[1][..., 2])
 
-    def _pixel_box(self, chart_points: FloatArray, plane: PlaneMap, shift: FloatArray) -> Box:
-        """Bounding box of chart points in the picture, parallax of the face's middle included."""
-        shifted = chart_points + self._middle_depth * plane.slant + shift
-        return _bounds(as_float(shifted @ plane.matrix.T + plane.centre))
+    def _pixel_box(self, plane: PlaneMap, shift: FloatArray) -> Box:
+        """Bounding box of everything that may move, in the picture."""
+        chart, depth = self._extent
+        # The window is drawn on the plane's grid, the depth shifts what it shows: room for both.
+        points = np.concatenate([chart, chart + depth * plane.slant])
+        return _bounds(as_float((points + shift) @ plane.matrix.T + plane.centre))
 
     @staticmethod
     def _to_pixels(plane: PlaneMap, shift: FloatArray, box: Box) -> FloatArray:
