@@ -1,0 +1,112 @@
+"""The drawn inside of the mouth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.engines.mesh.rig import Puppet, displacement
+
+from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light, lip_shadow
+from mouthpiece.engines.mesh.motion import MotionBasis, motion_row
+from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.warp import FaceMaps
+from mouthpiece.types import FloatArray, TrackedFrame
+
+SCALE = 240.0
+STILL = np.zeros(2, dtype=np.float32)
+LIGHT = np.full(3, 190, np.float32)
+
+
+@pytest.fixture
+def stage(puppets: dict[str, Puppet], basis: MotionBasis) -> tuple[MouthFrame, PlaneMap, FaceMaps]:
+    """A frontal face with its mouth wide open."""
+    person = puppets["woman_portrait"].engine._people[0]
+    plane = PlaneMap(np.eye(2, dtype=np.float32) * SCALE, np.array([256, 60], np.float32), STILL)
+    motion = np.ascontiguousarray(displacement(basis, 0.16)[:, :2])
+    maps = person.warp.maps(plane, STILL, person.warp.fields(0 * motion), person.warp.fields(motion), (512, 512))
+    assert maps is not None
+    return person.mouth, plane, maps
+
+
+def draw(
+    stage: tuple[MouthFrame, PlaneMap, FaceMaps], jaw: FloatArray = STILL, light: FloatArray = LIGHT
+) -> FloatArray:
+    mouth, plane, maps = stage
+    return DrawnMouth(mouth, SCALE).draw(MouthScene(plane, STILL, maps, light), jaw)
+
+
+def test_the_mouth_frame_measures_the_mouth(puppets: dict[str, Puppet]) -> None:
+    for puppet in puppets.values():
+        neutral = puppet.engine._people[0].neutral
+        frame = MouthFrame.of(neutral)
+        assert frame.centre[0] == pytest.approx(neutral[[78, 308], 0].mean(), abs=1e-5)
+        assert frame.centre[1] == pytest.approx(neutral[13, 1], abs=1e-5)
+        assert frame.mm * 50 == pytest.approx(np.linalg.norm(neutral[61, :2] - neutral[291, :2]), rel=1e-4)
+        assert frame.depth > neutral[13, 2], "teeth are behind the lips"
+
+
+def test_upper_teeth_stay_and_lower_teeth_go_with_the_jaw(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
+    down = np.array([0, 0.05], np.float32)
+    still, lowered = draw(stage, STILL), draw(stage, down)
+    assert still.shape == lowered.shape
+    mouth, plane, maps = stage
+    assert maps.mouth is not None
+    seam = (mouth.centre @ plane.matrix.T + plane.centre)[1] - maps.box.y0 - maps.mouth.part[0].start
+    upper = slice(0, max(1, int(seam)))
+    assert np.abs(still[upper] - lowered[upper]).max() < 1e-3
+    assert np.abs(still - lowered).max() > 30
+
+
+def test_upper_teeth_are_bright_and_the_rest_is_dark(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
+    drawn = draw(stage, np.array([0, 0.14], np.float32))
+    middle = drawn[:, drawn.shape[1] // 2 - 8 : drawn.shape[1] // 2 - 3].mean(axis=(1, 2))
+    assert middle.max() > 1.5 * np.median(middle)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 255
+    assert drawn.dtype == np.float32
+
+
+def test_the_face_s_light_lights_the_inside(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
+    bright, dim = draw(stage), draw(stage, light=(LIGHT / 2).astype(np.float32))
+    assert dim == pytest.approx(bright / 2, abs=0.5)
+    red = draw(stage, light=np.array([190, 95, 95], np.float32))
+    assert red[..., 0] == pytest.approx(bright[..., 0], abs=0.5)
+    assert red[..., 1] == pytest.approx(bright[..., 1] / 2, abs=0.5)
+
+
+def test_lips_shade_what_is_near_them(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
+    maps = stage[2]
+    assert maps.mouth is not None
+    shadow = lip_shadow(maps.mouth, SCALE * stage[0].mm)
+    assert shadow.shape == maps.mouth.above.shape
+    assert 0 < shadow.min() < shadow.max() <= 1
+    column = shadow[:, shadow.shape[1] // 2]
+    inside = np.flatnonzero(
+        (maps.mouth.above[:, shadow.shape[1] // 2] < 0) & (maps.mouth.below[:, shadow.shape[1] // 2] < 0)
+    )
+    assert column[inside[len(inside) // 2]] > column[inside[0]]
+
+
+def test_light_follows_the_picture(portraits: dict[str, TrackedFrame]) -> None:
+    for tracked in portraits.values():
+        assert tracked.face is not None
+        light = face_light(tracked.frame.rgb, tracked.face.landmarks)
+        assert light.shape == (3,)
+        assert (light >= 25).all()
+        assert (light <= 255).all()
+        dark = face_light((tracked.frame.rgb // 3).astype(np.uint8), tracked.face.landmarks)
+        assert (dark < 0.55 * light).all()
+        assert light[0] >= light[2], "skin is warm"
+
+
+def test_light_outside_the_picture_is_still_some_light(portraits: dict[str, TrackedFrame]) -> None:
+    face = portraits["woman_portrait"].face
+    assert face is not None
+    away = face_light(portraits["woman_portrait"].frame.rgb, face.landmarks + 5000)
+    assert np.isfinite(away).all()
+
+
+def test_the_jaw_takes_most_of_the_lower_lip_s_way(puppets: dict[str, Puppet], basis: MotionBasis) -> None:
+    motion = np.ascontiguousarray(displacement(basis, 0.1)[:, :2])
+    jaw = puppets["woman_portrait"].engine._jaw(motion)
+    assert jaw == pytest.approx(JAW_SHARE * motion[motion_row(14)])

@@ -1,0 +1,170 @@
+"""The two fields and the maps they become."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests import scenes
+from tests.engines.mesh.rig import Puppet, displacement
+
+from mouthpiece.engines.mesh.motion import MotionBasis, motion_row
+from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.warp import GRID, GRID_H, GRID_W, STEP, FaceMaps, LipWarp, draw_lips
+from mouthpiece.types import FloatArray, TrackedFrame
+
+NAMES = ["woman_portrait", "man_half_body", "boy_3d_cartoon", "woman_half_body", "man_head_crop"]
+STILL = np.zeros(2, dtype=np.float32)
+
+
+@pytest.fixture
+def warp(puppets: dict[str, Puppet]) -> LipWarp:
+    return puppets["woman_portrait"].engine._people[0].warp
+
+
+def maps_of(warp: LipWarp, tracked: TrackedFrame, shown: FloatArray, wanted: FloatArray) -> FaceMaps:
+    assert tracked.face is not None
+    size = (tracked.frame.width, tracked.frame.height)
+    plane = PlaneMap.of(tracked.face, 1.0)
+    maps = warp.maps(plane, STILL, warp.fields(shown), warp.fields(wanted), size)
+    assert maps is not None
+    return maps
+
+
+def plane_motion(basis: MotionBasis, wide: float) -> FloatArray:
+    return np.ascontiguousarray(displacement(basis, wide)[:, :2])
+
+
+@pytest.mark.parametrize("wide", [0.0, 0.03, 0.1])
+@pytest.mark.parametrize("name", NAMES)
+def test_from_a_mouth_to_itself_is_the_picture_itself(
+    puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame], basis: MotionBasis, name: str, wide: float
+) -> None:
+    motion, tracked = plane_motion(basis, wide), portraits[name]
+    warp = puppets[name].engine._people[0].warp
+    maps = maps_of(warp, tracked, motion, motion)
+    picture, _ = draw_lips(tracked.frame.rgb, maps)
+    drawn = picture[maps.window > 0]
+    assert maps.mouth is not None
+    outside_mouth = np.ones(maps.window.shape, bool)
+    outside_mouth[maps.mouth.part] = False
+    original = tracked.frame.rgb[maps.box.slices]
+    assert scenes.psnr(drawn, original[maps.window > 0]) > (34 if wide else 42)
+    kept = outside_mouth & (maps.window > 0)
+    assert scenes.psnr(picture[kept], original[kept]) > 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_closed_mouth_shows_no_inside(
+    puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame], basis: MotionBasis, name: str
+) -> None:
+    still = plane_motion(basis, 0.0)
+    maps = maps_of(puppets[name].engine._people[0].warp, portraits[name], still, still)
+    assert draw_lips(portraits[name].frame.rgb, maps)[1].max() < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_inside_shows_between_the_corners_only(
+    puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame], basis: MotionBasis, name: str
+) -> None:
+    person, tracked = puppets[name].engine._people[0], portraits[name]
+    assert tracked.face is not None
+    look = puppets[name].engine._look(person, tracked.face, 1.0)
+    size = (tracked.frame.width, tracked.frame.height)
+    wanted = plane_motion(basis, 0.12)
+    maps = person.warp.maps(look.plane, look.shift, person.warp.fields(look.shown), person.warp.fields(wanted), size)
+    assert maps is not None
+    assert maps.mouth is not None
+    inside = draw_lips(tracked.frame.rgb, maps)[1]
+    # Where the corners themselves have gone, by the motion's own word.
+    corners = person.neutral[[78, 308], :2] + wanted[[motion_row(78), motion_row(308)]]
+    corners = corners + person.neutral[[78, 308], 2:] * look.plane.slant + look.shift
+    pixels = corners @ look.plane.matrix.T + look.plane.centre
+    eye, left = tracked.face.pose.scale, maps.box.x0 + maps.mouth.part[1].start
+    assert inside.max() == 1
+    for shows, slack in ((0.5, 0.02), (1 / 255, 0.02 + STEP)):
+        columns = np.flatnonzero(inside.max(axis=0) > shows) + left
+        assert pixels[0, 0] - slack * eye <= columns.min()
+        assert columns.max() <= pixels[1, 0] + slack * eye
+        assert columns.max() - columns.min() > 0.8 * (pixels[1, 0] - pixels[0, 0])
+    height = (inside.sum(axis=0)).max() / tracked.face.pose.scale
+    assert height == pytest.approx(0.12, abs=0.03), "as high as told"
+
+
+def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet], basis: MotionBasis) -> None:
+    """A coloured spot painted on a point is found where the motion sends the point."""
+    neutral = puppets["woman_portrait"].engine._people[0].neutral
+    scale, middle = 200.0, np.array([256.0, 100.0], np.float32)
+    plane = PlaneMap(np.eye(2, dtype=np.float32) * scale, middle, STILL)
+    motion = plane_motion(basis, 0.10)
+    for point in (152, 17, 14, 0, 61, 291, 205):
+        picture = np.zeros((512, 512, 3), np.uint8)
+        start = neutral[point, :2] * scale + middle
+        yy, xx = np.mgrid[0:512, 0:512]
+        spot = 255 * np.exp(-((xx - start[0]) ** 2 + (yy - start[1]) ** 2) / (2 * 4.0**2))
+        picture[:] = spot[..., None].astype(np.uint8)
+        still = np.zeros_like(motion)
+        maps = warp.maps(plane, STILL, warp.fields(still), warp.fields(motion), (512, 512))
+        assert maps is not None
+        drawn = draw_lips(picture, maps)[0][..., 0].astype(float) * (maps.window > 0.5)
+        if point in (14, 0, 17):
+            # On the slit's rim half the spot hangs on the other lip: its brightest pixel tells.
+            y, x = np.unravel_index(int(drawn.argmax()), drawn.shape)
+            found = np.array([x, y], float)
+        else:
+            grid = np.mgrid[0 : drawn.shape[0], 0 : drawn.shape[1]][::-1]
+            found = (grid * drawn).sum(axis=(1, 2)) / drawn.sum()
+        end = start + motion[motion_row(point)] * scale - [maps.box.x0, maps.box.y0]
+        assert np.linalg.norm(found - end) < 0.025 * scale, point
+
+
+def test_fields_are_linear_and_zero_at_rest(warp: LipWarp, basis: MotionBasis) -> None:
+    motion = plane_motion(basis, 0.1)
+    upper, lower = warp.fields(motion)
+    assert upper.shape == lower.shape == (GRID_H, GRID_W, 2)
+    for field, twice in zip((upper, lower), warp.fields(2 * motion), strict=True):
+        assert twice == pytest.approx(2 * field, abs=1e-5)
+    assert all(not field.any() for field in warp.fields(0 * motion))
+
+
+def test_the_lips_part_inside_the_corners_only(warp: LipWarp, basis: MotionBasis) -> None:
+    upper, lower = warp.fields(plane_motion(basis, 0.12))
+    left, right = warp.corners_x
+    beyond = (GRID[..., 0] < left - 0.006) | (GRID[..., 0] > right + 0.006)
+    assert np.array_equal(upper[beyond], lower[beyond])
+    middle = np.abs(GRID[..., 0]) < 0.02
+    assert (lower - upper)[middle][:, 1].max() > 0.05
+
+
+def test_the_rim_is_still(warp: LipWarp, basis: MotionBasis) -> None:
+    for field in warp.fields(plane_motion(basis, 0.12)):
+        for rim in (field[0], field[-1], field[:, 0], field[:, -1]):
+            assert np.abs(rim).max() < 1e-4
+
+
+def test_fields_fold_nothing(warp: LipWarp, basis: MotionBasis) -> None:
+    """Each lip's map keeps neighbours in order: no part of a face is drawn twice or turned over."""
+    for wide in (-0.02, 0.12, 0.2):
+        for field in warp.fields(plane_motion(basis, wide)):
+            place = GRID + field
+            across, down = np.diff(place, axis=1)[:-1], np.diff(place, axis=0)[:, :-1]
+            area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+            assert area.min() > 0
+
+
+def test_a_face_outside_the_picture_gives_no_maps(warp: LipWarp, basis: MotionBasis) -> None:
+    fields = warp.fields(plane_motion(basis, 0.1))
+    for x, y in ((-2000, 100), (2000, 100), (100, -2000), (100, 2000)):
+        plane = PlaneMap(np.eye(2, dtype=np.float32) * 100, np.array([x, y], np.float32), STILL)
+        assert warp.maps(plane, STILL, fields, fields, (640, 480)) is None
+
+
+def test_a_face_half_outside_stays_inside_the_picture(warp: LipWarp, basis: MotionBasis) -> None:
+    fields = warp.fields(plane_motion(basis, 0.1))
+    rgb = np.full((480, 640, 3), 99, np.uint8)
+    for x, y in ((0, 100), (640, 100), (320, 420), (320, -60)):
+        plane = PlaneMap(np.eye(2, dtype=np.float32) * 100, np.array([x, y], np.float32), STILL)
+        maps = warp.maps(plane, STILL, fields, fields, (640, 480))
+        assert maps is not None
+        assert maps.box == maps.box.clipped(640, 480)
+        assert maps.window.shape == (maps.box.height, maps.box.width)
+        assert draw_lips(rgb, maps)[0].shape == (*maps.window.shape, 3)
