@@ -57,8 +57,11 @@ class MotionScore:
     corpus: str
     split: str
     clips: int
+    network_r: float
+    """Mean over clips of Pearson's r of the bare network's opening, without gate and closure: mouths open to breathe
+    before they speak, which the network knows and the engine, told to keep still in pauses, leaves out."""
     opening_r: float
-    """Mean over clips of Pearson's r, all frames of the clip."""
+    """The same of the opening as the engine plays it, all frames of the clip."""
     opening_r_speaking: float
     """The same over the frames from a little before the first word to a little after the last of each stretch."""
     opening_r_pooled: float
@@ -82,7 +85,12 @@ class MotionScore:
 
 
 def play(
-    samples: FloatArray, times_s: NDArray[np.float64], weights: Path = WEIGHTS, intensity: float = 1.0
+    samples: FloatArray,
+    times_s: NDArray[np.float64],
+    weights: Path = WEIGHTS,
+    intensity: float = 1.0,
+    *,
+    bare: bool = False,
 ) -> tuple[Curves, FloatArray]:
     """The motion that the mesh engine would play for a speech.
 
@@ -91,12 +99,13 @@ def play(
         times_s: (T,) ascending moments.
         weights: the network.
         intensity: as of the engine.
+        bare: without gate and closure.
 
     Returns:
         Its curves at these moments, and the gate, (T,) 0-1.
     """
     log_mel, activity = features(samples)
-    stream = MotionStream(intensity=intensity, weights=weights)
+    stream = MotionStream(intensity=intensity, weights=weights, gate=not bare, closure=not bare)
     stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
     stream.finish()
     # Whole, not streamed: every moment is still remembered.
@@ -216,6 +225,7 @@ def evaluate_motion(
 @dataclass(frozen=True, slots=True)
 class _ClipScore:
     made: Curves
+    bare: FloatArray
     measured: Curves
     envelope: FloatArray
     speaking: NDArray[np.bool_]
@@ -225,9 +235,10 @@ class _ClipScore:
 def _score_clip(recording: Recording, weights: Path, intensity: float) -> _ClipScore:
     times_s = np.arange(recording.frames) / recording.fps
     made, _ = play(recording.samples, times_s, weights, intensity)
+    bare = play(recording.samples, times_s, weights, intensity, bare=True)[0].opening
     speaking = in_speech(times_s, stretches(recording))
     envelope = energy_envelope(recording.samples, times_s)
-    return _ClipScore(made, measured_curves(recording), envelope, speaking, recording.landmarks is not None)
+    return _ClipScore(made, bare, measured_curves(recording), envelope, speaking, recording.landmarks is not None)
 
 
 def _summary(corpus: str, split: str, rows: list[_ClipScore]) -> MotionScore:
@@ -247,6 +258,7 @@ def _summary(corpus: str, split: str, rows: list[_ClipScore]) -> MotionScore:
         corpus=corpus,
         split=split,
         clips=len(rows),
+        network_r=_mean([correlation(row.bare, row.measured.opening) for row in rows]),
         opening_r=_mean([correlation(row.made.opening, row.measured.opening) for row in rows]),
         opening_r_speaking=_mean(
             [correlation(row.made.opening[row.speaking], row.measured.opening[row.speaking]) for row in rows]
@@ -275,7 +287,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 _COLUMNS = (
-    ("r opening", "opening_r", ".3f"),
+    ("r network", "network_r", ".3f"),
+    ("r as played", "opening_r", ".3f"),
     ("while speaking", "opening_r_speaking", ".3f"),
     ("pooled", "opening_r_pooled", ".3f"),
     ("energy envelope", "envelope_r", ".3f"),

@@ -135,6 +135,8 @@ class Material:
     """Everything that training looks at."""
 
     basis: MotionBasis
+    names: tuple[str, ...]
+    """Of the corpora, the main one first."""
     corpora: tuple[tuple[Example, ...], ...]
     """Training examples by corpus, the main one first."""
     validation: dict[str, tuple[Example, ...]]
@@ -167,7 +169,8 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
         count = max(options.versions, min(40, 6 * 2700 // max(1, sum(int(len(c.samples) / 16000) for c in clips))))
         corpora.append(tuple(_examples(clips, teacher, count if options.limit is None else 2, options, work)))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
-    return Material(basis, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
+    names = (data.name, *(folder.name for folder in options.more_corpora))
+    return Material(basis, names, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
 
 
 def _load(cache: Path, corpus: str, split: str, limit: int | None) -> list[Recording]:

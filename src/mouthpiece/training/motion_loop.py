@@ -112,12 +112,13 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 class Validation(Callback):
-    """Every so many steps: r of the opening on each corpus's validation clips; their mean decides which is best."""
+    """Every so many steps: r of the opening on each corpus's validation clips; their mean by shares tells the best."""
 
     def __init__(self, material: Material, options: TrainOptions, best: Path) -> None:
         """Keep what is needed."""
         self._validation, self._basis, self._best = material.validation, material.basis, best
         self._every, self._progress = options.check_every, options.progress
+        self._shares = dict(zip(material.names, options.all_shares(), strict=True))
         self._highest = -np.inf
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -130,7 +131,8 @@ class Validation(Callback):
             corpus: opening_correlation(pl_module.average, clips, self._basis)
             for corpus, clips in self._validation.items()
         }
-        mean = float(np.mean(list(scores.values()))) if scores else float(step)
+        shares = [self._shares[corpus] for corpus in scores]
+        mean = float(np.average(list(scores.values()), weights=shares)) if scores else float(step)
         said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
         self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r of opening {said}")
         if mean > self._highest:

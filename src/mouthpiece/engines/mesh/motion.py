@@ -30,7 +30,7 @@ MOTION_RATE = 50
 MELS_PER_FRAME = MEL_RATE // MOTION_RATE
 SILENT_LOG_MEL = float(np.log(np.float32(1e-7)))
 """What the speech room's log-mel says of digital silence; stands for the time before and after the speech."""
-NATURAL_GAIN = 1.8
+NATURAL_GAIN = 1.5
 """How much further the mouth opens at intensity 1 than the network's own answer: its teacher mumbles, and the mean of
 many possible motions is smaller than each of them."""
 FULL_OPENING = 0.16
@@ -41,11 +41,11 @@ KEPT_S = 1.0
 """How much motion is remembered behind the last moment asked for."""
 
 # The gate: how fast the mouth leaves its rest before speech and comes back after it, motion frames for the whole way.
-_ATTACK_FRAMES = 4
-_RELEASE_FRAMES = 6
-_ANTICIPATION_MELS = 8
-"""Speech in the next 80 ms counts as speech now: mouths open before they sound."""
-_SURE = (0.25, 0.65)
+_ATTACK_FRAMES = 6
+_RELEASE_FRAMES = 8
+_ANTICIPATION_MELS = 14
+"""Speech in the next 140 ms counts as speech now: mouths open before they sound."""
+_SURE = (0.1, 0.5)
 """The network's activity that counts as none and as full."""
 _CLOSED = (0.45, 0.75)
 """The network's closure from which, and at which fully, lips are pulled together."""
