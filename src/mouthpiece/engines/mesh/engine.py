@@ -27,6 +27,10 @@ MAX_NEUTRAL_YAW_DEG = 25.0
 """Frames turned further tell little about the neutral shape."""
 LIGHT_MEMORY = 0.9
 """How much of the last frame's light stays in the next one's: lamps don't flicker, single pixels do."""
+EDGE_INSET = 0.012
+"""How far into an open mouth's lips their edges are taken to lie, outer eye distances."""
+CLOSED_GAP = 0.012
+"""Gap up to which landmarks see closed lips."""
 FOLLOW_NEAR, FOLLOW_FAR = 0.40, 0.85
 """Distances from the mouth (outer eye distances) where points are wholly, and no longer, taken back to neutral."""
 
@@ -158,6 +162,7 @@ class MeshEngine(Engine):
         resting = plane.project(person.neutral)
         measured = plane.to_plane(face.landmarks[:, :2])
         measured[:, 1] += person.correction
+        _clear_of_the_inside(measured)
         shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
         shown = (measured - resting - shift)[self._points] * person.follow
         return _Look(plane, shift.astype(np.float32), shown.astype(np.float32))
@@ -232,6 +237,19 @@ class MeshEngine(Engine):
             # Whoever shows the lower teeth hides the upper ones behind the lip.
             inside = person.drawn.upper_teeth(inside, scene)
         return inside if teeth is None else teeth.lay_over(inside, scene, person.mouth, jaw)
+
+
+def _clear_of_the_inside(measured: FloatArray) -> None:
+    """Move an open mouth's lip edges (plane, (468, 2)) a little into the lips, in place.
+
+    Landmarks stray by a pixel or two, and a lip must not carry a rim of the source's teeth along.
+    """
+    gap = measured[topo.INNER_LOWER, 1] - measured[topo.INNER_UPPER, 1]
+    inset = EDGE_INSET * np.clip((gap - CLOSED_GAP) / CLOSED_GAP, 0, 1)
+    for points, share in ((topo.INNER_UPPER, -1.0), (topo.MIDDLE_UPPER, -0.5)):
+        measured[points[1:-1], 1] += share * inset[1:-1]
+    for points, share in ((topo.INNER_LOWER, 1.0), (topo.MIDDLE_LOWER, 0.5)):
+        measured[points[1:-1], 1] += share * inset[1:-1]
 
 
 def _best_match(people: Sequence[_Known], appearance: FloatArray) -> _Known | None:

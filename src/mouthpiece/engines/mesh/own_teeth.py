@@ -18,7 +18,7 @@ from mouthpiece.types import Face, FloatArray, Picture, as_float
 
 MIN_OPENING = 0.03
 """Opening from which a frame shows enough of the inside, outer eye distances."""
-MIN_HEIGHT_PX = 5.0
+MIN_HEIGHT_PX = 8.0
 """The same in pixels."""
 BEST_OPENING = 0.11
 """Wider mouths show no more teeth, and are rarer and more blurred."""
@@ -29,8 +29,10 @@ EXTEND = 0.05
 """How far beyond what was seen the teeth are drawn out towards their roots, outer eye distances."""
 MAX_DENSITY = 480.0
 """Pixels for one outer eye distance at most."""
-# What a tooth looks like: at least that bright against the light on the face, and at most that colourful.
-MIN_BRIGHTNESS, MAX_SATURATION = 0.42, 0.42
+# What a tooth looks like: at least that bright against the light on the face, and at most that much more colourful.
+MIN_BRIGHTNESS, MAX_EXTRA_SATURATION = 0.42, 0.22
+MIN_WIDTH = 0.16
+"""Least width of a row of teeth, outer eye distances: less is a glint."""
 MIN_SHARE = 0.12
 """Least part of the seen inside that must be teeth."""
 
@@ -117,7 +119,7 @@ def take_teeth(source: TeethSource, mouth: MouthFrame) -> OwnTeeth | None:
     seen = _seen_inside(source.face, affine, size, density)
     if not seen.any():
         return None
-    teeth = _tooth_like(picture, light, density) * seen
+    teeth = _one_row(_tooth_like(picture, light, density) * seen, density)
     if float(teeth.sum()) < MIN_SHARE * float(seen.sum()):
         return None
     lower = _place_between_lips(teeth, seen) > LOWER_FROM
@@ -169,12 +171,24 @@ def _tooth_like(picture: Picture, light: FloatArray, density: float) -> FloatArr
     brightest, palest = colour.max(axis=2), colour.min(axis=2)
     bright = brightest / max(float(light.max()), 1.0)
     saturation = (brightest - palest) / np.maximum(brightest, 1)
-    raw = np.clip((bright - MIN_BRIGHTNESS) / 0.12 + 0.5, 0, 1) * np.clip(
-        (MAX_SATURATION - saturation) / 0.1 + 0.5, 0, 1
-    )
+    most = MAX_EXTRA_SATURATION + (float(light.max()) - float(light.min())) / max(float(light.max()), 1.0)
+    raw = np.clip((bright - MIN_BRIGHTNESS) / 0.12 + 0.5, 0, 1)
+    raw *= np.clip((most - saturation) / 0.1 + 0.5, 0, 1)
     gap = max(1, round(0.012 * density))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1))
-    return np.asarray(cv2.morphologyEx(raw.astype(np.float32), cv2.MORPH_CLOSE, kernel), dtype=np.float32)
+    return as_float(cv2.morphologyEx(as_float(raw), cv2.MORPH_CLOSE, kernel))
+
+
+def _one_row(teeth: FloatArray, density: float) -> FloatArray:
+    """Keep the largest connected piece; nothing if that is too narrow for a row of teeth."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((teeth > 0.5).astype(np.uint8))
+    if count < 2:
+        return np.zeros_like(teeth)
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    if stats[largest, cv2.CC_STAT_WIDTH] < MIN_WIDTH * density:
+        return np.zeros_like(teeth)
+    near = cv2.dilate((labels == largest).astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
+    return as_float(teeth * near)
 
 
 def _towards_the_roots(picture: Picture, teeth: FloatArray, density: float) -> tuple[FloatArray, FloatArray]:
@@ -187,11 +201,12 @@ def _towards_the_roots(picture: Picture, teeth: FloatArray, density: float) -> t
     rows = np.arange(len(teeth))[:, None]
     columns = solid.any(axis=0)
     first = np.where(columns, solid.argmax(axis=0), 0)
-    inset = max(1, round(0.004 * density))
+    # The first rows still have the lip's colour in them.
+    inset = max(1, round(0.012 * density))
     source_row: NDArray[np.intp] = np.where(rows < first + inset, first + inset, rows)
     source_row = np.minimum(source_row, len(teeth) - 1)
     extended = np.take_along_axis(picture.astype(np.float32), source_row[..., None], axis=0)
-    above = (rows < first) & columns & (rows > first - EXTEND * density)
+    above = (rows <= first + inset) & columns & (rows > first - EXTEND * density)
     opacity = np.where(above, 1.0, teeth).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(opacity, (0, 0), max(0.35, 0.003 * density)), dtype=np.float32)
     return extended, soft[..., None]
