@@ -26,6 +26,7 @@ from mouthpiece.media import (
     SpeechInput,
     SpeechSource,
     VideoWriter,
+    check_output,
     open_face,
     open_speech,
     probe_media,
@@ -150,6 +151,12 @@ def sync(
     options = options or SyncOptions()
     started = time.monotonic()
     journal = _Journal()
+
+    def stop_if_cancelled() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("stopped as asked; nothing was written")
+
+    check_output(out, overwrite=options.overwrite, forbidden=_paths(face, speech))
     with open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
         duration_s = _duration(source, voice, options.fit)
         with VideoWriter(
@@ -161,7 +168,7 @@ def sync(
             duration_s=duration_s,
             forbidden=_paths(face, speech),
         ) as writer:
-            engine = _prepared_engine(source, options)
+            engine = _prepared_engine(source, options, stop_if_cancelled)
             tracker = FaceTracker(FaceChoice(options.face), options.device)
 
             frames = in_background(source.frames(duration_s, options.fit), "read")
@@ -170,8 +177,7 @@ def sync(
             synced = in_background(_speak(engine, faded, _listen(voice)), "draw")
             try:
                 for frame in synced:
-                    if cancelled is not None and cancelled():
-                        raise Cancelled("stopped as asked; nothing was written")
+                    stop_if_cancelled()
                     writer.write(frame)
                     journal.wrote(frame, started, duration_s, source)
                     if progress is not None:
@@ -182,7 +188,7 @@ def sync(
                 tracked.close()
                 frames.close()
             journal.require_a_face()
-    return journal.result(writer.path, options.engine, started, source, voice)
+    return journal.result(Path(out), options.engine, started, source, voice)
 
 
 def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
@@ -198,18 +204,22 @@ def _paths(*inputs: object) -> tuple[Path, ...]:
     return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
 
 
-def _prepared_engine(source: FaceSource, options: SyncOptions) -> Engine:
+def _prepared_engine(source: FaceSource, options: SyncOptions, stop_if_cancelled: Callable[[], None]) -> Engine:
     """The engine, having studied the face.
 
     Raises:
+        Cancelled: `stop_if_cancelled` said so.
         NoFaceError: there is nobody in the whole source.
     """
     engine_class = load_engine(options.engine)
     engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
     tracker = FaceTracker(FaceChoice(options.face), options.device)
-    survey = [_look_once(tracker, frame) for frame in source.survey()]
+    survey = []
+    for frame in source.survey():
+        stop_if_cancelled()
+        survey.append(_look_once(tracker, frame))
     if not any(t.face for t in survey):
-        found = None if source.info.is_photo else _first_usable(source, tracker)
+        found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:
             raise NoFaceError(_why_nobody(survey, source, options.face))
         survey.append(found)
@@ -223,11 +233,14 @@ def _look_once(tracker: FaceTracker, frame: Frame) -> TrackedFrame:
     return tracker.track(frame)
 
 
-def _first_usable(source: FaceSource, tracker: FaceTracker) -> TrackedFrame | None:
+def _first_usable(
+    source: FaceSource, tracker: FaceTracker, stop_if_cancelled: Callable[[], None]
+) -> TrackedFrame | None:
     """Go through a whole video whose survey showed nobody."""
     tracker.reset()
     length_s = Fraction(source.info.duration_s or 0).limit_denominator(90_000) or Fraction(10**6)
     for tracked in tracker.track_all(source.frames(length_s, Fit.CUT)):
+        stop_if_cancelled()
         if tracked.face is not None:
             return tracked
     return None

@@ -117,7 +117,7 @@ class Waveform:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """A stretch of speech with what the `speech` room heard in it. Chunks follow each other without gap or overlap.
+    """A stretch of speech with what the `speech` room heard in it; chunks follow each other without gap or overlap.
 
     Mel frame m looks at the samples around m * MEL_HOP; a chunk's mel frames may trail its samples by the window's
     half length, so `first_mel` is said apart from `first_sample`.
@@ -141,7 +141,7 @@ class HeadPose:
 
     p = scale * (rotation @ c)[:2] + centre, for c in canonical coordinates (x right, y down, z away from the viewer;
     unit: distance of the outer eye corners; origin: middle between them).
-    With non-square pixels p is in square pixels of the picture's height; x there times 1 / pixel_aspect is the stored x.
+    With non-square pixels p is in square pixels of the picture's height; x over pixel_aspect is the stored x.
     """
 
     rotation: FloatArray
@@ -178,7 +178,7 @@ class Face:
     score: float
     """0-1: how sure the mesh is that a face is there."""
     appearance: FloatArray = field(repr=False)
-    """(k,) float32 of unit norm: what the upper face looks like; the dot product of two tells whether they are one person."""
+    """(k,) float32 of unit norm: what the upper face looks like; the dot product of two tells one person from another."""
 
     @property
     def box(self) -> Box:

@@ -38,8 +38,6 @@ def check_output(out: str | os.PathLike[str], *, overwrite: bool = False, forbid
         OutputError: the folder is missing or read-only, `out` is a folder or a device, or one of the inputs.
     """
     given = Path(os.fsdecode(out))
-    if given.suffix.lower() not in CONTAINERS:
-        raise OptionError(f"expected OUT to end with {', '.join(CONTAINERS)}, got {given.name!r}; choose one of them")
     try:
         path = given.resolve()
         exists = path.exists()
@@ -47,6 +45,8 @@ def check_output(out: str | os.PathLike[str], *, overwrite: bool = False, forbid
         raise OutputError(f"can't write to {given}: {getattr(error, 'strerror', None) or error}") from error
     if path.is_dir():
         raise OutputError(f"expected a file name for OUT, {given} is a folder; add a name such as result.mp4")
+    if given.suffix.lower() not in CONTAINERS:
+        raise OptionError(f"expected OUT to end with {', '.join(CONTAINERS)}, got {given.name!r}; choose one of them")
     if exists and not path.is_file():
         raise OutputError(f"expected a file name for OUT, {given} is a device or a pipe")
     for source in forbidden:
