@@ -178,7 +178,7 @@ class Face:
     score: float
     """0-1: how sure the mesh is that a face is there."""
     appearance: FloatArray = field(repr=False)
-    """(k,) float32 of unit norm: what the upper face looks like; the dot product of two tells one person from another."""
+    """(k,) float32 of unit norm: what the upper face looks like; the dot product of two tells two people apart."""
 
     @property
     def box(self) -> Box:
