@@ -21,11 +21,12 @@ from mouthpiece.evaluation.motion import (
     energy_envelope,
     evaluate_motion,
     in_speech,
+    joined_words,
     play,
     score_table,
 )
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.training.corpora import prepare_corpus, read_sound
+from mouthpiece.training.corpora import Word, prepare_corpus, read_sound
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"), ("facegood_mandarin", "val"), ("facegood_mandarin", "test"))
@@ -79,15 +80,16 @@ def sounds_without_speech() -> dict[str, FloatArray]:
 
 def print_liveliness(data: Path, weights: Path) -> None:
     """Where nothing was measured: free speech should move, its pauses and other sounds should not."""
-    print("Without measured faces (opening over the outer eye distance, intensity 1):\n")
-    print("| sound | seconds | opening median | p90 | p99 | r with the energy envelope | open beyond .02 in pauses |")
+    print("Without measured faces (opening over the outer eye distance, intensity 1; open is beyond .02):\n")
+    print("| sound | seconds | opening median | p90 | p99 | r with the energy envelope | open in pauses over 0.3 s |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     heard = {path.stem: read_sound(path) for path in sorted((data / "audio").glob("*.wav"))}
     heard |= {f"variants/{p.stem}": read_sound(p) for p in sorted((data / "audio" / "variants").glob("*.wav"))}
     for name, samples in (heard | sounds_without_speech()).items():
         times_s = np.arange(len(samples) * FPS // SAMPLE_RATE) / FPS
         opening = play(samples, times_s, weights)[0].opening
-        speaking = in_speech(times_s, speech_stretches(features(samples)[1]) if name in heard else [])
+        spoken_at = [Word("", start, end) for start, end in speech_stretches(features(samples)[1])]
+        speaking = in_speech(times_s, joined_words(spoken_at) if name in heard else [])
         spoken = opening[speaking] if speaking.any() else opening
         middle, high, top = np.percentile(spoken, [50, 90, 99])
         r = correlation(opening[speaking], energy_envelope(samples, times_s)[speaking])

@@ -43,9 +43,10 @@ class Comparison:
             self.agreement.r,
             self.agreement.best_lag,
             self.agreement.slope,
+            float(np.percentile(self.intended, 5)),
             float(np.percentile(self.intended, 95)),
-            float(np.nanpercentile(self.rendered, 95)),
             float(np.nanpercentile(self.rendered, 5)),
+            float(np.nanpercentile(self.rendered, 95)),
             int(np.isnan(self.rendered).sum()),
         )
 
@@ -85,11 +86,11 @@ def main() -> None:
     slopes = [m.slope for m in matches]
     print_table(
         f"Rendered opening against the intended one, {given.seconds:g} s, {given.height} rows at most, engine mesh",
-        ("photo", "voice", "r", "lag", "slope", "intended p95", "rendered p95", "rendered p5", "lost frames"),
+        ("photo", "voice", "r", "lag", "slope", "intended p5", "p95", "rendered p5", "p95", "lost frames"),
         [
             *(one.row() for one in found),
-            (*least, min(slopes), None, None, None, None),
-            (*middle, statistics.median(slopes), None, None, None, None),
+            (*least, min(slopes), None, None, None, None, None),
+            (*middle, statistics.median(slopes), None, None, None, None, None),
         ],
         (
             "opening: distance of landmarks 13 and 14 over that of 33 and 263, read unsmoothed from the finished video",

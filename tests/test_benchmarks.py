@@ -185,7 +185,7 @@ def test_rendered_mouths_are_compared(shared_data: Path, little: Waveform, tmp_p
     except WeightsError as error:
         pytest.skip(str(error))
     assert len(found.intended) == len(found.rendered) == 12
-    assert len(found.row()) == 9
+    assert len(found.row()) == 10
 
 
 def test_silence_is_measured(shared_data: Path, little: Waveform, tmp_path: Path) -> None:
