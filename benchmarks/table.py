@@ -58,9 +58,10 @@ def _text(cell: Cell) -> str:
 def provenance() -> tuple[str, ...]:
     """Commit, machine and versions, a line each."""
     load = " ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    changed = "" if _source_state() == _STATE_AT_START else "; THE PACKAGE'S FILES CHANGED WHILE THIS RAN"
     versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
-        f"commit {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"commit {_COMMIT_AT_START}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{changed}",
         f"CPU {cpu_name()}, {os.cpu_count()} cores; load average over 1, 5, 15 minutes at the end: {load}",
         f"Python {platform.python_version()}, {versions}",
     )
@@ -91,8 +92,19 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def _source_state() -> tuple[tuple[str, int], ...]:
+    """When each of the package's files was last written."""
+    files = sorted(p for p in (_ROOT / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return tuple((str(path), path.stat().st_mtime_ns) for path in files)
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
         return "absent"
+
+
+# Others may work in the same checkout: what is measured is what was there when the benchmark started, or it is said.
+_COMMIT_AT_START = commit()
+_STATE_AT_START = _source_state()
