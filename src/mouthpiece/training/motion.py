@@ -13,7 +13,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis, basis_path,
 from mouthpiece.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
+    from mouthpiece.evaluation.motion import MotionScore
     from mouthpiece.training.corpora import Recording
     from mouthpiece.training.motion_data import CurveMapping, Example, Targets
 
@@ -36,6 +37,34 @@ KNOWN_CITATIONS = {
 }
 """What a model card must cite, by the beginning of a corpus's name."""
 
+CARD = """# Model card: {name}
+
+Speech to mouth motion for mouthpiece's mesh engine: log-mel in; coefficients of lower-face displacement ({basis}),
+speech activity and lip closure out, at {rate} frames a second.
+
+- Made by `mouthpiece train motion`, {made}.
+- Corpora (their train splits): {corpora}.
+- Settings: `{settings}`.
+- Licence: Apache-2.0, as the rest of mouthpiece; size {size} MB.
+
+## Data to cite
+
+{citations}
+
+## Scores
+
+Against what was measured, beside the energy envelope; *r network* is the bare network, all else is as the engine plays
+it. docs/training.md says what each column means.
+
+{table}
+
+## Limits
+
+- Trained on few speakers: r falls for other voices, languages and free speech.
+- The mean of possible motions: smaller and smoother than a real mouth; the engine scales it up.
+- Symmetrical; no tongue, no teeth, no expression.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
@@ -45,8 +74,10 @@ class TrainOptions:
     """Further folders to learn from (`--corpus`), of any known layout."""
     shares: tuple[float, ...] = ()
     """Share of each corpus in a batch, the main one first; 0.7 for the main one and the rest split evenly if empty."""
-    steps: int = 4000
-    batch: int = 24
+    score_on: tuple[Path, ...] = ()
+    """Folders that nothing is learned from, scored for the model card."""
+    steps: int = 5500
+    batch: int = 16
     seconds: float = 2.0
     """Length of the sequences learned from."""
     learning_rate: float = 1.5e-3
@@ -118,7 +149,8 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
     out.parent.mkdir(parents=True, exist_ok=True)
     geometry = export_network(network, out, EXPORT_BLOCK)
     save_basis(material.basis, geometry, basis_path(out))
-    write_card(out, data, work, options, time.monotonic() - started)
+    scores = score_network(out, data, work, options)
+    write_card(out, data, options, scores, (time.monotonic() - started) / 60)
     return out
 
 
@@ -258,46 +290,50 @@ def card_path(network: Path) -> Path:
     return network.with_suffix(".md")
 
 
-def write_card(out: Path, data: Path, work: Path, options: TrainOptions, seconds: float) -> None:
-    """Score the network on the corpora's held-out clips and write its model card."""
-    from mouthpiece.evaluation.motion import evaluate_motion, score_table
+def score_network(out: Path, data: Path, work: Path, options: TrainOptions) -> list[MotionScore]:
+    """Score a network on the held-out clips of its corpora, and on all clips of the corpora it should be scored on."""
+    from mouthpiece.evaluation.motion import evaluate_motion
+    from mouthpiece.training.corpora import prepare_corpus
 
-    scores = []
-    for folder in (data, *options.more_corpora):
-        for split in ("val", "test", "unseen"):
-            score = evaluate_motion(work / "corpora", folder.name, split, weights=out, limit=options.limit)
-            scores += [score] if score else []
+    cache = work / "corpora"
+    for folder in options.score_on:
+        prepare_corpus(folder, cache, workers=options.workers)
+    return [
+        score
+        for folder in (data, *options.more_corpora, *options.score_on)
+        for split in ("val", "test", "unseen")
+        if (score := evaluate_motion(cache, folder.name, split, weights=out, limit=options.limit))
+    ]
+
+
+def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[MotionScore], minutes: float) -> None:
+    """Write a network's model card beside it.
+
+    Args:
+        out: the network.
+        data: the main corpus.
+        options: how it was trained.
+        scores: what it reached.
+        minutes: how long the last run took.
+    """
+    from mouthpiece.evaluation.motion import score_table
+
     corpora = [folder.name for folder in (data, *options.more_corpora)]
     cited = [text for start, text in KNOWN_CITATIONS.items() if any(name.startswith(start) for name in corpora)]
-    settings = {k: v for k, v in asdict(replace(options, progress=print)).items() if k not in ("progress", "work")}
-    settings["more_corpora"] = [folder.name for folder in options.more_corpora]
-    lines = [
-        f"# Model card: {out.name}",
-        "",
-        "Speech to mouth motion for mouthpiece's mesh engine: log-mel in, coefficients of lower-face displacement",
-        f"({basis_path(out).name}), speech activity and lip closure out, at {MOTION_RATE} frames a second.",
-        "",
-        f"- Made by `mouthpiece train motion`, commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}, "
-        f"{seconds / 60:.0f} minutes in the last run.",
-        f"- Corpora (train splits): {', '.join(corpora)}.",
-        f"- Settings: `{json.dumps(settings)}`.",
-        f"- Licence: Apache-2.0, as the rest of mouthpiece; size {out.stat().st_size / 1e6:.1f} MB.",
-        "",
-        "## Data to cite",
-        "",
-        *([f"- {text}" for text in cited] or ["- your own; write it here before you pass the network on."]),
-        "",
-        "## Scores",
-        "",
-        "Motion as the engine plays it (gate and closure on), against what was measured, beside the energy envelope.",
-        "",
-        score_table(scores),
-        "",
-        "## Limits",
-        "",
-        "- Trained on few speakers: r falls for other voices, languages and free speech.",
-        "- The mean of possible motions: smaller and smoother than a real mouth; the engine scales it up.",
-        "- Symmetrical; no tongue, no teeth, no expression.",
-        "",
-    ]
-    card_path(out).write_text("\n".join(lines), encoding="utf-8")
+    settings = {name: value for name, value in asdict(options).items() if name not in ("progress", "work")}
+    for folders in ("more_corpora", "score_on"):
+        settings[folders] = [folder.name for folder in getattr(options, folders)]
+    made = f"commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes in the last run"
+    citations = "\n".join(f"- {text}" for text in cited) or "- your own; write it here before you pass the network on."
+    text = CARD.format(
+        name=out.name,
+        basis=basis_path(out).name,
+        rate=MOTION_RATE,
+        made=made,
+        corpora=", ".join(corpora),
+        settings=json.dumps(settings),
+        size=f"{out.stat().st_size / 1e6:.1f}",
+        citations=citations,
+        table=score_table(scores),
+    )
+    card_path(out).write_text(text, encoding="utf-8")

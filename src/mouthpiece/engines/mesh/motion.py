@@ -45,7 +45,7 @@ _ATTACK_FRAMES = 6
 _RELEASE_FRAMES = 8
 _ANTICIPATION_MELS = 14
 """Speech in the next 140 ms counts as speech now: mouths open before they sound."""
-_SURE = (0.1, 0.5)
+_SURE = (0.2, 0.6)
 """The network's activity that counts as none and as full."""
 _CLOSED = (0.45, 0.75)
 """The network's closure from which, and at which fully, lips are pulled together."""
