@@ -12,7 +12,8 @@ from mouthpiece.compositing import paste
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.mesh.motion import Motion, MotionBasis
-from mouthpiece.engines.mesh.target import canonical_shape, opening
+from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, opening
+from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
 
@@ -83,3 +84,15 @@ def look(tracker: FaceTracker, rgb: Picture, shot: int = 0) -> TrackedFrame:
 def displacement(basis: MotionBasis, wide: float) -> FloatArray:
     """(P, 3) of the motion points of a mouth that far open."""
     return (wide * basis.opening_mode).astype(np.float32)
+
+
+def fields_of(warp: LipWarp, motion: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Upper and lower field, (GRID_H, GRID_W, 2), of motion points displaced by (P, 2)."""
+    return warp.fields(0 * motion, motion).wanted
+
+
+def maps_of(
+    warp: LipWarp, plane: PlaneMap, shift: FloatArray, shown: FloatArray, wanted: FloatArray, size: tuple[int, int]
+) -> FaceMaps | None:
+    """Maps from a shown mouth to a wanted one, both (P, 2), in a frame of a size (width, height)."""
+    return warp.maps(plane, shift, warp.fields(shown, wanted), size)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.engines.mesh.rig import Puppet, displacement
+from tests.engines.mesh.rig import Puppet, displacement, maps_of
 
-from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light, lip_shadow
+from mouthpiece.engines.mesh.interior import JAW_SHARE, REFERENCE_LIGHT, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.motion import MotionBasis, motion_row
 from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.engines.mesh.warp import FaceMaps
@@ -23,7 +23,7 @@ def stage(puppets: dict[str, Puppet], basis: MotionBasis) -> tuple[MouthFrame, P
     person = puppets["woman_portrait"].engine._people[0]
     plane = PlaneMap(np.eye(2, dtype=np.float32) * SCALE, np.array([256, 60], np.float32), STILL)
     motion = np.ascontiguousarray(displacement(basis, 0.16)[:, :2])
-    maps = person.warp.maps(plane, STILL, person.warp.fields(0 * motion), person.warp.fields(motion), (512, 512))
+    maps = maps_of(person.warp, plane, STILL, 0 * motion, motion, (512, 512))
     assert maps is not None
     return person.mouth, plane, maps
 
@@ -32,7 +32,8 @@ def draw(
     stage: tuple[MouthFrame, PlaneMap, FaceMaps], jaw: FloatArray = STILL, light: FloatArray = LIGHT
 ) -> FloatArray:
     mouth, plane, maps = stage
-    return DrawnMouth(mouth, SCALE).draw(MouthScene(plane, STILL, maps, light), jaw)
+    drawn, scene = DrawnMouth(mouth, SCALE), MouthScene(plane, STILL, maps, light, mouth.mm)
+    return drawn.upper_teeth(drawn.behind(scene, jaw), scene)
 
 
 def test_the_mouth_frame_measures_the_mouth(puppets: dict[str, Puppet]) -> None:
@@ -75,16 +76,15 @@ def test_the_face_s_light_lights_the_inside(stage: tuple[MouthFrame, PlaneMap, F
 
 
 def test_lips_shade_what_is_near_them(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
-    maps = stage[2]
+    mouth, plane, maps = stage
     assert maps.mouth is not None
-    shadow = lip_shadow(maps.mouth, SCALE * stage[0].mm)
-    assert shadow.shape == maps.mouth.above.shape
-    assert 0 < shadow.min() < shadow.max() <= 1
-    column = shadow[:, shadow.shape[1] // 2]
-    inside = np.flatnonzero(
-        (maps.mouth.above[:, shadow.shape[1] // 2] < 0) & (maps.mouth.below[:, shadow.shape[1] // 2] < 0)
-    )
-    assert column[inside[len(inside) // 2]] > column[inside[0]]
+    shade = MouthScene(plane, STILL, maps, np.full(3, REFERENCE_LIGHT, np.float32), mouth.mm).shade[..., 0]
+    assert shade.shape == maps.mouth.above.shape
+    assert 0 < shade.min() < shade.max() <= 1
+    middle = shade.shape[1] // 2
+    inside = np.flatnonzero((maps.mouth.above[:, middle] < 0) & (maps.mouth.below[:, middle] < 0))
+    column = shade[inside, middle]
+    assert column[len(column) // 2] > column[-1] > column[0], "the upper lip throws the deeper shadow"
 
 
 def test_light_follows_the_picture(portraits: dict[str, TrackedFrame]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests import scenes
-from tests.engines.mesh.rig import Puppet, displacement
+from tests.engines.mesh.rig import Puppet, displacement, fields_of, maps_of
 
 from mouthpiece.engines.mesh.motion import MotionBasis, motion_row
 from mouthpiece.engines.mesh.target import PlaneMap
@@ -21,11 +21,10 @@ def warp(puppets: dict[str, Puppet]) -> LipWarp:
     return puppets["woman_portrait"].engine._people[0].warp
 
 
-def maps_of(warp: LipWarp, tracked: TrackedFrame, shown: FloatArray, wanted: FloatArray) -> FaceMaps:
+def photo_maps(warp: LipWarp, tracked: TrackedFrame, shown: FloatArray, wanted: FloatArray) -> FaceMaps:
     assert tracked.face is not None
     size = (tracked.frame.width, tracked.frame.height)
-    plane = PlaneMap.of(tracked.face, 1.0)
-    maps = warp.maps(plane, STILL, warp.fields(shown), warp.fields(wanted), size)
+    maps = maps_of(warp, PlaneMap.of(tracked.face, 1.0), STILL, shown, wanted, size)
     assert maps is not None
     return maps
 
@@ -41,7 +40,7 @@ def test_from_a_mouth_to_itself_is_the_picture_itself(
 ) -> None:
     motion, tracked = plane_motion(basis, wide), portraits[name]
     warp = puppets[name].engine._people[0].warp
-    maps = maps_of(warp, tracked, motion, motion)
+    maps = photo_maps(warp, tracked, motion, motion)
     picture, _ = draw_lips(tracked.frame.rgb, maps)
     drawn = picture[maps.window > 0]
     assert maps.mouth is not None
@@ -58,7 +57,7 @@ def test_a_closed_mouth_shows_no_inside(
     puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame], basis: MotionBasis, name: str
 ) -> None:
     still = plane_motion(basis, 0.0)
-    maps = maps_of(puppets[name].engine._people[0].warp, portraits[name], still, still)
+    maps = photo_maps(puppets[name].engine._people[0].warp, portraits[name], still, still)
     assert draw_lips(portraits[name].frame.rgb, maps)[1].max() < 0.02
 
 
@@ -71,7 +70,7 @@ def test_the_inside_shows_between_the_corners_only(
     look = puppets[name].engine._look(person, tracked.face, 1.0)
     size = (tracked.frame.width, tracked.frame.height)
     wanted = plane_motion(basis, 0.12)
-    maps = person.warp.maps(look.plane, look.shift, person.warp.fields(look.shown), person.warp.fields(wanted), size)
+    maps = maps_of(person.warp, look.plane, look.shift, look.shown, wanted, size)
     assert maps is not None
     assert maps.mouth is not None
     inside = draw_lips(tracked.frame.rgb, maps)[1]
@@ -103,7 +102,7 @@ def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet]
         spot = 255 * np.exp(-((xx - start[0]) ** 2 + (yy - start[1]) ** 2) / (2 * 4.0**2))
         picture[:] = spot[..., None].astype(np.uint8)
         still = np.zeros_like(motion)
-        maps = warp.maps(plane, STILL, warp.fields(still), warp.fields(motion), (512, 512))
+        maps = maps_of(warp, plane, STILL, still, motion, (512, 512))
         assert maps is not None
         drawn = draw_lips(picture, maps)[0][..., 0].astype(float) * (maps.window > 0.5)
         if point in (14, 0, 17):
@@ -119,15 +118,15 @@ def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet]
 
 def test_fields_are_linear_and_zero_at_rest(warp: LipWarp, basis: MotionBasis) -> None:
     motion = plane_motion(basis, 0.1)
-    upper, lower = warp.fields(motion)
+    upper, lower = fields_of(warp, motion)
     assert upper.shape == lower.shape == (GRID_H, GRID_W, 2)
-    for field, twice in zip((upper, lower), warp.fields(2 * motion), strict=True):
+    for field, twice in zip((upper, lower), fields_of(warp, 2 * motion), strict=True):
         assert twice == pytest.approx(2 * field, abs=1e-5)
-    assert all(not field.any() for field in warp.fields(0 * motion))
+    assert all(not field.any() for field in fields_of(warp, 0 * motion))
 
 
 def test_the_lips_part_inside_the_corners_only(warp: LipWarp, basis: MotionBasis) -> None:
-    upper, lower = warp.fields(plane_motion(basis, 0.12))
+    upper, lower = fields_of(warp, plane_motion(basis, 0.12))
     left, right = warp.corners_x
     beyond = (GRID[..., 0] < left - 0.006) | (GRID[..., 0] > right + 0.006)
     assert np.array_equal(upper[beyond], lower[beyond])
@@ -136,7 +135,7 @@ def test_the_lips_part_inside_the_corners_only(warp: LipWarp, basis: MotionBasis
 
 
 def test_the_rim_is_still(warp: LipWarp, basis: MotionBasis) -> None:
-    for field in warp.fields(plane_motion(basis, 0.12)):
+    for field in fields_of(warp, plane_motion(basis, 0.12)):
         for rim in (field[0], field[-1], field[:, 0], field[:, -1]):
             assert np.abs(rim).max() < 1e-4
 
@@ -144,7 +143,7 @@ def test_the_rim_is_still(warp: LipWarp, basis: MotionBasis) -> None:
 def test_fields_fold_nothing(warp: LipWarp, basis: MotionBasis) -> None:
     """Each lip's map keeps neighbours in order: no part of a face is drawn twice or turned over."""
     for wide in (-0.02, 0.12, 0.2):
-        for field in warp.fields(plane_motion(basis, wide)):
+        for field in fields_of(warp, plane_motion(basis, wide)):
             place = GRID + field
             across, down = np.diff(place, axis=1)[:-1], np.diff(place, axis=0)[:, :-1]
             area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
@@ -152,18 +151,18 @@ def test_fields_fold_nothing(warp: LipWarp, basis: MotionBasis) -> None:
 
 
 def test_a_face_outside_the_picture_gives_no_maps(warp: LipWarp, basis: MotionBasis) -> None:
-    fields = warp.fields(plane_motion(basis, 0.1))
+    motion = plane_motion(basis, 0.1)
     for x, y in ((-2000, 100), (2000, 100), (100, -2000), (100, 2000)):
         plane = PlaneMap(np.eye(2, dtype=np.float32) * 100, np.array([x, y], np.float32), STILL)
-        assert warp.maps(plane, STILL, fields, fields, (640, 480)) is None
+        assert maps_of(warp, plane, STILL, motion, motion, (640, 480)) is None
 
 
 def test_a_face_half_outside_stays_inside_the_picture(warp: LipWarp, basis: MotionBasis) -> None:
-    fields = warp.fields(plane_motion(basis, 0.1))
+    motion = plane_motion(basis, 0.1)
     rgb = np.full((480, 640, 3), 99, np.uint8)
     for x, y in ((0, 100), (640, 100), (320, 420), (320, -60)):
         plane = PlaneMap(np.eye(2, dtype=np.float32) * 100, np.array([x, y], np.float32), STILL)
-        maps = warp.maps(plane, STILL, fields, fields, (640, 480))
+        maps = maps_of(warp, plane, STILL, motion, motion, (640, 480))
         assert maps is not None
         assert maps.box == maps.box.clipped(640, 480)
         assert maps.window.shape == (maps.box.height, maps.box.width)
