@@ -6,11 +6,11 @@ import numpy as np
 
 from mouthpiece.types import FloatArray
 
-# In units of the outer eye distance: a still face's mesh trembles by about a thousandth of it from frame to frame.
-MIN_CUTOFF_HZ = 1.2
-SPEED_GAIN = 9.0
+# Chosen with benchmarks/landmark_smoothing.py. A raw mesh trembles by a few thousandths of the outer eye distance.
+MIN_CUTOFF_HZ = 0.3
+SPEED_GAIN = 20.0
 """Extra cut-off, Hz, for each eye distance a second of speed."""
-SPEED_CUTOFF_HZ = 4.0
+SPEED_CUTOFF_HZ = 2.0
 
 
 def _smoothing_factor(cutoff_hz: FloatArray | float, step_s: float) -> FloatArray:

@@ -164,7 +164,7 @@ def _draw_teeth(x_mm: FloatArray, y_mm: FloatArray, row: _ToothRow, pixel_mm: fl
     ends = np.clip((edges[-1] - across) / 1.5, 0, 1)
     to_gap = (1 - np.abs(t)) * half[index]
     gap = 1 - 0.30 * min(1.0, 0.45 / pixel_mm) * np.exp(-((to_gap / max(0.45, pixel_mm)) ** 2))
-    arch = 0.50 + 0.50 * np.cos(np.clip(across / edges[-1], 0, 1) * np.pi / 2) ** 0.8
+    arch = 0.58 + 0.42 * np.cos(np.clip(across / edges[-1], 0, 1) * np.pi / 2) ** 0.8
     bulge = 1 - 0.10 * np.abs(t) ** 3
     tip = 1 - 0.10 * np.exp(-np.clip(y_mm - edge, 0, None) / 0.9)
     shade = gap * arch * bulge * tip

@@ -201,12 +201,12 @@ def _towards_the_roots(picture: Picture, teeth: FloatArray, density: float) -> t
     rows = np.arange(len(teeth))[:, None]
     columns = solid.any(axis=0)
     first = np.where(columns, solid.argmax(axis=0), 0)
-    # The first rows still have the lip's colour in them.
-    inset = max(1, round(0.012 * density))
-    source_row: NDArray[np.intp] = np.where(rows < first + inset, first + inset, rows)
-    source_row = np.minimum(source_row, len(teeth) - 1)
+    # The first rows still have the lip's colour in them, the last ones what is beneath: the purest lie between.
+    thickness = solid.sum(axis=0)
+    purest = first + np.maximum(thickness * 2 // 5, 0)
+    source_row: NDArray[np.intp] = np.minimum(np.where(rows < purest, purest, rows), len(teeth) - 1)
     extended = np.take_along_axis(picture.astype(np.float32), source_row[..., None], axis=0)
-    above = (rows <= first + inset) & columns & (rows > first - EXTEND * density)
+    above = (rows <= purest) & columns & (rows > first - EXTEND * density)
     opacity = np.where(above, 1.0, teeth).astype(np.float32)
     soft = np.asarray(cv2.GaussianBlur(opacity, (0, 0), max(0.35, 0.003 * density)), dtype=np.float32)
     return extended, soft[..., None]

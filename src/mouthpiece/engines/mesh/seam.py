@@ -133,9 +133,13 @@ def _teeth_around(
     """How far teeth reach above and below the seam: their first and last row for each column, or the seam itself."""
     high, low = rgb.max(axis=2), rgb.min(axis=2)
     saturation = (high - low) / np.maximum(high, 1)
-    lips = np.median(saturation[[0, 1, -2, -1]])
+    # Beside the corners the strip's rim is skin already.
+    lips = np.median(saturation[[0, 1, 2, -3, -2, -1], COLUMNS // 4 : -COLUMNS // 4])
     columns = np.arange(COLUMNS)
-    tooth = (luma > TOOTH_BRIGHTER * luma[seam, columns]) & (saturation < TOOTH_PALER * lips)
+    raw = (luma > TOOTH_BRIGHTER * luma[seam, columns]) & (saturation < TOOTH_PALER * lips)
+    raw[:, : COLUMNS // 8] = raw[:, -COLUMNS // 8 :] = False
+    filled = cv2.morphologyEx(raw.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 7), dtype=np.uint8))
+    tooth = cv2.dilate(filled, np.ones((3, 3), dtype=np.uint8)) > 0
     top, bottom = seam.copy(), seam.copy()
     for column in columns:
         for rows, ends in ((range(int(seam[column]), -1, -1), top), (range(int(seam[column]), ROWS), bottom)):
