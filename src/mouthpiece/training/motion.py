@@ -76,7 +76,7 @@ class TrainOptions:
     """Share of each corpus in a batch, the main one first; 0.7 for the main one and the rest split evenly if empty."""
     score_on: tuple[Path, ...] = ()
     """Folders that nothing is learned from, scored for the model card."""
-    steps: int = 5500
+    steps: int = 7000
     batch: int = 16
     seconds: float = 2.0
     """Length of the sequences learned from."""
@@ -139,13 +139,13 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
     _require_extra()
     if out.suffix != ".onnx":
         raise OptionError(f"--out expects a file name that ends in .onnx, got {out.name}")
-    from mouthpiece.training.motion_loop import best_network, fit
+    from mouthpiece.training.motion_loop import averaged_network, fit
     from mouthpiece.training.motion_network import export_network
 
     started = time.monotonic()
     work = options.work or out.with_name(f".{out.stem}-training")
     material = gather(data, work, options)
-    network = best_network(fit(material, work, options))
+    network = averaged_network(fit(material, work, options))
     out.parent.mkdir(parents=True, exist_ok=True)
     geometry = export_network(network, out, EXPORT_BLOCK)
     save_basis(material.basis, geometry, basis_path(out))
@@ -167,8 +167,6 @@ class Material:
     """Everything that training looks at."""
 
     basis: MotionBasis
-    names: tuple[str, ...]
-    """Of the corpora, the main one first."""
     corpora: tuple[tuple[Example, ...], ...]
     """Training examples by corpus, the main one first."""
     validation: dict[str, tuple[Example, ...]]
@@ -201,8 +199,7 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
         count = max(options.versions, min(40, 6 * 2700 // max(1, sum(int(len(c.samples) / 16000) for c in clips))))
         corpora.append(tuple(_examples(clips, teacher, count if options.limit is None else 2, options, work)))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
-    names = (data.name, *(folder.name for folder in options.more_corpora))
-    return Material(basis, names, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
+    return Material(basis, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
 
 
 def _load(cache: Path, corpus: str, split: str, limit: int | None) -> list[Recording]:

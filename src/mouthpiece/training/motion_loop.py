@@ -112,17 +112,15 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 class Validation(Callback):
-    """Every so many steps: r of the opening on each corpus's validation clips; their mean by shares tells the best."""
+    """Every so many steps: keeps the averaged network, and tells r of its opening on each corpus's validation clips."""
 
-    def __init__(self, material: Material, options: TrainOptions, best: Path) -> None:
+    def __init__(self, material: Material, options: TrainOptions, kept: Path) -> None:
         """Keep what is needed."""
-        self._validation, self._basis, self._best = material.validation, material.basis, best
+        self._validation, self._basis, self._kept = material.validation, material.basis, kept
         self._every, self._progress = options.check_every, options.progress
-        self._shares = dict(zip(material.names, options.all_shares(), strict=True))
-        self._highest = -np.inf
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Look, and keep the network if it is the best so far."""
+        """Keep and tell."""
         del outputs, batch, batch_idx
         step = trainer.global_step
         if step % self._every and step < trainer.max_steps:
@@ -131,21 +129,9 @@ class Validation(Callback):
             corpus: opening_correlation(pl_module.average, clips, self._basis)
             for corpus, clips in self._validation.items()
         }
-        shares = [self._shares[corpus] for corpus in scores]
-        mean = float(np.average(list(scores.values()), weights=shares)) if scores else float(step)
         said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
         self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r of opening {said}")
-        if mean > self._highest:
-            self._highest = mean
-            torch.save(pl_module.average.saved(), self._best)
-
-    def state_dict(self) -> dict[str, Any]:
-        """For resuming."""
-        return {"highest": self._highest}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume."""
-        self._highest = state_dict["highest"]
+        torch.save(pl_module.average.saved(), self._kept)
 
 
 def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
@@ -165,14 +151,14 @@ def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basi
 
 
 def fit(material: Material, work: Path, options: TrainOptions) -> Path:
-    """Train, or go on training; the path of the best network's checkpoint."""
+    """Train, or go on training; the path of the averaged network."""
     work.mkdir(parents=True, exist_ok=True)
     lightning.seed_everything(options.seed, verbose=False)
     torch.set_num_threads(options.workers)
     settings = NetworkSettings(
         coefficients=material.basis.size, channels=options.channels, look_ahead_s=options.look_ahead_s
     )
-    best, last = work / "best.pt", work / "last.ckpt"
+    average, last = work / "average.pt", work / "last.ckpt"
     task = MotionTask(settings, material.basis, options.steps, options.learning_rate)
     trainer = lightning.Trainer(
         max_steps=options.steps,
@@ -185,7 +171,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
         enable_model_summary=False,
         log_every_n_steps=50,
         callbacks=[
-            Validation(material, options, best),
+            Validation(material, options, average),
             ModelCheckpoint(
                 work,
                 filename="last",
@@ -213,7 +199,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
             ckpt_path=str(last) if last.is_file() else None,
             weights_only=False,
         )
-    return best
+    return average
 
 
 def _step_of(checkpoint: Path) -> int:
@@ -232,7 +218,7 @@ def _logger(work: Path) -> Any:
     return TensorBoardLogger(str(work), name="log")
 
 
-def best_network(checkpoint: Path) -> MotionNetwork:
+def averaged_network(checkpoint: Path) -> MotionNetwork:
     """Read the network that a run kept."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     network = MotionNetwork(NetworkSettings(**saved["settings"]))
