@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,8 +34,10 @@ from mouthpiece.media import (
 from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
 from mouthpiece.stages import in_background
 from mouthpiece.types import (
+    SAMPLE_RATE,
     Box,
     FaceStretch,
+    FloatArray,
     Frame,
     Progress,
     ProgressCallback,
@@ -46,6 +48,10 @@ from mouthpiece.types import (
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
+SURVEY_FRAMES = 24
+"""Frames of the source that an engine studies before the first one is made."""
+LEVEL_S = 30.0
+"""How much speech its level is judged by, seconds: the first frame shouldn't wait for hours of sound."""
 PROBE_FRAMES = 12
 """Frames that `probe` looks at."""
 
@@ -168,11 +174,12 @@ def sync(
             duration_s=duration_s,
             forbidden=_paths(face, speech),
         ) as writer:
-            engine = _prepared_engine(source, options, stop_if_cancelled)
             tracker = FaceTracker(FaceChoice(options.face), options.device)
+            engine = _prepared_engine(source, tracker, options, stop_if_cancelled)
+            tracker.reset()
 
             frames = in_background(source.frames(duration_s, options.fit), "read")
-            tracked = in_background(tracker.track_all(frames), "track")
+            tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track")
             faded = fade_near_gaps(journal.note(tracked))
             synced = in_background(_speak(engine, faded, _listen(voice)), "draw")
             try:
@@ -204,7 +211,9 @@ def _paths(*inputs: object) -> tuple[Path, ...]:
     return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
 
 
-def _prepared_engine(source: FaceSource, options: SyncOptions, stop_if_cancelled: Callable[[], None]) -> Engine:
+def _prepared_engine(
+    source: FaceSource, tracker: FaceTracker, options: SyncOptions, stop_if_cancelled: Callable[[], None]
+) -> Engine:
     """The engine, having studied the face.
 
     Raises:
@@ -213,9 +222,8 @@ def _prepared_engine(source: FaceSource, options: SyncOptions, stop_if_cancelled
     """
     engine_class = load_engine(options.engine)
     engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
-    tracker = FaceTracker(FaceChoice(options.face), options.device)
     survey = []
-    for frame in source.survey():
+    for frame in source.survey(SURVEY_FRAMES):
         stop_if_cancelled()
         survey.append(_look_once(tracker, frame))
     if not any(t.face for t in survey):
@@ -225,6 +233,17 @@ def _prepared_engine(source: FaceSource, options: SyncOptions, stop_if_cancelled
         survey.append(found)
     engine.prepare(survey)
     return engine
+
+
+def _track(tracker: FaceTracker, frames: Iterable[Frame], *, photo: bool) -> Iterator[TrackedFrame]:
+    """Follow the face; a photo's stays where it was found."""
+    if not photo:
+        yield from tracker.track_all(frames)
+        return
+    found: TrackedFrame | None = None
+    for frame in frames:
+        found = tracker.track(frame) if found is None else replace(found, frame=frame)
+        yield found
 
 
 def _look_once(tracker: FaceTracker, frame: Frame) -> TrackedFrame:
@@ -266,10 +285,20 @@ def _why_nobody(survey: list[TrackedFrame], source: FaceSource, choice: str) -> 
 
 def _listen(voice: SpeechSource) -> Iterator[SpeechChunk]:
     """The speech in chunks, brought to a common level."""
-    stream = SpeechStream(reference_level_db=measure_level(voice.samples()))
+    stream = SpeechStream(reference_level_db=measure_level(_first(voice.samples(), LEVEL_S)))
     for samples in voice.samples():
         yield stream.push(samples)
     yield stream.finish()
+
+
+def _first(blocks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]:
+    """Blocks of samples until so much was passed on."""
+    left = round(seconds * SAMPLE_RATE)
+    for block in blocks:
+        yield block
+        left -= len(block)
+        if left <= 0:
+            return
 
 
 def _speak(engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk]) -> Iterator[Frame]:
@@ -412,7 +441,7 @@ def probe(path: str | os.PathLike[str]) -> ProbeReport:
     speech: list[tuple[float, float]] = []
     if media.has_sound:
         with open_speech(path) as voice:
-            stream = SpeechStream(reference_level_db=measure_level(voice.samples()))
+            stream = SpeechStream(reference_level_db=measure_level(_first(voice.samples(), LEVEL_S)))
             activity = [stream.push(samples).activity for samples in voice.samples()]
             activity.append(stream.finish().activity)
         speech = speech_stretches(np.concatenate(activity))

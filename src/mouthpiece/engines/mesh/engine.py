@@ -25,8 +25,10 @@ MAX_PEOPLE = 8
 """Faces remembered at a time; the oldest is forgotten first."""
 MAX_NEUTRAL_YAW_DEG = 25.0
 """Frames turned further tell little about the neutral shape."""
-LIGHT_MEMORY = 0.9
-"""How much of the last frame's light stays in the next one's: lamps don't flicker, single pixels do."""
+LIGHT_EVERY = 4
+"""Frames from one measuring of the light to the next."""
+LIGHT_MEMORY = 0.7
+"""How much of the light measured last stays in the next: lamps don't flicker, single pixels do."""
 EDGE_INSET = 0.012
 """How far into an open mouth's lips their edges are taken to lie, outer eye distances."""
 CLOSED_GAP = 0.012
@@ -51,6 +53,8 @@ class _Person:
     follow: FloatArray
     """(P, 1): how far each motion point's own motion in the source is taken out."""
     light: FloatArray | None = None
+    light_age: int = 0
+    """Frames drawn since the light was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +233,11 @@ class MeshEngine(Engine):
     def _inside(person: _Person, look: _Look, jaw: FloatArray, maps: FaceMaps, tracked: TrackedFrame) -> FloatArray:
         """The inside of the mouth, (h, w, 3) float32 0-255 of the mouth's rectangle."""
         assert tracked.face is not None
-        now = face_light(tracked.frame.rgb, tracked.face.landmarks)
-        person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
+        if person.light is None or person.light_age >= LIGHT_EVERY:
+            now = face_light(tracked.frame.rgb, tracked.face.landmarks)
+            person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
+            person.light_age = 0
+        person.light_age += 1
         scene = MouthScene(look.plane, look.shift, maps, person.light, person.mouth.mm)
         inside, teeth = person.drawn.behind(scene, jaw), person.teeth
         if teeth is None or not teeth.lower:

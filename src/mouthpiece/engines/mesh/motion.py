@@ -31,8 +31,11 @@ MELS_PER_FRAME = MEL_RATE // MOTION_RATE
 SILENT_LOG_MEL = float(np.log(np.float32(1e-7)))
 """What the speech room's log-mel says of digital silence; stands for the time before and after the speech."""
 NATURAL_GAIN = 1.5
-"""How much further the mouth opens at intensity 1 than the network's own answer: its teacher mumbles, and the mean of
+"""How much further the mouth moves at intensity 1 than the network's own answer: its teacher mumbles, and the mean of
 many possible motions is smaller than each of them."""
+OPENING_FLOOR, OPENING_CONTRAST = 0.010, 1.2
+"""The network's answer lies nearer to the middle than its teacher's mouth: what it says below the floor is closed, what
+it says above counts so much more."""
 FULL_OPENING = 0.16
 """Opening up to which intensity acts in full, outer eye distances."""
 MAX_OPENING = 0.25
@@ -415,7 +418,8 @@ class MotionStream:
         """Limits, gate, intensity and closure; (K,) -> (K,)."""
         shaped = self.basis.clamp(coefficients) * np.float32(level * self._gain)
         opening = float(shaped @ self._opening_weights)
-        wanted = _soft_limit(max(opening, 0.0) * (1 - closed))
+        above_floor = (opening - OPENING_FLOOR * level * self._gain) * OPENING_CONTRAST
+        wanted = _soft_limit(max(above_floor, 0.0) * (1 - closed))
         return (shaped + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
 
 

@@ -7,7 +7,9 @@ is held at zero outside the mouth's corners, so that nothing can open there. A t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,9 +20,9 @@ from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.types import Box, FloatArray, Picture, as_float
 
 # The chart's grid: the lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by
-# about STEP^2 / 8 * displacement / REACH^2, a tenth of a pixel on the largest faces.
-X0, X1, Y0, Y1 = -0.8, 0.8, 0.15, 1.7
-STEP = 0.025
+# about STEP^2 / 8 * displacement / REACH^2: a tenth of a pixel on a face that fills a 720p picture.
+X0, X1, Y0, Y1 = -0.81, 0.81, 0.15, 1.71
+STEP = 0.03
 GRID_W, GRID_H = round((X1 - X0) / STEP) + 1, round((Y1 - Y0) / STEP) + 1
 REACH = 0.16
 """Standard deviation of the radial basis functions."""
@@ -97,7 +99,7 @@ def _sample(field: FloatArray, at: FloatArray) -> FloatArray:
 
 
 def _spread(field: FloatArray, affine: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Bring a grid field (GRID_H, GRID_W, 3) to pixels, (h, w, 3)."""
+    """Bring a grid field (GRID_H, GRID_W) or (GRID_H, GRID_W, d) to pixels, (h, w) or (h, w, d)."""
     return as_float(cv2.warpAffine(field, affine, size, borderMode=cv2.BORDER_REPLICATE))
 
 
@@ -147,7 +149,7 @@ class LipWarp:
         reference = neutral[points, 2].mean()
         depth = spread_all @ (neutral[points, 2:] - reference) + reference
         self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
-        self._soft_window = _smoothstep(0.0, 0.06, window)[..., None]
+        self._soft_window = _smoothstep(0.0, 0.06, window)
         moving = window > 0
         self._extent = GRID[moving], self._depth[moving]
 
@@ -227,10 +229,9 @@ class LipWarp:
         )
         above = upper[..., 2] > 0
         chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
-        far = as_float(np.concatenate([chosen, self._soft_window], axis=2))
-        spread = _spread(far, self._to_pixels(plane, shift, box), (box.width, box.height))
-        window = np.ascontiguousarray(spread[..., 2])
-        return FaceMaps(box, spread[..., :2], window, self._mouth_maps(plane, shift, box, upper, lower))
+        affine, size = self._to_pixels(plane, shift, box), (box.width, box.height)
+        source, window = _spread(chosen, affine, size), _spread(self._soft_window, affine, size)
+        return FaceMaps(box, source, window, self._mouth_maps(plane, shift, box, upper, lower))
 
     def _inverted(
         self, plane: PlaneMap, shift: FloatArray, target: FloatArray, source: FloatArray, stretch: float
@@ -241,8 +242,8 @@ class LipWarp:
             (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels.
         """
         forward = as_float(target + self._depth * plane.slant)
-        chart = GRID
-        for _ in range(ITERATIONS):
+        chart = as_float(GRID - forward)
+        for _ in range(ITERATIONS - 1):
             chart = as_float(GRID - _sample(forward, chart))
         values = _sample(as_float(np.concatenate([source + self._depth * plane.slant, self._side], axis=2)), chart)
         located = (chart + values[..., :2] + shift) @ plane.matrix.T + plane.centre
@@ -267,9 +268,15 @@ class LipWarp:
         if x1 - x0 < 2 or y1 - y0 < 2:
             return None
         affine = self._to_pixels(plane, shift, Box(x0, y0, x1, y1))
-        sides = [_spread(side, affine, (x1 - x0, y1 - y0)) for side in (upper, lower)]
+        size = (x1 - x0, y1 - y0)
         part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
-        return MouthMaps(part, sides[0][..., :2], sides[1][..., :2], sides[0][..., 2], -sides[1][..., 2])
+        return MouthMaps(
+            part,
+            upper=_spread(np.ascontiguousarray(upper[..., :2]), affine, size),
+            lower=_spread(np.ascontiguousarray(lower[..., :2]), affine, size),
+            above=_spread(np.ascontiguousarray(upper[..., 2]), affine, size),
+            below=_spread(np.ascontiguousarray(-lower[..., 2]), affine, size),
+        )
 
     def _pixel_box(self, plane: PlaneMap, shift: FloatArray) -> Box:
         """Bounding box of everything that may move, in the picture."""
@@ -294,8 +301,9 @@ def _bounds(points: FloatArray) -> Box:
 
 def _read(frame: Picture, source: FloatArray) -> Picture:
     """Read a picture at source pixels (h, w, 2), bicubically: sharpness must match what stands beside."""
-    map_x, map_y = cv2.split(source)
-    return np.asarray(cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    # The stubs want two maps; one of two channels is what OpenCV makes of them anyway.
+    remap = cast("Callable[..., Picture]", cv2.remap)
+    return remap(frame, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def draw_lips(frame: Picture, maps: FaceMaps) -> tuple[Picture, FloatArray]:
