@@ -32,7 +32,7 @@ from mouthpiece.media import (
     probe_media,
 )
 from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
-from mouthpiece.stages import in_background
+from mouthpiece.stages import in_background, one_thread_each
 from mouthpiece.types import (
     SAMPLE_RATE,
     Box,
@@ -163,7 +163,7 @@ def sync(
             raise Cancelled("stopped as asked; nothing was written")
 
     check_output(out, overwrite=options.overwrite, forbidden=_paths(face, speech))
-    with open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
+    with one_thread_each(), open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
         duration_s = _duration(source, voice, options.fit)
         with VideoWriter(
             Path(out),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 QUEUE_SIZE = 4
@@ -12,6 +13,18 @@ QUEUE_SIZE = 4
 _POLL_S = 0.1
 
 T = TypeVar("T")
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Keep BLAS from starting threads of its own: the steps are the threads, helpers that spin only take their cores.
+
+    The limit holds for the whole process until the end of the block.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 class _Failure:
