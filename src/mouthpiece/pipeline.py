@@ -223,9 +223,13 @@ def _prepared_engine(
     engine_class = load_engine(options.engine)
     engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
     survey = []
-    for frame in source.survey(SURVEY_FRAMES):
-        stop_if_cancelled()
-        survey.append(_look_once(tracker, frame))
+    frames = in_background(source.survey(SURVEY_FRAMES), "survey")
+    try:
+        for frame in frames:
+            stop_if_cancelled()
+            survey.append(_look_once(tracker, frame))
+    finally:
+        frames.close()
     if not any(t.face for t in survey):
         found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:

@@ -22,7 +22,7 @@ from mouthpiece.face.mesh import CROP_FACTOR, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import MouthWatch
-from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable
+from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable, as_float
 
 MIN_MESH_SCORE = 0.5
 MIN_EYE_DISTANCE_PX = 14.0
@@ -38,7 +38,7 @@ KNOWN_FRAMES = 8
 """Frames after which a person is known well enough to wait for rather than take another."""
 CUT_DIFFERENCE = 0.16
 """Mean difference of two thumbnails (0-1) from one frame to the next that is a cut."""
-THUMBNAIL = (32, 18)
+THUMBNAIL = (64, 36)
 TILE_SHARE = 0.5
 """Side of the tiles searched for small faces, as a share of the picture's."""
 THOROUGH_EVERY_S = 0.5
@@ -105,9 +105,10 @@ def thumbnail_of_face(rgb: Picture, landmarks: FloatArray) -> FloatArray:
 
 
 def _thumbnail(rgb: Picture) -> FloatArray:
-    """A tiny grey picture to see cuts in, (18, 32) float32 in 0-1."""
-    small = cv2.resize(rgb[:: max(1, rgb.shape[0] // 180), :: max(1, rgb.shape[1] // 320)], THUMBNAIL)
-    return (cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) / np.float32(255)).astype(np.float32)
+    """A few pixels of the picture to see cuts by, (rows, columns) float32 in 0-1."""
+    height, width = rgb.shape[:2]
+    samples = rgb[:: max(1, height // THUMBNAIL[1]), :: max(1, width // THUMBNAIL[0])][: THUMBNAIL[1], : THUMBNAIL[0]]
+    return as_float(samples.mean(axis=2, dtype=np.float32) / 255)
 
 
 class FaceTracker:

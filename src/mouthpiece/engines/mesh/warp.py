@@ -21,7 +21,7 @@ from mouthpiece.types import Box, FloatArray, Picture, as_float
 
 # The chart's grid: the lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by
 # about STEP^2 / 8 * displacement / REACH^2: a tenth of a pixel on a face that fills a 720p picture.
-X0, X1, Y0, Y1 = -0.81, 0.81, 0.15, 1.71
+X0, X1, Y0, Y1 = -0.72, 0.72, 0.21, 1.68
 STEP = 0.03
 GRID_W, GRID_H = round((X1 - X0) / STEP) + 1, round((Y1 - Y0) / STEP) + 1
 REACH = 0.16
@@ -159,11 +159,11 @@ class LipWarp:
         nose_y = float(neutral[topo.NOSE_BASE, 1].mean())
         chin_y = float(neutral[topo.CHIN, 1])
         x, y = GRID[..., 0], GRID[..., 1]
-        half = 0.78
-        top = _smoothstep(nose_y - 0.28, nose_y + 0.02, y)
+        half = 0.68
+        top = _smoothstep(nose_y - 0.20, nose_y + 0.02, y)
         # Beside the nose the cheeks follow the mouth from higher up.
-        bottom = _smoothstep(chin_y + 0.42, chin_y + 0.02, y)
-        side = _smoothstep(half, half - 0.34, np.abs(x))
+        bottom = _smoothstep(chin_y + 0.36, chin_y + 0.02, y)
+        side = _smoothstep(half, half - 0.32, np.abs(x))
         return (top * bottom * side).astype(np.float32)
 
     @staticmethod
