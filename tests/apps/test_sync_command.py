@@ -42,7 +42,7 @@ def test_a_face_and_speech_become_a_video(real: Real, clip: Path, word: Path, tm
     said = real("sync", str(clip), str(word), "-o", "out.mp4", *FAKE)
     assert said.code == 0, said.err
     assert said.out == ""
-    assert said.err.splitlines()[-1].startswith(f"{tmp_path / 'out.mp4'}: 0.40 s, 10 frames, made in ")
+    assert said.err.splitlines()[-1].startswith("out.mp4: 0.40 s, 10 frames, made in ")
     assert left_behind(tmp_path) == ["out.mp4"]
     assert (tmp_path / "out.mp4").stat().st_size > 1000
 
@@ -87,7 +87,7 @@ def test_names_that_no_text_can_hold(real: Real, clip: Path, word: Path, tmp_pat
     shutil.copy(os.fsencode(clip), os.fsencode(tmp_path) + b"/" + BYTES)
     said = real("sync", BYTES, str(word), "-o", b"out" + BYTES, "--json", *FAKE, PYTHONIOENCODING="ascii")
     assert said.code == 0, said.err
-    assert os.fsencode(said.events[-1]["path"]) == os.fsencode(tmp_path) + b"/out" + BYTES
+    assert os.fsencode(said.events[-1]["path"]) == b"out" + BYTES
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -119,7 +119,7 @@ def test_a_file_in_the_way_is_kept(here: Real, clip: Path, word: Path, tmp_path:
         ("empty.jpg", "CLIP", "out.mp4", "not-media"),
         ("CLIP", "text.jpg", "out.mp4", "not-media"),
         ("CLIP", "CLIP", "no/such/folder/out.mp4", "output"),
-        ("CLIP", "CLIP", ".", "option"),
+        ("CLIP", "CLIP", ".", "output"),
         ("CLIP", "CLIP", "out.txt", "option"),
     ],
 )
