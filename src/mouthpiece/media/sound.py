@@ -12,8 +12,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -24,6 +23,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from mouthpiece.errors import BrokenMediaError, InputError, NoSoundError, SpeechTooShortError
+from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.media.mixing import ChannelMeter, mixed
 from mouthpiece.media.opening import ByteStore, open_container
 from mouthpiece.media.opening import open_store as _open_store
@@ -96,27 +96,12 @@ class PacketTrack(ABC):
         """Once: the stream to take as a template and its packets with their times on the speech's clock, seconds."""
 
 
-class SpeechSource(ABC):
+class SpeechSource(OpenSource[SpeechInfo]):
     """Speech, open for reading. A context manager; iterators end with it."""
 
     def __init__(self, info: SpeechInfo) -> None:
-        self._info = info
-        self._late_warnings: list[str] = []
+        super().__init__(info)
         self._duration_s: Fraction | None = None
-
-    @property
-    def info(self) -> SpeechInfo:
-        """What is known before playing."""
-        return self._info
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """`info.warnings` and what came up while reading since."""
-        return self._info.warnings + tuple(self._late_warnings)
-
-    def _warn(self, text: str) -> None:
-        if text not in self._late_warnings and text not in self._info.warnings:
-            self._late_warnings.append(text)
 
     @property
     def duration_s(self) -> Fraction:
@@ -136,17 +121,6 @@ class SpeechSource(ABC):
     def packet_track(self) -> PacketTrack | None:
         """The stored packets, where they can be copied as they are."""
         return None
-
-    def close(self) -> None:  # noqa: B027 - memory has nothing to let go of
-        """Let go of the file."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _mono(self, weights: dict[tuple[str, ...], FloatArray]) -> Iterator[FloatArray]:
         """The blocks mixed and resampled, cut into even pieces, of exactly the counted length."""

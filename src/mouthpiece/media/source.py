@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.fit import Fit
+from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.media.opening import ByteStore, open_store
 from mouthpiece.media.picture import PictureInfo
 from mouthpiece.types import Frame
@@ -27,30 +27,15 @@ SURVEY_FRAMES = 32
 """Frames that a survey looks at unless told otherwise."""
 
 
-class FaceSource(ABC):
+class FaceSource(OpenSource[PictureInfo]):
     """A face's photo or video, open for reading. A context manager; iterators end with it.
 
     `survey` and `frames` may be called any number of times, each reads from the start on its own.
     """
 
     def __init__(self, info: PictureInfo, store: ByteStore | None = None) -> None:
-        self._info = info
+        super().__init__(info)
         self._store = store
-        self._late_warnings: list[str] = []
-
-    @property
-    def info(self) -> PictureInfo:
-        """What is known before playing."""
-        return self._info
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """`info.warnings` and what came up while reading since."""
-        return self._info.warnings + tuple(self._late_warnings)
-
-    def _warn(self, text: str) -> None:
-        if text not in self._late_warnings and text not in self._info.warnings:
-            self._late_warnings.append(text)
 
     @abstractmethod
     def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
@@ -70,14 +55,6 @@ class FaceSource(ABC):
         """Let go of the file."""
         if self._store is not None:
             self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def open_face(source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS) -> FaceSource:
