@@ -36,7 +36,7 @@ class OpenSource(ABC, Generic[Info]):
         return self._info.warnings + tuple(self._late_warnings)
 
     def _warn(self, text: str) -> None:
-        if text not in self.warnings:
+        if text not in self._late_warnings and text not in self._info.warnings:
             self._late_warnings.append(text)
 
     def close(self) -> None:
