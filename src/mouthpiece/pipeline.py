@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -195,7 +195,7 @@ def sync(
                 tracked.close()
                 frames.close()
             journal.require_a_face()
-    return journal.result(Path(out), options.engine, started, source, voice)
+    return journal.result(Path(out), options.engine, started, (*source.warnings, *voice.warnings, *writer.warnings))
 
 
 def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
@@ -367,10 +367,10 @@ class _Journal:
                 "use another video or longer speech"
             )
 
-    def result(self, path: Path, engine: str, started: float, source: FaceSource, voice: SpeechSource) -> SyncResult:
-        """Sum up."""
+    def result(self, path: Path, engine: str, started: float, odd: Sequence[str]) -> SyncResult:
+        """Sum up; `odd` is what the files made necessary."""
         timeline = tuple(FaceStretch(start, end, why is None, why) for start, end, why in self._notes)
-        warnings = [*source.warnings, *voice.warnings]
+        warnings = list(odd)
         first = self._first
         if first is not None and first.faces_seen > 1:
             warnings.append(f"{first.faces_seen} faces seen; the others stay untouched (choose with --face)")

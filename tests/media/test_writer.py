@@ -206,7 +206,8 @@ def test_hdr_leaves_as_it_came(tmp_path: Path, ask_ffprobe: Ask) -> None:
     )
     for suffix in ("mp4", "webm"):
         out = tmp_path / f"out.{suffix}"
-        write(video, tone(0.2), out, change=Box(10, 10, 40, 40))
+        writer = write(video, tone(0.2), out, change=Box(10, 10, 40, 40))
+        assert any("high dynamic range" in warning for warning in writer.warnings)
         stream = ask_ffprobe(out)["streams"][0]
         deep = "yuv420p" if suffix == "webm" else "yuv420p10le"  # PyAV's VP9 encoder has 8 bits
         assert (stream["pix_fmt"], stream["color_transfer"]) == (deep, "smpte2084")
@@ -285,6 +286,18 @@ def test_sound_is_copied_and_stays_in_time(
     if copied:
         assert packets_of(out) == packets_of(speech)[: len(packets_of(out))]
         assert len(packets_of(out)) >= len(packets_of(speech)) - 2
+
+
+@pytest.mark.parametrize(("suffix", "copied"), [("mp4", False), ("mov", True)])
+def test_telephone_mp3_goes_where_it_may(
+    tmp_path: Path, video: Path, run_ffmpeg: Run, suffix: str, copied: bool
+) -> None:
+    speech = tmp_path / "speech.mp3"
+    run_ffmpeg("-i", build_wav(tmp_path / "v.wav", clicks(1, [0.25]), 48_000), "-ar", "8000", speech)
+    out = tmp_path / f"out.{suffix}"
+    assert write(video, speech, out).sound_copied == copied
+    with open_speech(out) as after:
+        assert onsets(np.concatenate(list(after.samples())), 16_000) == pytest.approx([0.25], abs=0.03)
 
 
 def packets_of(path: Path) -> list[bytes]:

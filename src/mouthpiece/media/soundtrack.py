@@ -28,6 +28,8 @@ COPIED_CODECS: dict[str, frozenset[str]] = {
     "webm": frozenset({"opus", "vorbis"}),
 }
 """Container -> codecs whose packets are copied."""
+_LEAST_MP3_RATE_IN_MP4 = 16_000
+"""Hz. Telephone recordings often have less; the MP4 standard, and FFmpeg with it, refuses them."""
 
 _ENCODERS = {"webm": "libopus"}
 _AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
@@ -59,9 +61,16 @@ def add_sound(container: OutputContainer, speech: SpeechSource, duration_s: Frac
     """A sound track in the container, which must not have been started: copied if it can be, else encoded."""
     kind = container.format.name
     track = speech.packet_track()
-    if track is not None and track.codec in COPIED_CODECS.get(kind, frozenset()):
+    if track is not None and _is_copied(track.codec, speech.info.sample_rate, kind):
         return _CopiedSound(container, track, duration_s, mux)
     return _EncodedSound(container, speech, duration_s, mux, _ENCODERS.get(kind, "aac"))
+
+
+def _is_copied(codec: str, sample_rate: int, kind: str) -> bool:
+    """Whether sound of a codec and rate (Hz) goes into a kind of container as it is."""
+    if codec == "mp3" and kind == "mp4" and sample_rate < _LEAST_MP3_RATE_IN_MP4:
+        return False
+    return codec in COPIED_CODECS.get(kind, frozenset())
 
 
 class _CopiedSound(SoundTrack):

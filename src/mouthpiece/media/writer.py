@@ -99,6 +99,8 @@ class VideoWriter:
             odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
         if self._info.hdr and self._kind == "webm":
             odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
+        elif self._info.hdr:
+            odd.append("high dynamic range: kept, as 10-bit H.264, which some players don't show")
         return tuple(odd)
 
     @property
