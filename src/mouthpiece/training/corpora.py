@@ -216,6 +216,7 @@ def prepare_corpus(
     *,
     splits: Collection[str] = SPLITS,
     workers: int = 2,
+    limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CorpusReport:
     """Measure every clip of a folder and keep the result, one .npz a clip.
@@ -228,12 +229,14 @@ def prepare_corpus(
         out: where the cache goes; made if missing.
         splits: leave clips of other splits alone.
         workers: processes to use.
+        limit: at most so many clips of each split.
         progress: called with (clips done, clips in all).
 
     Raises:
         InputError: there is nothing to prepare.
     """
-    sources = [source for source in find_sources(data) if source.split in splits]
+    every = find_sources(data)
+    sources = [s for split in splits for s in [c for c in every if c.split == split][:limit]]
     out.mkdir(parents=True, exist_ok=True)
     list_path = out / f"{data.name}.skipped.json"
     skipped: dict[str, str] = json.loads(list_path.read_text("utf-8")) if list_path.is_file() else {}
@@ -467,5 +470,6 @@ def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int |
         if limit is not None and len(found) >= limit:
             break
     if not found:
-        raise InputError(f"expected prepared clips of {corpus} in {cache}, found none; prepare the corpus first")
+        wanted = f"usable clips of the split {split!r}" if split else "usable clips"
+        raise InputError(f"expected {wanted} in the corpus {corpus}, found none; see its manifest.csv")
     return found

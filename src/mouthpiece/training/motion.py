@@ -181,7 +181,7 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
     cache = work / "corpora"
     for folder in (data, *options.more_corpora):
         options.progress(f"measuring the clips of {folder.name}")
-        report = prepare_corpus(folder, cache, workers=options.workers)
+        report = prepare_corpus(folder, cache, workers=options.workers, limit=options.limit)
         for name, reason in report.skipped:
             options.progress(f"left out {name}: {reason}")
     main = _load(cache, data.name, "train", options.limit)
@@ -294,7 +294,7 @@ def score_network(out: Path, data: Path, work: Path, options: TrainOptions) -> l
 
     cache = work / "corpora"
     for folder in options.score_on:
-        prepare_corpus(folder, cache, workers=options.workers)
+        prepare_corpus(folder, cache, workers=options.workers, limit=options.limit)
     return [
         score
         for folder in (data, *options.more_corpora, *options.score_on)
