@@ -94,7 +94,7 @@ def test_what_is_no_recording_is_told(tmp_path: Path) -> None:
     (tmp_path / "made.x.npz").write_bytes(b"zip?")
     with pytest.raises(InputError, match="not a prepared recording"):
         load_recording(tmp_path / "made.x.npz")
-    with pytest.raises(InputError, match="prepare the corpus first"):
+    with pytest.raises(InputError, match="usable clips in the corpus other"):
         load_corpus(tmp_path, "other")
 
 

@@ -283,7 +283,8 @@ class MotionStream:
             weights: another network (with its basis beside it).
             device: OpenVINO device.
             closure: pull the lips together where the network is sure that they touch (m, b, p).
-            gate: keep the mouth at rest where nobody speaks; off only to measure the bare network.
+            gate: keep the mouth at rest where nobody speaks, and closed where it about is; off only to measure the
+                bare network.
 
         Raises:
             OptionError: the intensity is out of range.
@@ -418,8 +419,9 @@ class MotionStream:
         """Limits, gate, intensity and closure; (K,) -> (K,)."""
         shaped = self.basis.clamp(coefficients) * np.float32(level * self._gain)
         opening = float(shaped @ self._opening_weights)
-        above_floor = (opening - OPENING_FLOOR * level * self._gain) * OPENING_CONTRAST
-        wanted = _soft_limit(max(above_floor, 0.0) * (1 - closed))
+        floor, contrast = (OPENING_FLOOR * level * self._gain, OPENING_CONTRAST) if self._gate else (0.0, 1.0)
+        opening_played = (opening - floor) * contrast
+        wanted = _soft_limit(max(opening_played, 0.0) * (1 - closed))
         return (shaped + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
 
 
