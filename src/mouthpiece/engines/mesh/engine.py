@@ -165,7 +165,10 @@ class MeshEngine(Engine):
         plane = PlaneMap.of(face, pixel_aspect)
         resting = plane.project(person.neutral)
         measured = plane.to_plane(face.landmarks[:, :2])
-        measured[:, 1] += person.correction
+        gap = float(measured[topo.INNER_BOTTOM, 1] - measured[topo.INNER_TOP, 1])
+        # Read off about closed lips, the correction holds for such; landmarks see open lips better than that.
+        holds = min(max(1 - (gap - PARTED_OPENING / 2) / (PARTED_OPENING / 2), 0.0), 1.0)
+        measured[:, 1] += np.float32(holds) * person.correction
         _clear_of_the_inside(measured)
         shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
         shown = (measured - resting - shift)[self._points] * person.follow
