@@ -63,15 +63,16 @@ def test_nothing_runs_before_the_first_is_asked_for() -> None:
     assert source.drawn == 0
 
 
-def test_it_runs_ahead_but_not_far() -> None:
+@pytest.mark.parametrize("ahead", [1, QUEUE_SIZE])
+def test_it_runs_ahead_but_not_far(ahead: int) -> None:
     source = Counter()
-    with closing(in_background(source, "ahead")) as stage:
+    with closing(in_background(source, "ahead", ahead)) as stage:
         for taken in range(1, 6):
             next(stage)
             deadline = time.monotonic() + 0.3
-            while source.drawn < taken + QUEUE_SIZE and time.monotonic() < deadline:
+            while source.drawn < taken + ahead and time.monotonic() < deadline:
                 time.sleep(0.005)
-            assert taken + QUEUE_SIZE <= source.drawn <= taken + QUEUE_SIZE + 2
+            assert taken + ahead <= source.drawn <= taken + ahead + 2
 
 
 def test_steps_overlap() -> None:

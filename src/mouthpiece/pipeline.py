@@ -22,6 +22,7 @@ from mouthpiece.media import (
     FaceSource,
     Fit,
     MediaReport,
+    PictureInfo,
     Quality,
     SpeechInput,
     SpeechSource,
@@ -32,7 +33,7 @@ from mouthpiece.media import (
     probe_media,
 )
 from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
-from mouthpiece.stages import in_background, one_thread_each
+from mouthpiece.stages import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.types import (
     SAMPLE_RATE,
     Box,
@@ -50,6 +51,8 @@ MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
 SURVEY_FRAMES = 24
 """Frames of the source that an engine studies before the first one is made."""
+WAITING_PIXELS = 4 * 1920 * 1080
+"""Pixels of all frames that may wait between two steps."""
 LEVEL_S = 30.0
 """How much speech its level is judged by, seconds: the first frame shouldn't wait for hours of sound."""
 PROBE_FRAMES = 12
@@ -178,10 +181,11 @@ def sync(
             engine = _prepared_engine(source, tracker, options, stop_if_cancelled)
             tracker.reset()
 
-            frames = in_background(source.frames(duration_s, options.fit), "read")
-            tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track")
+            ahead = _frames_ahead(source.info)
+            frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
+            tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
             faded = fade_near_gaps(journal.note(tracked))
-            synced = in_background(_speak(engine, faded, _listen(voice)), "draw")
+            synced = in_background(_speak(engine, faded, _listen(voice)), "draw", ahead)
             try:
                 for frame in synced:
                     stop_if_cancelled()
@@ -211,6 +215,11 @@ def _paths(*inputs: object) -> tuple[Path, ...]:
     return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
 
 
+def _frames_ahead(info: PictureInfo) -> int:
+    """How many frames may wait between two steps: fewer where each one is large."""
+    return max(1, min(QUEUE_SIZE, WAITING_PIXELS // (info.width * info.height)))
+
+
 def _prepared_engine(
     source: FaceSource, tracker: FaceTracker, options: SyncOptions, stop_if_cancelled: Callable[[], None]
 ) -> Engine:
@@ -223,11 +232,12 @@ def _prepared_engine(
     engine_class = load_engine(options.engine)
     engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
     survey = []
-    frames = in_background(source.survey(SURVEY_FRAMES), "survey")
+    frames = in_background(source.survey(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
     try:
         for frame in frames:
             stop_if_cancelled()
-            survey.append(_look_once(tracker, frame))
+            # All of them are held at once: without the decoder's copy, they take a third less memory.
+            survey.append(_look_once(tracker, replace(frame, native=None)))
     finally:
         frames.close()
     if not any(t.face for t in survey):
@@ -275,7 +285,8 @@ def _why_nobody(survey: list[TrackedFrame], source: FaceSource, choice: str) -> 
     reasons = {t.unusable for t in survey}
     seen = max((t.faces_seen for t in survey), default=0)
     if choice.isdigit() and 0 < seen < int(choice):
-        return f"face {choice} was asked for, but the {where} {source.info.name} shows {seen}; choose 1 to {seen}"
+        how = "leave out --face" if seen == 1 else f"choose 1 to {seen}"
+        return f"face {choice} was asked for, but the {where} {source.info.name} shows {seen}; {how}"
     if Unusable.TURNED in reasons:
         said = "the face is turned too far away"
     elif Unusable.TOO_SMALL in reasons:

@@ -38,13 +38,13 @@ class _End(Generic[T]):
     """The step is done."""
 
 
-def in_background(items: Iterable[T], name: str) -> Generator[T, None, None]:
-    """Draw from an iterable in a thread of its own, ahead of the reader by a few items.
+def in_background(items: Iterable[T], name: str, ahead: int = QUEUE_SIZE) -> Generator[T, None, None]:
+    """Draw from an iterable in a thread of its own, ahead of the reader by a few items: `ahead` of them wait at most.
 
     What the iterable raises comes out here. Closing this generator (or an exception in the reader) ends the thread
     and closes the iterable; so does the end of whatever reads from it, down the whole chain.
     """
-    waiting: queue.Queue[T | _Failure | _End[T]] = queue.Queue(QUEUE_SIZE)
+    waiting: queue.Queue[T | _Failure | _End[T]] = queue.Queue(ahead)
     stop = threading.Event()
 
     def put(item: T | _Failure | _End[T]) -> bool:
