@@ -229,23 +229,27 @@ def _prepared_engine(
         Cancelled: `stop_if_cancelled` said so.
         NoFaceError: there is nobody in the whole source.
     """
-    engine_class = load_engine(options.engine)
-    engine = engine_class(EngineOptions(options.device, options.intensity, options.seed))
-    survey = []
-    frames = in_background(source.survey(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
-    try:
+    engine = load_engine(options.engine)(EngineOptions(options.device, options.intensity, options.seed))
+    looks: list[tuple[Unusable | None, int]] = []
+    """Of each surveyed frame: why it can't be used, and how many faces it shows."""
+
+    def survey(frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
         for frame in frames:
             stop_if_cancelled()
-            # All of them are held at once: without the decoder's copy, they take a third less memory.
-            survey.append(_look_once(tracker, replace(frame, native=None)))
+            tracked = _look_once(tracker, frame)
+            looks.append((tracked.unusable, tracked.faces_seen))
+            yield tracked
+
+    frames = in_background(source.survey(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
+    try:
+        engine.prepare(survey(frames))
     finally:
         frames.close()
-    if not any(t.face for t in survey):
+    if all(unusable for unusable, _ in looks):
         found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:
-            raise NoFaceError(_why_nobody(survey, source, options.face))
-        survey.append(found)
-    engine.prepare(survey)
+            raise NoFaceError(_why_nobody(looks, source, options.face))
+        engine.prepare([found])
     return engine
 
 
@@ -279,11 +283,11 @@ def _first_usable(
     return None
 
 
-def _why_nobody(survey: list[TrackedFrame], source: FaceSource, choice: str) -> str:
+def _why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, choice: str) -> str:
     """One line about why no frame can be used."""
     where = "photo" if source.info.is_photo else "video"
-    reasons = {t.unusable for t in survey}
-    seen = max((t.faces_seen for t in survey), default=0)
+    reasons = {unusable for unusable, _ in looks}
+    seen = max((faces for _, faces in looks), default=0)
     if choice.isdigit() and 0 < seen < int(choice):
         how = "leave out --face" if seen == 1 else f"choose 1 to {seen}"
         return f"face {choice} was asked for, but the {where} {source.info.name} shows {seen}; {how}"
