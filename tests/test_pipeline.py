@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from tests import scenes
@@ -366,3 +367,12 @@ def test_the_mesh_engine_dubs_a_video(tmp_path: Path, shared_data: Path, voice: 
     assert [s.synced for s in result.timeline] == [True]
     source, out = scenes.pictures(face), scenes.pictures(tmp_path / "out.mp4")
     assert min(scenes.psnr(a[:150], b[:150]) for a, b in zip(source, out, strict=True)) > 33
+
+
+def test_probe_counts_faces_as_the_choice_does(tmp_path: Path, shared_data: Path) -> None:
+    one = scenes.picture(shared_data / "photos" / "man_head_crop.jpg", 512)
+    both = scenes.side_by_side(one, scenes.picture(shared_data / "photos" / "woman_portrait.png", 512))
+    cv2.imwrite(str(tmp_path / "both.png"), both[..., ::-1])
+    seen = probe(tmp_path / "both.png").faces
+    assert [face.number for face in seen] == [1, 2]
+    assert seen[0].box.x1 <= one.shape[1] <= seen[1].box.x0

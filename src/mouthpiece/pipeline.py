@@ -413,6 +413,8 @@ class SeenFace:
 
     time_s: float
     """When."""
+    number: int
+    """Which, counted from the left: what `SyncOptions.face` takes."""
     box: Box
     """Where, pixels."""
     yaw_deg: float
@@ -428,7 +430,7 @@ class ProbeReport:
     media: MediaReport
     """Its container and streams."""
     faces: tuple[SeenFace, ...]
-    """The largest face at each moment looked at, where there was one."""
+    """Every face at each moment looked at, by time and then from left to right."""
     frames_looked_at: int
     """How many moments of the picture were looked at."""
     most_faces: int
@@ -450,13 +452,11 @@ def probe(path: str | os.PathLike[str]) -> ProbeReport:
         tracker = FaceTracker()
         with open_face(path) as source:
             for frame in itertools.islice(source.survey(PROBE_FRAMES), PROBE_FRAMES):
-                tracked = _look_once(tracker, frame)
+                seen = tracker.look_at_all(frame)
                 looked += 1
-                most = max(most, tracked.faces_seen)
-                if tracked.face is not None:
-                    faces.append(
-                        SeenFace(float(frame.time_s), tracked.face.box, tracked.face.pose.yaw_deg, tracked.unusable)
-                    )
+                most = max(most, len(seen))
+                for number, (face, unusable) in enumerate(seen, start=1):
+                    faces.append(SeenFace(float(frame.time_s), number, face.box, face.pose.yaw_deg, unusable))
     speech: list[tuple[float, float]] = []
     if media.has_sound:
         with open_speech(path) as voice:

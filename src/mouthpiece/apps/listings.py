@@ -31,7 +31,7 @@ def probe_lines(report: ProbeReport) -> list[str]:
     """Streams, faces and speech, one line each."""
     lines = _media_lines(report.media)
     if report.frames_looked_at:
-        seen = f"seen in {len(report.faces)} of {report.frames_looked_at} moments looked at"
+        seen = f"seen in {len({face.time_s for face in report.faces})} of {report.frames_looked_at} moments looked at"
         lines.append(
             f"    faces    {seen}, at most {report.most_faces} at once" if report.faces else "    faces    none seen"
         )
@@ -65,4 +65,5 @@ def _language(tag: str | None) -> list[str]:
 def _face_said(face: SeenFace) -> str:
     """When, where, how large, and whether it would do."""
     unusable = "" if face.usable is None else f", unusable: {face.usable}"
-    return f"{face.time_s:7.2f} s  {box_said(face.box)}, turned {face.yaw_deg:+.0f} degrees{unusable}"
+    turned = round(face.yaw_deg) or 0
+    return f"{face.time_s:7.2f} s  {face.number}: {box_said(face.box)}, turned {turned} degrees{unusable}"

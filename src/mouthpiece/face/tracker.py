@@ -173,8 +173,7 @@ class FaceTracker:
         self._last, self._look = square, looks
         if self._filter:
             square = self._filter(square, float(frame.time_s), float(np.linalg.norm(square[33] - square[263])))
-        stored = square / np.array([aspect, 1, 1], dtype=np.float32)
-        face = Face(stored.astype(np.float32), head_pose(square), score, looks)
+        face = _face(square, score, looks, aspect)
         unusable = _why_unusable(face)
         if unusable is None and self._mouth_watch.hidden(frame.rgb, face):
             unusable = Unusable.HIDDEN_MOUTH
@@ -195,16 +194,7 @@ class FaceTracker:
 
     def _search(self, frame: Frame, aspect: float, *, cut: bool) -> tuple[FloatArray, float, FloatArray] | None:
         """Look at the whole picture: the person followed so far if still there, else whom the choice picks."""
-        detections = self._detect(frame, aspect)
-        candidates = []
-        for detection in detections:
-            eye_line = detection.eyes[1] - detection.eyes[0]
-            angle = float(np.arctan2(eye_line[1], eye_line[0]))
-            rough = self._measure(frame, detection.centre, detection.size * CROP_FACTOR, angle, aspect)
-            # The detector's box is looser than the mesh's own; the second look is what tracking will see.
-            refined = self._measure(frame, *_crop_around(rough[0]), aspect) if rough else None
-            if refined:
-                candidates.append((detection, refined))
+        candidates = self._confirmed(frame, aspect)
         if candidates:  # What the mesh doesn't confirm is fur, foliage, a pattern.
             self._faces_seen = len(candidates)
         if self._person is not None and not cut:
@@ -224,8 +214,31 @@ class FaceTracker:
             self._mouth_watch.reset()
         self._person = measured[2]
         self._person_frames = 1
-        self._had_company = len(detections) > 1
+        self._had_company = len(candidates) > 1
         return measured
+
+    def _confirmed(self, frame: Frame, aspect: float) -> list[tuple[Detection, tuple[FloatArray, float, FloatArray]]]:
+        """The detections that the mesh confirms, with what it measured."""
+        confirmed = []
+        for detection in self._detect(frame, aspect):
+            eye_line = detection.eyes[1] - detection.eyes[0]
+            angle = float(np.arctan2(eye_line[1], eye_line[0]))
+            rough = self._measure(frame, detection.centre, detection.size * CROP_FACTOR, angle, aspect)
+            # The detector's box is looser than the mesh's own; the second look is what tracking will see.
+            refined = self._measure(frame, *_crop_around(rough[0]), aspect) if rough else None
+            if refined:
+                confirmed.append((detection, refined))
+        return confirmed
+
+    def look_at_all(self, frame: Frame) -> list[tuple[Face, Unusable | None]]:
+        """Every face of one picture, left to right as `FaceChoice` counts them, each with why it can't be used."""
+        self._searched_s = None
+        aspect = float(frame.pixel_aspect)
+        found = []
+        for _, (square, score, looks) in sorted(self._confirmed(frame, aspect), key=lambda c: float(c[0].centre[0])):
+            face = _face(square, score, looks, aspect)
+            found.append((face, _why_unusable(face)))
+        return found
 
     def _detect(self, frame: Frame, aspect: float) -> list[Detection]:
         """Faces of the whole picture, or else of its tiles (not in every frame: nine looks take their time)."""
@@ -262,6 +275,11 @@ class FaceTracker:
             return None
         stored = (square / np.array([aspect, 1, 1])).astype(np.float32)
         return square, score, appearance(frame.rgb, stored)
+
+
+def _face(square: FloatArray, score: float, looks: FloatArray, aspect: float) -> Face:
+    """A measurement in square pixels as a face of the stored picture."""
+    return Face(as_float(square / np.array([aspect, 1, 1])), head_pose(square), score, looks)
 
 
 def _crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:

@@ -49,6 +49,10 @@ _AUDIBLE = 1e-4
 """Samples above this (-80 dB) count as sound for the meter."""
 
 
+MIN_SAMPLE_RATE = 1000
+"""Samples a second below which nothing is taken for speech, Hz."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechInfo:
     """What is known of the speech before it is played."""
@@ -244,8 +248,8 @@ class _ArraySpeech(SpeechSource):
 
 def _open_array(array: NDArray[Any], sample_rate: int) -> SpeechSource:
     """Raises InputError for shapes, types and rates that are no sound, NoSoundError for no samples."""
-    if not isinstance(sample_rate, int | np.integer) or not 1000 <= sample_rate <= 768_000:
-        raise InputError(f"expected a sample rate of 1000 to 768000 Hz, got {sample_rate!r}")
+    if not isinstance(sample_rate, int | np.integer) or not MIN_SAMPLE_RATE <= sample_rate <= 768_000:
+        raise InputError(f"expected a sample rate of {MIN_SAMPLE_RATE} to 768000 Hz, got {sample_rate!r}")
     if array.ndim not in (1, 2):
         raise InputError(f"expected samples of shape (n,), (n, channels) or (channels, n), got {array.shape}")
     if array.size == 0:
@@ -442,7 +446,9 @@ class _StoredTrack(PacketTrack):
 
 
 def _sound_streams(container: InputContainer) -> list[AudioStream]:
-    return [s for s in container.streams.audio if s.codec_context is not None and s.codec_context.sample_rate]
+    # A header that claims a few samples a second would make hours of speech out of a moment.
+    contexts = ((s, s.codec_context) for s in container.streams.audio)
+    return [s for s, context in contexts if context is not None and context.sample_rate >= MIN_SAMPLE_RATE]
 
 
 def _speech_info(container: InputContainer, stream: AudioStream, store: ByteStore, odd: tuple[str, ...]) -> SpeechInfo:
