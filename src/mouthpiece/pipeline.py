@@ -49,6 +49,8 @@ from mouthpiece.types import (
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
+PHOTO_FPS = Fraction(25)
+"""Frames a second made from a photo unless told otherwise."""
 SURVEY_FRAMES = 24
 """Frames of the source that an engine studies before the first one is made."""
 WAITING_PIXELS = 4 * 1920 * 1080
@@ -71,7 +73,7 @@ class SyncOptions:
     """OpenVINO device that runs the networks."""
     fit: Fit = Fit.PINGPONG
     """What a face video does that is shorter than the speech."""
-    fps: Fraction = Fraction(25)
+    fps: Fraction = PHOTO_FPS
     """Frames a second made from a photo; a video keeps its own."""
     face: str = "largest"
     """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
@@ -199,7 +201,15 @@ def sync(
                 tracked.close()
                 frames.close()
             journal.require_a_face()
-    return journal.result(Path(out), options.engine, started, (*source.warnings, *voice.warnings, *writer.warnings))
+    odd = (*_unheeded(options, source), *source.warnings, *voice.warnings, *writer.warnings)
+    return journal.result(Path(out), options.engine, started, odd)
+
+
+def _unheeded(options: SyncOptions, source: FaceSource) -> tuple[str, ...]:
+    """Options that this face has no use for."""
+    if source.info.is_photo or options.fps == PHOTO_FPS:
+        return ()
+    return (f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second",)
 
 
 def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
