@@ -136,6 +136,16 @@ class SpeechChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Phone:
+    """One speech sound and when it is said."""
+
+    symbol: str
+    """IPA, without stress or syllable marks, with its length mark if it is long (`aː`); empty for silence."""
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HeadPose:
     """Where a head is: canonical face -> picture, by scaled orthography.
 
