@@ -12,6 +12,7 @@ from tests.training.made_clips import rigged_clip, spoken_clip
 from mouthpiece.errors import InputError, NoPictureError, NoSoundError, WeightsError
 from mouthpiece.face import FaceTracker, head_pose, reference_face
 from mouthpiece.training.corpora import (
+    Recording,
     Source,
     canonical_landmarks,
     find_sources,
@@ -23,7 +24,7 @@ from mouthpiece.training.corpora import (
     read_sound,
     save_recording,
 )
-from mouthpiece.types import Face
+from mouthpiece.types import Face, Phone
 
 
 def test_align_files_are_read_without_their_silences(tmp_path: Path) -> None:
@@ -88,6 +89,17 @@ def test_recordings_survive_the_cache(tmp_path: Path) -> None:
     again = load_recording(tmp_path / "rig.b.npz")
     assert again.landmarks is None
     np.testing.assert_array_equal(again.curves["mouth_stretch_c"], rig.curves["mouth_stretch_c"])
+
+
+def test_synthetic_speech_has_phones_and_nothing_else(tmp_path: Path) -> None:
+    phones = (Phone("", 0.0, 0.11), Phone("aː", 0.11, 0.253), Phone("sˤ", 0.253, 0.4))
+    sound = np.zeros(6400, dtype=np.float32)
+    seen = np.ones(10, dtype=bool)
+    said = Recording("synthetic", "u1", "test", 25.0, sound, (), None, seen, {}, phones, "ar", "ar+f3")
+    save_recording(said, tmp_path / "synthetic.u1.npz")
+    back = load_recording(tmp_path / "synthetic.u1.npz")
+    assert (back.phones, back.language, back.voice) == (phones, "ar", "ar+f3")
+    assert back.landmarks is None and back.curves == {} and back.frames == 10
 
 
 def test_what_is_no_recording_is_told(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import InputError, MouthpieceError, NoFaceError, NoPictureError, NoSoundError, OptionError
-from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
+from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame, Phone
 
 ALIGN_UNITS_PER_S = 25_000
 """GRID's .align files count in 1/25000 s."""
@@ -92,11 +92,17 @@ class Recording:
     words: tuple[Word, ...]
     """Empty where the words are not known."""
     landmarks: FloatArray | None = field(repr=False)
-    """(T, 468, 3) float32 canonical landmarks; None for a corpus of curves."""
+    """(T, 468, 3) float32 canonical landmarks; None for a corpus of curves, and for synthetic speech."""
     seen: NDArray[np.bool_]
     """(T,) whether the frame was measured; landmarks of the others repeat a neighbour's."""
     curves: dict[str, FloatArray] = field(default_factory=dict, repr=False)
-    """Rig curves by name, each (T,) float32."""
+    """Rig curves by name, each (T,) float32; empty for faces and for synthetic speech."""
+    phones: tuple[Phone, ...] = field(default=(), repr=False)
+    """Speech sounds with their times, in order; empty where they are not known."""
+    language: str = ""
+    """What is spoken, as the synthesiser names it (`en-us`); empty where nobody said."""
+    voice: str = ""
+    """Who or what speaks; empty where nobody said."""
 
     @property
     def frames(self) -> int:
@@ -411,6 +417,9 @@ def save_recording(recording: Recording, path: Path) -> None:
                     "fps": recording.fps,
                     "words": [[word.text, word.start_s, word.end_s] for word in recording.words],
                     "curves": list(recording.curves),
+                    "phones": [[phone.symbol, phone.start_s, phone.end_s] for phone in recording.phones],
+                    "language": recording.language,
+                    "voice": recording.voice,
                 }
             )
         ),
@@ -446,7 +455,18 @@ def load_recording(path: Path) -> Recording:
         raise InputError(f"{path.name} was prepared by another version; delete it and prepare again")
     words = tuple(Word(text, start_s, end_s) for text, start_s, end_s in about["words"])
     return Recording(
-        about["corpus"], about["name"], about["split"], about["fps"], samples, words, landmarks, seen, curves
+        about["corpus"],
+        about["name"],
+        about["split"],
+        about["fps"],
+        samples,
+        words,
+        landmarks,
+        seen,
+        curves,
+        phones=tuple(Phone(symbol, start_s, end_s) for symbol, start_s, end_s in about.get("phones", ())),
+        language=about.get("language", ""),
+        voice=about.get("voice", ""),
     )
 
 
