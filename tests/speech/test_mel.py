@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import OptionError
-from mouthpiece.speech import log_mel, mel_filterbank
+from mouthpiece.speech import log_mel, mel_filterbank, mfcc
 from mouthpiece.speech.mel import (
+    CEPSTRA,
+    DELTA_REACH,
     FFT,
     HIGHEST_HZ,
     LOG_FLOOR,
@@ -85,3 +87,21 @@ def test_a_frame_does_not_depend_on_its_neighbours_in_memory() -> None:
 def test_what_is_not_mono_floats_is_refused(wrong: FloatArray) -> None:
     with pytest.raises(OptionError, match="expected mono samples"):
         log_mel(wrong)
+
+
+def test_the_cepstra_and_their_changes_are_librosas() -> None:
+    mel = log_mel(_sound(2.0))
+    theirs = librosa.feature.mfcc(S=mel.T.astype(np.float64), n_mfcc=CEPSTRA)
+    width = 2 * DELTA_REACH + 1
+    changes = [librosa.feature.delta(theirs, width=width, order=order, mode="nearest") for order in (1, 2)]
+    ours = mfcc(mel)
+    assert ours.shape == (len(mel), 3 * CEPSTRA) and ours.dtype == np.float32
+    np.testing.assert_allclose(ours, np.concatenate([theirs, *changes]).T, atol=2e-5)
+
+
+def test_cepstra_of_little_and_of_nothing() -> None:
+    assert mfcc(np.zeros((0, MEL_BANDS), dtype=np.float32)).shape == (0, 3 * CEPSTRA)
+    one = mfcc(np.ones((1, MEL_BANDS), dtype=np.float32), 2)
+    np.testing.assert_allclose(one, [[np.sqrt(MEL_BANDS), 0, 0, 0, 0, 0]], atol=1e-5)
+    with pytest.raises(OptionError, match="expected 81 cepstra"):
+        mfcc(one, 81)

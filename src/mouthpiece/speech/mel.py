@@ -37,6 +37,11 @@ _LOG_STEP = np.log(6.4) / 27
 _BLOCK = 512
 """Frames worked on at a time, so that an hour of speech does not become an hour of windows in memory."""
 
+CEPSTRA = 13
+"""Mel-frequency cepstral coefficients of a frame."""
+DELTA_REACH = 4
+"""Frames to either side over which their changes are measured."""
+
 
 def frame_count(samples: int) -> int:
     """Mel frames of so many samples."""
@@ -155,3 +160,52 @@ def log_mel(samples: FloatArray) -> FloatArray:
         block = slice(start, start + _BLOCK)
         mel[block] = log_compress(mel_power(power_spectrum(windows[block])))
     return mel
+
+
+def mfcc(log_mel: FloatArray, count: int = CEPSTRA) -> FloatArray:
+    """Mel-frequency cepstral coefficients with their first and second changes.
+
+    The orthonormal cosine transform (type II) of each log-mel frame (Davis & Mermelstein, 1980); the changes are the
+    slope of the line and the curvature of the parabola fitted to a frame and DELTA_REACH frames to either side (Furui,
+    1986), the first and last frame standing for what lies beyond the ends.
+
+    Args:
+        log_mel: (T, B) log-mel spectrogram.
+        count: coefficients to keep, the level's own (number 0) among them.
+
+    Returns:
+        (T, 3 * count) float32: coefficients, slopes per frame, curvatures per frame squared.
+
+    Raises:
+        OptionError: the spectrogram has another shape, or fewer bands than coefficients are asked for.
+    """
+    if log_mel.ndim != 2 or not 0 < count <= log_mel.shape[1]:
+        raise OptionError(
+            f"expected {count} cepstra of a (T, B) log-mel with at least as many bands, got {log_mel.shape}"
+        )
+    cepstra = log_mel.astype(np.float64) @ _cosines(log_mel.shape[1], count)
+    reach = np.arange(-DELTA_REACH, DELTA_REACH + 1)
+    bowl = reach**2 - (reach**2).mean()
+    slopes = _weighted_sums(cepstra, reach / (reach**2).sum())
+    curvatures = _weighted_sums(cepstra, 2 * bowl / (bowl**2).sum())
+    return np.concatenate([cepstra, slopes, curvatures], axis=1).astype(np.float32)
+
+
+def _cosines(bands: int, count: int) -> np.ndarray:
+    """Orthonormal DCT-II, (bands, count)."""
+    phase = np.outer(np.arange(bands) + 0.5, np.arange(count)) * np.pi / bands
+    cosines: np.ndarray = np.cos(phase) * np.sqrt(2 / bands)
+    cosines[:, 0] /= np.sqrt(2)
+    return cosines
+
+
+def _weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(T, n) -> (T, n): each row's neighbourhood summed with weights, first and last row repeated beyond the ends."""
+    if len(values) == 0:
+        return values
+    half = len(weights) // 2
+    padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
+    sums: np.ndarray = sum(
+        (weight * padded[i : i + len(values)] for i, weight in enumerate(weights)), np.zeros_like(values)
+    )
+    return sums
