@@ -17,6 +17,7 @@ them is the face's own motion.
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -328,7 +330,7 @@ def read_curves(source: Source) -> Recording:
                 [str(n) for n in file["names"]],
                 float(file["fps"]),
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"{source.curves.name}: expected arrays weights, names and fps; {error}") from error
     curves = {name: np.ascontiguousarray(weights[:, i]) for i, name in enumerate(names)}
     seen = np.ones(len(weights), dtype=bool)
@@ -449,7 +451,7 @@ def load_recording(path: Path) -> Recording:
             seen = file["seen"]
             landmarks = file["landmarks"].astype(np.float32) + reference_face() if "landmarks" in file else None
             curves = dict(zip(about["curves"], file["curves"], strict=True)) if "curves" in file else {}
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
     if about["version"] != CACHE_VERSION:
         raise InputError(f"{path.name} was prepared by another version; delete it and prepare again")
@@ -470,6 +472,37 @@ def load_recording(path: Path) -> Recording:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recording in a cache, unread."""
+
+    path: Path
+    corpus: str
+    name: str
+    split: str
+
+
+def list_prepared(cache: Path, corpus: str | None = None, split: str | None = None) -> list[Prepared]:
+    """The recordings in a cache, by file name; their sounds and faces stay unread.
+
+    Args:
+        cache: folder that `prepare_corpus` filled.
+        corpus: only this corpus.
+        split: only this split.
+    """
+    found = []
+    for path in sorted(cache.glob(f"{glob.escape(corpus)}.*.npz" if corpus else "*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+            clip = Prepared(path, about["corpus"], about["name"], about["split"])
+        except (OSError, KeyError, ValueError, TypeError, BadZipFile):
+            continue  # Somebody else's .npz, or a damaged one: load_recording says so to whoever asks for it by name.
+        if corpus in (None, clip.corpus) and split in (None, clip.split):
+            found.append(clip)
+    return found
+
+
 def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int | None = None) -> list[Recording]:
     """The prepared recordings of a corpus, by name.
 
@@ -482,14 +515,8 @@ def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int |
     Raises:
         InputError: there are none.
     """
-    found: list[Recording] = []
-    for path in sorted(cache.glob(f"{corpus}.*.npz")):
-        recording = load_recording(path)
-        if split is None or recording.split == split:
-            found.append(recording)
-        if limit is not None and len(found) >= limit:
-            break
+    found = list_prepared(cache, corpus, split)[:limit]
     if not found:
         wanted = f"usable clips of the split {split!r}" if split else "usable clips"
         raise InputError(f"expected {wanted} in the corpus {corpus}, found none; see its manifest.csv")
-    return found
+    return [load_recording(clip.path) for clip in found]
