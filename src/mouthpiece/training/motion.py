@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 EXPORT_BLOCK = 32
 """Motion frames that the shipped network makes in one run: 0.64 s."""
+SHARES = (0.35, 0.2, 0.45)
+"""Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
+SYNTHETIC = "synthetic"
+"""Name of the corpus of synthetic speech."""
 KNOWN_CITATIONS = {
     "grid": (
         'GRID corpus: M. Cooke, J. Barker, S. Cunningham, X. Shao, "The Grid Audio-Visual Speech Corpus" (1.0), '
@@ -72,8 +76,10 @@ class TrainOptions:
 
     more_corpora: tuple[Path, ...] = ()
     """Further folders to learn from (`--corpus`), of any known layout."""
+    synthetic: Path | None = None
+    """Folder that `mouthpiece train synthesise` filled: speech with known phones, taught by the phone teacher."""
     shares: tuple[float, ...] = ()
-    """Share of each corpus in a batch, the main one first; 0.7 for the main one and the rest split evenly if empty."""
+    """Share of each corpus in a batch: the main one, the further ones, the synthetic one; SHARES if empty."""
     score_on: tuple[Path, ...] = ()
     """Folders that nothing is learned from, scored for the model card."""
     steps: int = 7000
@@ -82,8 +88,11 @@ class TrainOptions:
     """Length of the sequences learned from."""
     learning_rate: float = 1.5e-3
     seed: int = 1
-    versions: int = 6
+    versions: int = 5
     """Altered versions of the sound kept of each clip of the main corpus."""
+    revoice: float = 0.75
+    """Share of the altered versions that another voice speaks; more than 0 needs the extra `speech`."""
+    dropout: float = 0.1
     look_ahead_s: float = 0.2
     """How much speech after a moment the network may look at."""
     channels: int = 144
@@ -106,17 +115,21 @@ class TrainOptions:
         """
         if min(self.steps, self.batch, self.versions, self.channels, self.workers, self.check_every) < 1:
             raise OptionError("steps, batch, versions, channels, workers and check_every expect at least 1")
-        if self.shares and len(self.shares) != 1 + len(self.more_corpora):
-            raise OptionError(f"expected {1 + len(self.more_corpora)} shares (one a corpus), got {len(self.shares)}")
+        corpora = 1 + len(self.more_corpora) + (self.synthetic is not None)
+        if self.shares and len(self.shares) != corpora:
+            raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
+        if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1):
+            raise OptionError("revoice and dropout expect shares from 0 to 1")
         if not 0.5 <= self.seconds <= 10:
             raise OptionError(f"seconds expects 0.5 to 10, got {self.seconds}")
 
     def all_shares(self) -> tuple[float, ...]:
-        """Share of each corpus, the main one first."""
+        """Share of each corpus, the main one first, the synthetic one last."""
         if self.shares:
             return self.shares
-        others = len(self.more_corpora)
-        return (0.7, *[0.3 / others] * others) if others else (1.0,)
+        main, others, synthetic = SHARES
+        count = len(self.more_corpora)
+        return (main, *[others / count] * count, *([synthetic] if self.synthetic else []))
 
 
 def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) -> Path:
@@ -171,6 +184,10 @@ class Material:
     """Training examples by corpus, the main one first."""
     validation: dict[str, tuple[Example, ...]]
     """Unaltered validation examples by corpus."""
+    chosen_on: tuple[str, ...]
+    """The corpora of free speech and of synthetic voices, on which the best moment of a training is chosen."""
+    phones: int
+    """How many phones the examples tell apart."""
 
 
 def gather(data: Path, work: Path, options: TrainOptions) -> Material:
@@ -186,12 +203,12 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
             options.progress(f"left out {name}: {reason}")
     main = _load(cache, data.name, "train", options.limit)
     if any(clip.landmarks is None for clip in main):
-        raise OptionError(f"the main corpus must show faces, {data.name} holds rig curves; give it with --corpus")
+        raise OptionError(f"the main corpus must show faces, {data.name} holds no landmarks; give it with --corpus")
     options.progress(f"fitting the motion space to {len(main)} clips")
     basis = fit_basis([measure_motion(clip) for clip in main])
     teacher = _Teacher(basis, main)
-    kept = _examples(main, teacher, options.versions, options, work)
-    corpora, validation = [tuple(kept)], {data.name: _unaltered(cache, data.name, teacher, options)}
+    corpora = [tuple(_examples(main, teacher, options.versions, options, work))]
+    validation = {data.name: _unaltered(cache, data.name, teacher, options)}
     for folder in options.more_corpora:
         clips = _load(cache, folder.name, "train", options.limit)
         teacher.learn_rig(clips)
@@ -199,7 +216,15 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
         count = max(options.versions, min(40, 6 * 2700 // max(1, sum(int(len(c.samples) / 16000) for c in clips))))
         corpora.append(tuple(_examples(clips, teacher, count if options.limit is None else 2, options, work)))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
-    return Material(basis, tuple(corpora), {name: clips for name, clips in validation.items() if clips})
+    if options.synthetic:
+        clips = _load(options.synthetic, SYNTHETIC, "train", options.limit)
+        teacher.learn_phones(clips)
+        # Every utterance is another voice in another place already.
+        corpora.append(tuple(_examples(clips, teacher, 1, options, work)))
+        validation[SYNTHETIC] = _unaltered(options.synthetic, SYNTHETIC, teacher, options)
+    validation = {name: clips for name, clips in validation.items() if clips}
+    chosen_on = tuple(name for name in validation if name != data.name) or (data.name,)
+    return Material(basis, tuple(corpora), validation, chosen_on, len(teacher.phones))
 
 
 def _load(cache: Path, corpus: str, split: str, limit: int | None) -> list[Recording]:
@@ -217,6 +242,8 @@ class _Teacher:
         self._basis = basis
         self._faces = [face_targets(face, basis) for face in faces[:200]]
         self._mapping: dict[str, CurveMapping] = {}
+        self.phones: dict[str, int] = {}
+        """Number of each phone that is told apart, from 1 on."""
 
     def learn_rig(self, clips: Sequence[Recording]) -> None:
         """Find out how a rig's curves compare with measured faces."""
@@ -226,32 +253,40 @@ class _Teacher:
         if rigs:
             self._mapping[rigs[0].corpus] = fit_curve_mapping(rigs, self._faces)
 
+    def learn_phones(self, clips: Sequence[Recording]) -> None:
+        """Number the phones that are often said."""
+        from mouthpiece.training.motion_data import common_phones
+
+        self.phones = common_phones(clips)
+
     def targets(self, recording: Recording) -> Targets:
         """What a recording should look like."""
-        from mouthpiece.training.motion_data import curve_targets, face_targets
+        from mouthpiece.training.motion_data import curve_targets, face_targets, phone_targets
 
         if recording.landmarks is not None:
             return face_targets(recording, self._basis)
-        return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
+        if recording.curves:
+            return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
+        return phone_targets(recording, self._basis, self.phones)
 
 
 def _examples(
     clips: Sequence[Recording], teacher: _Teacher, count: int, options: TrainOptions, work: Path
 ) -> list[Example]:
     """Versions of all clips; kept in the working folder, for they take minutes."""
-    from mouthpiece.training.motion_data import load_examples, save_examples, versions
+    from mouthpiece.training.motion_data import EXAMPLES_VERSION, load_examples, make_examples, save_examples
 
-    key = hashlib.sha256(
-        json.dumps([[clip.name for clip in clips], count, options.seed, clips[0].corpus]).encode()
-    ).hexdigest()[:12]
-    path = work / f"examples-{key}.npz"
+    told = [[clip.name for clip in clips], count, options.seed, options.revoice, clips[0].corpus, EXAMPLES_VERSION]
+    path = work / f"examples-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]}.npz"
     if path.is_file():
         return load_examples(path)
-    made: list[Example] = []
-    for done, clip in enumerate(clips):
+
+    def progress(done: int) -> None:
         if done % 100 == 0:
-            options.progress(f"sounds of {clip.corpus}: {done} of {len(clips)}")
-        made += versions(clip, teacher.targets(clip), count, options.seed)
+            options.progress(f"sounds of {clips[0].corpus}: {done} of {len(clips)}")
+
+    jobs = [(clip, teacher.targets(clip), count, options.seed, options.revoice) for clip in clips]
+    made = make_examples(jobs, options.workers, progress)
     save_examples(made, path)
     return made
 

@@ -8,7 +8,10 @@ Another kind of teacher (synthetic speech with known phones, say) needs nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from mouthpiece.speech import features, log_mel
 from mouthpiece.training import sounds
 from mouthpiece.training.corpora import Recording, Word
 from mouthpiece.training.motion_space import measure_motion, project
+from mouthpiece.training.revoicing import revoiced
 from mouthpiece.types import MEL_BANDS, MEL_RATE, SAMPLE_RATE, FloatArray
 
 SPEECH_DBFS = -23.0
@@ -31,6 +35,10 @@ LEAD_S, LAG_S = 0.10, 0.08
 """Mouths leave their rest before the sound and come back after it."""
 CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014
 """Opening under which lips count as touching, and over which as surely apart."""
+EXAMPLES_VERSION = 2
+"""Of what `save_examples` writes."""
+MOST_PHONES = 96
+"""Phones told apart."""
 QUIET_WEIGHT = 0.3
 """How much the shape counts where nobody speaks (the gate decides there)."""
 
@@ -60,6 +68,8 @@ class Targets:
     """(T,) the same for opening and width."""
     closure_weight: FloatArray
     """(T,) the same for closure."""
+    phone: FloatArray
+    """(T,) whole numbers: which phone is said, as counted by the maker; 0 where it is not known."""
 
     @property
     def frames(self) -> int:
@@ -72,9 +82,12 @@ class Targets:
 
     def played(self, speed: float, count: int) -> Targets:
         """`count` frames of the same speech played `speed` times as fast."""
-        return Targets(
-            *(resampled(getattr(self, name), MOTION_RATE, count, speed) for name in Targets.__dataclass_fields__)
-        )
+        nearest = np.minimum(np.round(np.arange(count) * speed).astype(int), self.frames - 1)
+        values = {name: resampled(getattr(self, name), MOTION_RATE, count, speed) for name in _CURVES}
+        return Targets(**values, phone=self.phone[nearest])
+
+
+_CURVES = tuple(name for name in Targets.__dataclass_fields__ if name != "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,7 @@ def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
         weight.astype(np.float32),
         weight.astype(np.float32),
         (seen * spoken).astype(np.float32),
+        np.zeros(count, dtype=np.float32),
     )
 
 
@@ -211,6 +225,44 @@ def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Tar
         zeros,
         (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * activity).astype(np.float32),
         zeros,
+        zeros,
+    )
+
+
+def common_phones(recordings: Sequence[Recording], most: int = MOST_PHONES) -> dict[str, int]:
+    """The phones said most often, numbered from 1 on, the most frequent first."""
+    said = Counter(phone.symbol for recording in recordings for phone in recording.phones if phone.symbol)
+    ranked = sorted(said, key=lambda symbol: (-said[symbol], symbol))
+    return {symbol: number for number, symbol in enumerate(ranked[:most], start=1)}
+
+
+def phone_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str, int]) -> Targets:
+    """Targets of speech whose phones are known, from the phone teacher.
+
+    Args:
+        recording: speech with phones.
+        basis: the motion space.
+        numbers: number of each phone that is told apart.
+    """
+    from mouthpiece.engines.mesh.articulation import MouthTeacher
+
+    count = motion_frames(len(recording.samples))
+    taught = MouthTeacher.load().motion(recording.phones, count)
+    phone = np.zeros(count, dtype=np.float32)
+    for said in recording.phones:
+        first, end = round(said.start_s * MOTION_RATE), round(said.end_s * MOTION_RATE)
+        phone[first:end] = numbers.get(said.symbol, 0)
+    weight = (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * taught.activity).astype(np.float32)
+    return Targets(
+        taught.coefficients,
+        taught.opening,
+        (taught.coefficients @ basis.width_weights).astype(np.float32),
+        taught.activity,
+        taught.closure,
+        weight,
+        weight,
+        taught.activity,
+        phone,
     )
 
 
@@ -230,20 +282,25 @@ def levelled_log_mel(samples: FloatArray, activity: FloatArray) -> NDArray[np.fl
     return log_mel((samples * np.float32(min(gain, 100.0))).astype(np.float32)).astype(np.float16)
 
 
-def versions(recording: Recording, targets: Targets, count: int, seed: int) -> list[Example]:
-    """A recording as it is, and `count` - 1 times altered: speed, room, telephone.
+def versions(recording: Recording, targets: Targets, count: int, seed: int, *, revoice: float = 0.0) -> list[Example]:
+    """A recording as it is, and `count` - 1 times altered: voice, speed, room, telephone.
 
     Args:
         recording: the clip.
         targets: its targets.
         count: how many versions.
         seed: what is random depends on it and on the clip's name alone.
+        revoice: share of the altered versions that another voice speaks (needs the extra `speech`).
+
+    Raises:
+        MissingExtraError: voices should change and pyworld is not installed.
     """
     rng = np.random.default_rng([seed, *recording.name.encode()])
     made = [Example(recording.name, levelled_log_mel(recording.samples, targets.activity), targets)]
     for _ in range(count - 1):
+        heard = revoiced(recording.samples, rng) if rng.random() < revoice else recording.samples
         speed = float(np.exp(rng.uniform(np.log(sounds.SLOWEST), np.log(sounds.FASTEST))))
-        heard = sounds.at_speed(recording.samples, speed)
+        heard = sounds.at_speed(heard, speed)
         altered = targets.played(speed, motion_frames(len(heard)))
         if rng.random() < 0.4:
             heard = sounds.in_room(heard, rng)
@@ -251,6 +308,39 @@ def versions(recording: Recording, targets: Targets, count: int, seed: int) -> l
             heard = sounds.band_limited(heard, rng.uniform(150, 350), rng.uniform(2800, 4500))
         made.append(Example(recording.name, levelled_log_mel(heard, altered.activity), altered))
     return made
+
+
+VersionsJob = tuple[Recording, Targets, int, int, float]
+"""What `versions` takes: recording, targets, count, seed, share of other voices."""
+
+
+def make_examples(jobs: Sequence[VersionsJob], workers: int, progress: Callable[[int], None]) -> list[Example]:
+    """Versions of many recordings, in their order, made by several processes.
+
+    Args:
+        jobs: one a recording.
+        workers: processes.
+        progress: called with the number of recordings done.
+    """
+    made: list[Example] = []
+    for done, examples in enumerate(_versions_of_all(jobs, workers), start=1):
+        made += examples
+        progress(done)
+    return made
+
+
+def _versions_of_all(jobs: Sequence[VersionsJob], workers: int) -> Iterator[list[Example]]:
+    if workers <= 1 or len(jobs) < 2:
+        yield from map(_versions_of, jobs)
+        return
+    # Spawned, not forked: the parent may have torch's threads running.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_versions_of, jobs, chunksize=max(1, min(8, len(jobs) // (2 * workers))))
+
+
+def _versions_of(job: VersionsJob) -> list[Example]:
+    recording, targets, count, seed, revoice = job
+    return versions(recording, targets, count, seed, revoice=revoice)
 
 
 def noise_bank(count: int, seconds: float, seed: int) -> list[NDArray[np.float16]]:
@@ -275,6 +365,7 @@ class Batch:
     shape_weight: Tensor
     opening_weight: Tensor
     closure_weight: Tensor
+    phone: Tensor
     """All (B, T)."""
 
     def to(self, device: torch.device) -> Batch:
@@ -354,7 +445,8 @@ class MotionBatches(IterableDataset[Batch]):
             mel = np.full_like(mel, SILENT_LOG_MEL)
         ones = np.ones(self._geometry.block, dtype=np.float32)
         rest = np.zeros((self._geometry.block, self._size), dtype=np.float32)
-        still = Targets(rest, ones * 0, ones * 0, ones * 0, ones, ones * QUIET_WEIGHT, ones * QUIET_WEIGHT, ones * 0)
+        none, little = ones * 0, ones * QUIET_WEIGHT
+        still = Targets(rest, none, none, none, ones, little, little, none, none)
         return np.maximum(mel, SILENT_LOG_MEL).astype(np.float32), still
 
     def _pick_noise(self, rng: np.random.Generator) -> FloatArray:

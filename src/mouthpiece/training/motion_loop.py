@@ -29,7 +29,7 @@ WARM_UP = 0.08
 """Share of the steps in which the learning rate rises."""
 
 # What each term of the loss counts.
-_SHAPE, _OPENING, _WIDTH, _VELOCITY, _ACTIVITY, _CLOSURE = 1.0, 1.0, 0.3, 0.6, 0.3, 0.15
+_SHAPE, _OPENING, _WIDTH, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.3, 0.6, 0.3, 0.15, 0.3
 
 
 class MotionTask(lightning.LightningModule):
@@ -55,8 +55,10 @@ class MotionTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch."""
         del batch_idx
-        coefficients, activity, closure = self.network(batch.log_mel)
-        loss = self.loss(coefficients, activity, closure, batch)
+        heard = self.network.trunk(batch.log_mel)
+        loss = self.loss(*self.network.mouth(heard), batch)
+        if self.network.phone_head is not None:
+            loss = loss + _PHONE * phone_loss(self.network.phone_head(heard), batch.phone)
         self.log("loss", loss, prog_bar=True)
         return loss
 
@@ -106,18 +108,41 @@ class MotionTask(lightning.LightningModule):
                 mean.lerp_(now, 1 - decay)
 
 
+def phone_loss(logits: Tensor, phone: Tensor) -> Tensor:
+    """Cross-entropy of telling phones apart where they are known; (B, T, V + 1), (B, T) -> ()."""
+    known = phone > 0
+    if not known.any():
+        return logits.sum() * 0
+    return nn.functional.cross_entropy(logits[known], phone[known].long())
+
+
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
     """Mean over what counts."""
     return values.sum() / weights.sum().clamp(min=1.0)
 
 
 class Validation(Callback):
-    """Every so many steps: keeps the averaged network, and tells r of its opening on each corpus's validation clips."""
+    """Every so many steps: tells r of the opening on each corpus's validation clips, and keeps the best network.
+
+    The best by free speech and synthetic voices that it never heard: validation clips of the speaker and grammar that
+    it learns from go on rising while everybody else's fall.
+    """
 
     def __init__(self, material: Material, options: TrainOptions, kept: Path) -> None:
         """Keep what is needed."""
         self._validation, self._basis, self._kept = material.validation, material.basis, kept
+        self._chosen_on = material.chosen_on
         self._every, self._progress = options.check_every, options.progress
+        self.best = -1.0
+        """The best mean r so far, over the corpora that a moment is chosen on."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from what was known."""
+        self.best = state_dict["best"]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Keep and tell."""
@@ -131,7 +156,12 @@ class Validation(Callback):
         }
         said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
         self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r of opening {said}")
-        torch.save(pl_module.average.saved(), self._kept)
+        for corpus, score in scores.items():
+            pl_module.log(f"r/{corpus}", score)
+        score = float(np.mean([scores[name] for name in self._chosen_on]))
+        if score > self.best or not self._kept.is_file():
+            self.best = score
+            torch.save(pl_module.average.saved(), self._kept)
 
 
 def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
@@ -156,7 +186,11 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
     lightning.seed_everything(options.seed, verbose=False)
     torch.set_num_threads(options.workers)
     settings = NetworkSettings(
-        coefficients=material.basis.size, channels=options.channels, look_ahead_s=options.look_ahead_s
+        coefficients=material.basis.size,
+        channels=options.channels,
+        look_ahead_s=options.look_ahead_s,
+        dropout=options.dropout,
+        phones=material.phones,
     )
     average, last = work / "average.pt", work / "last.ckpt"
     task = MotionTask(settings, material.basis, options.steps, options.learning_rate)

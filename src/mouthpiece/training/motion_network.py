@@ -36,6 +36,8 @@ class NetworkSettings:
     look_ahead_s: float = 0.2
     """How much speech after a moment the network may look at; at least 0.02."""
     dropout: float = 0.1
+    phones: int = 0
+    """Phones that it also learns to tell apart, in training only: what they have in common holds for every voice."""
 
     @property
     def ahead_frames(self) -> int:
@@ -113,6 +115,7 @@ class MotionNetwork(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, settings.coefficients + 2)
         )
+        self.phone_head = nn.Linear(channels, settings.phones + 1) if settings.phones else None
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run.
@@ -124,9 +127,17 @@ class MotionNetwork(nn.Module):
             Coefficients (B, T, K), and the logits of activity and closure, (B, T) each; T motion frames for
             M = past + 2 (T - 1) + 1 + ahead mel frames.
         """
+        return self.mouth(self.trunk(log_mel))
+
+    def trunk(self, log_mel: Tensor) -> Tensor:
+        """What is heard: (B, M, MEL_BANDS) -> (B, T, C)."""
         x = (log_mel - _MEL_MEAN) / _MEL_SPREAD
-        x = self.blocks(nn.functional.gelu(self.stem(x)))  # (B, T, C)
-        out: Tensor = self.head(x)
+        heard: Tensor = self.blocks(nn.functional.gelu(self.stem(x)))
+        return heard
+
+    def mouth(self, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the mouth does: (B, T, C) -> as `forward`."""
+        out: Tensor = self.head(heard)
         count = self.settings.coefficients
         return out[..., :count], out[..., count], out[..., count + 1]
 
