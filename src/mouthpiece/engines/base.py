@@ -20,9 +20,14 @@ class EngineOptions:
     device: str = "CPU"
     """OpenVINO device name."""
     intensity: float = 1.0
-    """How far the mouth moves; 1 is what the engine learned."""
+    """How far the mouth moves; 1 is as the face does in its own video, lively for a photo."""
     seed: int = 0
     """Seed of whatever is random inside; the same seed gives the same frames."""
+    rest: float | None = None
+    """How far apart the lips rest where nobody speaks, 0 (closed) to 1 (as far as a lively opening); None: as the face
+    does in its own video, closed for a photo."""
+    live: bool = False
+    """Whether speech comes as it is said: the engine then looks ahead as little as it can."""
 
 
 class Engine(ABC):

@@ -9,7 +9,6 @@ import pytest
 
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh.motion import (
-    MAX_OPENING,
     MOTION_POINTS,
     MOTION_RATE,
     SILENT_LOG_MEL,
@@ -22,6 +21,7 @@ from mouthpiece.engines.mesh.motion import (
     mirror_rows,
     motion_info,
 )
+from mouthpiece.engines.mesh.playing import MAX_OPENING
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.speech.mel import LOG_FLOOR

@@ -7,20 +7,23 @@ Displacements are symmetrical and are said in K numbers, the coefficients of a p
 speech. Weights, basis and the network's geometry lie beside this file in `weights/`; motion.md says whence they come.
 
 The stream. The network runs on blocks of fixed length at fixed places in time, each with as much sound around it as the
-network can see; so the motion does not depend on the pieces in which the speech arrives.
+network can see, and its answers are played frame by frame (playing.py); so the motion does not depend on the pieces in
+which the speech arrives. A live network looks little ahead and is played at once; answers of the offline one are held
+back a little, to see speech coming.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.base import EngineOptions
+from mouthpiece.engines.mesh.playing import HOLD_FRAMES, Answer, Habit, MotionPlayer, Played
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
 from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, SpeechChunk
@@ -30,33 +33,20 @@ MOTION_RATE = 50
 MELS_PER_FRAME = MEL_RATE // MOTION_RATE
 SILENT_LOG_MEL = float(np.log(np.float32(1e-7)))
 """What the speech room's log-mel says of digital silence; stands for the time before and after the speech."""
-NATURAL_GAIN = 1.5
-"""How much further the mouth moves at intensity 1 than the network's own answer: its teacher mumbles, and the mean of
-many possible motions is smaller than each of them."""
-OPENING_FLOOR, OPENING_CONTRAST = 0.010, 1.2
-"""The network's answer lies nearer to the middle than its teacher's mouth: what it says below the floor is closed, what
-it says above counts so much more."""
-FULL_OPENING = 0.16
-"""Opening up to which intensity acts in full, outer eye distances."""
-MAX_OPENING = 0.25
-"""Opening that no intensity exceeds."""
 KEPT_S = 1.0
 """How much motion is remembered behind the last moment asked for."""
 
-# The gate: how fast the mouth leaves its rest before speech and comes back after it, motion frames for the whole way.
-_ATTACK_FRAMES = 6
-_RELEASE_FRAMES = 8
 _ANTICIPATION_MELS = 14
-"""Speech in the next 140 ms counts as speech now: mouths open before they sound."""
-_SURE = (0.2, 0.6)
-"""The network's activity that counts as none and as full."""
-_CLOSED = (0.45, 0.75)
-"""The network's closure from which, and at which fully, lips are pulled together."""
+"""Speech in the next 140 ms counts as speech now, as far as it was heard: mouths open before they sound."""
+LIVE_LOOK_AHEAD_S = 0.08
+"""A network that looks no further ahead than this is played live: nothing is held back beyond it."""
 _TAIL_S = 0.5
 """How long after the speech's end the mouth may still be on its way back to rest."""
 
 WEIGHTS = Path(__file__).with_name("weights") / "motion.onnx"
 """The shipped network; its basis is beside it."""
+LIVE_WEIGHTS = WEIGHTS.with_name("motion_live.onnx")
+"""The shipped network for live speech; its basis is beside it."""
 
 UPPER_LIP, LOWER_LIP = 13, 14
 LEFT_CORNER, RIGHT_CORNER = 61, 291
@@ -205,8 +195,14 @@ def basis_path(network: Path) -> Path:
     return network.with_name(f"{network.stem}_basis.npz")
 
 
-def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path) -> None:
-    """Write a basis and the geometry of its network."""
+def shipped_weights(*, live: bool = False) -> Path:
+    """The network for files or for live speech; the one for files where no live one is there."""
+    return LIVE_WEIGHTS if live and LIVE_WEIGHTS.is_file() else WEIGHTS
+
+
+def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path, habit: Habit | None = None) -> None:
+    """Write a basis, the geometry of its network, and how far that opens the mouth."""
+    habit = habit or Habit()
     np.savez_compressed(
         path,
         points=MOTION_POINTS.astype(np.int32),
@@ -215,6 +211,7 @@ def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path) -> Non
         rest=basis.rest,
         limit=basis.limit,
         geometry=np.array([geometry.past, geometry.ahead, geometry.block], dtype=np.int32),
+        habit=np.array([habit.low, habit.high], dtype=np.float32),
     )
 
 
@@ -242,6 +239,19 @@ def load_basis(path: Path | None = None) -> tuple[MotionBasis, NetworkGeometry]:
     return basis, geometry
 
 
+def load_habit(path: Path) -> Habit:
+    """How far a basis's network opens the mouth in speech; the usual where the file doesn't say.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Habit(*(float(value) for value in file["habit"])) if "habit" in file else Habit()
+    except (OSError, ValueError, TypeError, OptionError) as error:
+        raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Motion:
     """The mouth at one moment."""
@@ -254,14 +264,6 @@ class Motion:
     """0-1: how surely somebody speaks; 0 is a mouth at rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One motion frame, ready for use."""
-
-    coefficients: FloatArray
-    activity: float
-
-
 class MotionStream:
     """Speech in, a chunk at a time; the mouth's motion out, for any moment heard."""
 
@@ -270,6 +272,7 @@ class MotionStream:
         basis: MotionBasis | None = None,
         *,
         intensity: float = 1.0,
+        rest: float = 0.0,
         weights: Path = WEIGHTS,
         device: str = "CPU",
         closure: bool = True,
@@ -279,28 +282,34 @@ class MotionStream:
 
         Args:
             basis: the network's basis; read from beside it if not given.
-            intensity: how far the mouth moves; 1 is lively speech, 0 keeps it closed. At most 4.
+            intensity: how far the mouth moves; 1 is lively speech, 0 keeps it at rest. At most 4.
+            rest: how far apart the lips rest, as a share of a lively opening, 0-1.
             weights: another network (with its basis beside it).
             device: OpenVINO device.
             closure: pull the lips together where the network is sure that they touch (m, b, p).
-            gate: keep the mouth at rest where nobody speaks, and closed where it about is; off only to measure the
-                bare network.
+            gate: keep the mouth at rest where nobody speaks, and spread its range; off only to measure the bare
+                network.
 
         Raises:
-            OptionError: the intensity is out of range.
+            OptionError: intensity or rest are out of range.
             WeightsError: network or basis are missing, damaged or don't belong together.
             EngineError: the device can't run the network.
         """
-        if not 0 <= intensity <= 4:
-            raise OptionError(f"intensity expects a number from 0 to 4, got {intensity}")
         beside, self._geometry = load_basis(basis_path(weights))
         self.basis = basis or beside
+        self._play = partial(
+            MotionPlayer,
+            self.basis,
+            intensity=intensity,
+            rest=rest,
+            hold=_hold(self._geometry),
+            habit=load_habit(basis_path(weights)),
+            closure=closure,
+            gate=gate,
+        )
+        self._player = self._play()
         self._network = Network(weights, device)
-        self._gain = intensity * NATURAL_GAIN
-        self._closure = closure
-        self._gate = gate
         self._opening_weights = self.basis.opening_weights
-        self._opening_direction = self.basis.opening_direction
         self._components = self.basis.components.reshape(self.basis.size, -1)
         self.reset()
 
@@ -310,11 +319,10 @@ class MotionStream:
         self._activity = np.zeros(self._geometry.past, dtype=np.float32)
         """Mel frames and activity from that of the next block's first motion frame - past on."""
         self._heard_mels = 0
-        self._steps: deque[_Step] = deque()
+        self._steps: deque[Played] = deque()
         self._first_step = 0
         """Motion frame that _steps[0] is."""
-        self._level = 0.0
-        """Where the gate stands, 0-1."""
+        self._player = self._play()
         self._finished = False
         self._asked_s = 0.0
 
@@ -369,7 +377,7 @@ class MotionStream:
         position = time_s * MOTION_RATE
         first = int(np.floor(position))
         if first + 1 - self._first_step >= len(self._steps) and self._finished:
-            return Motion(np.zeros((len(MOTION_POINTS), 3), dtype=np.float32), 0.0, 0.0)
+            return self._motion(self._player.at_rest)
         if first < self._first_step or first + 1 - self._first_step >= len(self._steps):
             kept_s = self._first_step / MOTION_RATE
             raise OptionError(f"expected a moment from {kept_s:.2f} to {self.heard_until_s:.2f} s, got {time_s:.3f} s")
@@ -378,8 +386,12 @@ class MotionStream:
         coefficients = here.coefficients + share * (there.coefficients - here.coefficients)
         activity = here.activity + float(share) * (there.activity - here.activity)
         self._forget(time_s)
-        displacement = (coefficients @ self._components).reshape(-1, 3) + self.basis.mean
-        return Motion(displacement.astype(np.float32), float(coefficients @ self._opening_weights), activity)
+        return self._motion(Played(coefficients, activity))
+
+    def _motion(self, played: Played) -> Motion:
+        displacement = (played.coefficients @ self._components).reshape(-1, 3) + self.basis.mean
+        opening = float(played.coefficients @ self._opening_weights)
+        return Motion(displacement.astype(np.float32), opening, played.activity)
 
     def _forget(self, time_s: float) -> None:
         self._asked_s = max(self._asked_s, time_s)
@@ -403,32 +415,18 @@ class MotionStream:
         heard = self._activity[: self._geometry.input_mels]
         for frame in range(self._geometry.block):
             mel = self._geometry.past + frame * MELS_PER_FRAME
-            coming = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
-            level = self._move_gate(_ramp(float(activity[0, frame]), _SURE) * coming)
-            closed = _ramp(float(closure[0, frame]), _CLOSED) if self._closure else 0.0
-            self._steps.append(_Step(self._shape(coefficients[0, frame], level, closed), level))
-
-    def _move_gate(self, wanted: float) -> float:
-        """Let the gate follow; smooth at both ends of its way."""
-        if not self._gate:
-            return 1.0
-        self._level = min(max(wanted, self._level - 1 / _RELEASE_FRAMES), self._level + 1 / _ATTACK_FRAMES)
-        return self._level * self._level * (3 - 2 * self._level)
-
-    def _shape(self, coefficients: FloatArray, level: float, closed: float) -> FloatArray:
-        """Limits, gate, intensity and closure; (K,) -> (K,)."""
-        shaped = self.basis.clamp(coefficients) * np.float32(level * self._gain)
-        opening = float(shaped @ self._opening_weights)
-        floor, contrast = (OPENING_FLOOR * level * self._gain, OPENING_CONTRAST) if self._gate else (0.0, 1.0)
-        opening_played = (opening - floor) * contrast
-        wanted = _soft_limit(max(opening_played, 0.0) * (1 - closed))
-        return (shaped + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
+            voice = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
+            answer = Answer(coefficients[0, frame], float(activity[0, frame]), float(closure[0, frame]), voice)
+            played = self._player.push(answer)
+            if played is not None:
+                self._steps.append(played)
 
 
 def motion_info(options: EngineOptions) -> EngineInfo:
     """What the mesh engine says of itself; loads no network and never raises."""
-    basis = basis_path(WEIGHTS)
-    ready = WEIGHTS.is_file() and basis.is_file()
+    weights = shipped_weights(live=options.live)
+    basis = basis_path(weights)
+    ready = weights.is_file() and basis.is_file()
     look_ahead_s = 0.0
     if ready:
         try:
@@ -441,23 +439,17 @@ def motion_info(options: EngineOptions) -> EngineInfo:
         look_ahead_s=look_ahead_s,
         licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see engines/mesh/weights/motion.md",
         device=options.device,
-        weights="in the package" if ready else f"{WEIGHTS.name} is missing or damaged; reinstall mouthpiece",
+        weights="in the package" if ready else f"{weights.name} is missing or damaged; reinstall mouthpiece",
         ready=ready,
     )
 
 
+def _hold(geometry: NetworkGeometry) -> int:
+    """Motion frames to hold back: a live network's as far as LIVE_LOOK_AHEAD_S leaves room, others' in full."""
+    left_s = LIVE_LOOK_AHEAD_S - geometry.ahead / MEL_RATE
+    return HOLD_FRAMES if left_s < -1e-9 else int(left_s * MOTION_RATE + 1e-9)
+
+
 def _look_ahead_s(geometry: NetworkGeometry) -> float:
     """Mel time that must be known after a moment, at worst: it is the first of its block."""
-    return geometry.ahead / MEL_RATE + (geometry.block + 1) / MOTION_RATE
-
-
-def _ramp(value: float, ends: tuple[float, float]) -> float:
-    """0 up to the first end, 1 from the second on."""
-    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
-
-
-def _soft_limit(opening: float) -> float:
-    """Openings beyond FULL_OPENING bend towards MAX_OPENING."""
-    room = MAX_OPENING - FULL_OPENING
-    beyond = opening - FULL_OPENING
-    return opening if beyond <= 0 else FULL_OPENING + room * float(np.tanh(beyond / room))
+    return geometry.ahead / MEL_RATE + (geometry.block + 1 + _hold(geometry)) / MOTION_RATE
