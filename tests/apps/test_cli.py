@@ -21,7 +21,10 @@ Run = Callable[..., Said]
 HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "torch", "lightning", "rich"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["sync", "--help"], ["--version"], ["train", "--help"], []])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["sync", "--help"], ["--version"], ["train", "--help"], ["evaluate", "motion", "--help"], []],
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"
@@ -41,7 +44,7 @@ def test_the_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     said = run()
     assert said.code == 0
-    for command in ("sync", "demo", "probe", "engines", "doctor", "train"):
+    for command in ("sync", "demo", "probe", "engines", "doctor", "train", "evaluate"):
         assert f"\n  {command} " in said.out
 
 

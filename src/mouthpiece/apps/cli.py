@@ -22,6 +22,7 @@ import typer
 
 import mouthpiece
 from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
+from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Invocation, Json, Quiet
 from mouthpiece.apps.train import train_app
@@ -75,6 +76,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train_app)
+app.add_typer(evaluate_app)
 
 
 def _print_version(value: bool) -> None:

@@ -10,7 +10,7 @@ and synthetic speech with known sounds, for which the phone teacher says what a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +33,8 @@ from mouthpiece.engines.mesh.motion import (
 from mouthpiece.errors import InputError
 from mouthpiece.speech import SpeechStream, features, speech_stretches
 from mouthpiece.training.corpora import Recording, Word, list_prepared, load_recording
-from mouthpiece.training.motion_data import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.training.motion_space import measure_motion
+from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ LIVE_AHEAD_S = 0.08
 """A network that looks no further ahead is played as live sound would be: level followed as it comes."""
 LIVE_CHUNK = SAMPLE_RATE // 50
 """Samples that live sound comes in."""
+LIVE_WEIGHTS = WEIGHTS.with_name("motion_live.onnx")
+"""The packaged network for live sound."""
 TAUGHT_CLOSED, TAUGHT_OPEN = 0.9, 0.1
 """The teacher's closure above which lips count as touching, and under which as surely apart."""
 
@@ -205,6 +207,15 @@ def _played(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArra
         yield stream.at(float(time_s))
 
 
+def shipped_networks() -> tuple[dict[str, Path], list[str]]:
+    """The packaged networks by name, and one line for each that is missing."""
+    networks = {"offline": WEIGHTS, "live": LIVE_WEIGHTS}
+    missing = [
+        f"no {name} network: {path.name} is not in the package" for name, path in networks.items() if not path.is_file()
+    ]
+    return {name: path for name, path in networks.items() if path.is_file()}, missing
+
+
 def is_live(weights: Path) -> bool:
     """Whether a network looks so little ahead that it is meant for live sound.
 
@@ -346,6 +357,7 @@ def evaluate_motion(
     limit: int | None = None,
     network: str = "",
     live: bool | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> MotionScore | None:
     """Score a network on the prepared clips of one split of a corpus.
 
@@ -358,6 +370,7 @@ def evaluate_motion(
         limit: at most so many clips.
         network: what to call it.
         live: play it as live sound; if not given, as its look-ahead says (`is_live`).
+        progress: called with (clips done, clips in all).
 
     Returns:
         The score, or None where the split has no clips.
@@ -371,7 +384,7 @@ def evaluate_motion(
         raise InputError(f"expected prepared clips of {corpus} in {cache}, found none; prepare the corpus first")
     wanted = [clip.path for clip in clips if clip.split == split][:limit]
     return score_recordings(
-        (load_recording(path) for path in wanted),
+        _read(wanted, progress),
         corpus,
         split,
         weights=weights,
@@ -379,6 +392,14 @@ def evaluate_motion(
         network=network,
         live=live,
     )
+
+
+def _read(paths: Sequence[Path], progress: Callable[[int, int], None] | None) -> Iterator[Recording]:
+    """Recordings as they are asked for."""
+    for done, path in enumerate(paths):
+        if progress:
+            progress(done, len(paths))
+        yield load_recording(path)
 
 
 def score_recordings(
