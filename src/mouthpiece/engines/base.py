@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from mouthpiece.types import EngineInfo, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, Patch, Phone, SpeechChunk, TrackedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class EngineOptions:
     does in its own video, closed for a photo."""
     live: bool = False
     """Whether speech comes as it is said: the engine then looks ahead as little as it can."""
+    phones: tuple[Phone, ...] = ()
+    """What is said, where it is known: sounds and silences (empty symbol) in time order; empty where it isn't."""
+    phones_blend: float = 1.0
+    """How much the motion follows the phones and not the sound, 0-1; 1 is the phones alone."""
 
 
 class Engine(ABC):
@@ -36,6 +41,9 @@ class Engine(ABC):
     Order of calls: `prepare`, then `hear` any number of times mixed with `render`, `finish` when the speech is over,
     `reset` before the next speech with the same face.
     """
+
+    uses_phones: ClassVar[bool] = False
+    """Whether the engine heeds `EngineOptions.phones`; one that doesn't moves the mouth by the sound alone."""
 
     def __init__(self, options: EngineOptions) -> None:
         """Load weights.

@@ -103,6 +103,8 @@ _Known = TypeVar("_Known", _Sightings, _Person)
 class MeshEngine(Engine):
     """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
 
+    uses_phones = True
+
     def __init__(self, options: EngineOptions) -> None:
         """Load the motion network.
 
@@ -113,7 +115,13 @@ class MeshEngine(Engine):
         super().__init__(options)
         self._basis = MotionBasis.load()
         self._points = np.asarray(self._basis.points)
-        self._motion = MotionStream(self._basis, device=options.device, intensity=options.intensity)
+        self._motion = MotionStream(
+            self._basis,
+            device=options.device,
+            intensity=options.intensity,
+            phones=options.phones,
+            phones_blend=options.phones_blend,
+        )
         self._people: list[_Person] = []
         self._shots: dict[int, _Person] = {}
 

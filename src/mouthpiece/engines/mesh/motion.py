@@ -15,9 +15,11 @@ back a little, to see speech coming.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,10 @@ from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh.playing import HOLD_FRAMES, Answer, Habit, MotionPlayer, Played
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
-from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, SpeechChunk
+from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, Phone, SpeechChunk
+
+if TYPE_CHECKING:
+    from mouthpiece.engines.mesh.taught import TaughtAnswers
 
 MOTION_RATE = 50
 """Motion frames a second."""
@@ -277,6 +282,8 @@ class MotionStream:
         device: str = "CPU",
         closure: bool = True,
         gate: bool = True,
+        phones: Sequence[Phone] = (),
+        phones_blend: float = 1.0,
     ) -> None:
         """Load the network.
 
@@ -289,9 +296,11 @@ class MotionStream:
             closure: pull the lips together where the network is sure that they touch (m, b, p).
             gate: keep the mouth at rest where nobody speaks, and spread its range; off only to measure the bare
                 network.
+            phones: what is said, where it is known, in time order; empty where it isn't.
+            phones_blend: how much the motion follows them and not the sound, 0-1; 1 is the phones alone.
 
         Raises:
-            OptionError: intensity or rest are out of range.
+            OptionError: intensity, rest or blend are out of range, or the phones are not in order.
             WeightsError: network or basis are missing, damaged or don't belong together.
             EngineError: the device can't run the network.
         """
@@ -309,6 +318,7 @@ class MotionStream:
         )
         self._player = self._play()
         self._network = Network(weights, device)
+        self._taught = _taught(phones, self.basis, phones_blend)
         self._opening_weights = self.basis.opening_weights
         self._components = self.basis.components.reshape(self.basis.size, -1)
         self.reset()
@@ -319,6 +329,8 @@ class MotionStream:
         self._activity = np.zeros(self._geometry.past, dtype=np.float32)
         """Mel frames and activity from that of the next block's first motion frame - past on."""
         self._heard_mels = 0
+        self._answered = 0
+        """Motion frames that the network has answered."""
         self._steps: deque[Played] = deque()
         self._first_step = 0
         """Motion frame that _steps[0] is."""
@@ -417,9 +429,21 @@ class MotionStream:
             mel = self._geometry.past + frame * MELS_PER_FRAME
             voice = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
             answer = Answer(coefficients[0, frame], float(activity[0, frame]), float(closure[0, frame]), voice)
+            if self._taught is not None:
+                answer = self._taught.mixed(answer, self._answered)
+            self._answered += 1
             played = self._player.push(answer)
             if played is not None:
                 self._steps.append(played)
+
+
+def _taught(phones: Sequence[Phone], basis: MotionBasis, blend: float) -> TaughtAnswers | None:
+    """The phone teacher's answers, where phones are known."""
+    if not phones:
+        return None
+    from mouthpiece.engines.mesh.taught import TaughtAnswers
+
+    return TaughtAnswers(phones, basis, blend, MOTION_RATE)
 
 
 def motion_info(options: EngineOptions) -> EngineInfo:

@@ -1,0 +1,64 @@
+"""Motion of which somebody knows what is said: the phone teacher's answers, alone or blended with the network's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mouthpiece.engines.mesh.articulation import MouthTeacher
+from mouthpiece.engines.mesh.playing import Answer
+from mouthpiece.errors import OptionError
+from mouthpiece.types import Phone
+
+if TYPE_CHECKING:
+    from mouthpiece.engines.mesh.motion import MotionBasis
+
+TAIL_S = 0.5
+"""How long after the last phone the teacher is still asked."""
+
+
+class TaughtAnswers:
+    """What the teacher says of each motion frame of a speech."""
+
+    def __init__(self, phones: Sequence[Phone], basis: MotionBasis, blend: float, rate: float) -> None:
+        """Have the teacher go through the speech.
+
+        Args:
+            phones: what is said, in time order; gaps and everything after them are silence.
+            basis: what coefficients mean.
+            blend: 0-1, the teacher's share; the rest is the network's.
+            rate: motion frames a second.
+
+        Raises:
+            OptionError: the blend is out of range, or the phones are not in order.
+            WeightsError: the teacher is missing, damaged or of another motion space.
+        """
+        if not 0 <= blend <= 1:
+            raise OptionError(f"expected a blend of 0 (sound alone) to 1 (phones alone), got {blend:g}")
+        self._share = np.float32(blend)
+        end_s = max((phone.end_s for phone in phones), default=0.0) + TAIL_S
+        taught = MouthTeacher.load(basis=basis).motion(phones, int(np.ceil(end_s * rate)), rate=rate)
+        self._coefficients, self._closure, self._activity = taught.coefficients, taught.closure, taught.activity
+
+    def mixed(self, heard: Answer, frame: int) -> Answer:
+        """The answer for a motion frame.
+
+        Args:
+            heard: the network's.
+            frame: which one, counted from the start of the speech.
+        """
+        if frame < len(self._activity):
+            coefficients, closure = self._coefficients[frame], float(self._closure[frame])
+            activity = float(self._activity[frame])
+        else:
+            coefficients, closure, activity = np.zeros_like(heard.coefficients), 0.0, 0.0
+        share = float(self._share)
+        return Answer(
+            heard.coefficients + self._share * (coefficients - heard.coefficients),
+            heard.activity + share * (activity - heard.activity),
+            heard.closure + share * (closure - heard.closure),
+            # Who knows what is said needn't listen for a voice.
+            heard.voice + share * (activity - heard.voice),
+        )

@@ -1,0 +1,44 @@
+"""Words become phones within their own time."""
+
+from __future__ import annotations
+
+import pytest
+
+from mouthpiece.phones import SpokenWord, spell
+from mouthpiece.types import Phone
+
+SPOKEN = {
+    "two": (Phone("", 0.0, 0.05), Phone("t", 0.05, 0.10), Phone("uː", 0.10, 0.25), Phone("", 0.25, 0.5)),
+    "a": (Phone("eɪ", 0.0, 0.2),),
+    "hm": (),
+}
+
+
+def test_phones_fill_their_word_in_their_own_proportions() -> None:
+    words = [
+        SpokenWord("two", 1.0, 1.4),
+        SpokenWord("a", 1.4, 1.5),
+        SpokenWord("hm", 1.5, 1.8),
+        SpokenWord("a", 2.0, 2.1),
+    ]
+    asked: list[str] = []
+
+    def pronounce(word: str) -> tuple[Phone, ...]:
+        asked.append(word)
+        return SPOKEN[word]
+
+    phones = spell(words, pronounce)
+    assert asked == ["two", "a", "hm"], "each word once"
+    said = [(p.symbol, pytest.approx(p.start_s), pytest.approx(p.end_s)) for p in phones]
+    assert said == [
+        ("", 0.0, 1.0),
+        ("t", 1.0, 1.1),
+        ("uː", 1.1, 1.4),
+        ("eɪ", 1.4, 1.5),
+        ("", 1.5, 2.0),
+        ("eɪ", 2.0, 2.1),
+    ]
+
+
+def test_no_words_no_phones() -> None:
+    assert spell([], lambda _: ()) == ()
