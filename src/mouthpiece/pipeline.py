@@ -32,6 +32,7 @@ from mouthpiece.media import (
     open_speech,
     probe_media,
 )
+from mouthpiece.phones import PhonesInput, find_phones
 from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
 from mouthpiece.stages import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.types import (
@@ -40,6 +41,7 @@ from mouthpiece.types import (
     FaceStretch,
     FloatArray,
     Frame,
+    Phone,
     Progress,
     ProgressCallback,
     SpeechChunk,
@@ -81,6 +83,13 @@ class SyncOptions:
     """Effort and size of the encoding."""
     intensity: float = 1.0
     """How far the mouth moves; 1 is what the engine learned."""
+    phones: PhonesInput = None
+    """What is said and when, where it is known: a file (TextGrid, .align, .lab, a table, rhubarb's shapes) or `Phone`s
+    in time order. The mouth then follows them."""
+    phones_blend: float = 1.0
+    """How much it follows them and not the sound, 0-1; 1 is the phones alone."""
+    phones_language: str = "en"
+    """Language of the words where a file has words and no phones: espeak-ng's code (needs the extra 'speech')."""
     seed: int = 0
     """Seed of whatever is random in an engine."""
     overwrite: bool = False
@@ -97,6 +106,7 @@ class SyncOptions:
             raise OptionError(f"fps expects {MIN_FPS} to {MAX_FPS}, got {float(self.fps):g}")
         if not MIN_INTENSITY <= self.intensity <= MAX_INTENSITY:
             raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
+        check_blend(self.phones, self.phones_blend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +177,11 @@ def sync(
         if cancelled is not None and cancelled():
             raise Cancelled("stopped as asked; nothing was written")
 
-    check_output(out, overwrite=options.overwrite, forbidden=_paths(face, speech))
+    inputs = _paths(face, speech, options.phones)
+    check_output(out, overwrite=options.overwrite, forbidden=inputs)
     with one_thread_each(), open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
         duration_s = _duration(source, voice, options.fit)
+        said = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
         with VideoWriter(
             Path(out),
             source.info,
@@ -177,17 +189,17 @@ def sync(
             quality=options.quality,
             overwrite=options.overwrite,
             duration_s=duration_s,
-            forbidden=_paths(face, speech),
+            forbidden=inputs,
         ) as writer:
             tracker = FaceTracker(FaceChoice(options.face), options.device)
-            engine = _prepared_engine(source, tracker, options, stop_if_cancelled)
+            engine = _prepared_engine(source, tracker, options, said.phones, stop_if_cancelled)
             tracker.reset()
 
             ahead = _frames_ahead(source.info)
             frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
             tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
             faded = fade_near_gaps(journal.note(tracked))
-            synced = in_background(_speak(engine, faded, _listen(voice)), "draw", ahead)
+            synced = in_background(_speak(engine, faded, listen(voice)), "draw", ahead)
             try:
                 for frame in synced:
                     stop_if_cancelled()
@@ -201,15 +213,30 @@ def sync(
                 tracked.close()
                 frames.close()
             journal.require_a_face()
-    odd = (*_unheeded(options, source), *source.warnings, *voice.warnings, *writer.warnings)
+    odd = (*_unheeded(options, source, engine), *said.warnings, *source.warnings, *voice.warnings, *writer.warnings)
     return journal.result(Path(out), options.engine, started, odd)
 
 
-def _unheeded(options: SyncOptions, source: FaceSource) -> tuple[str, ...]:
-    """Options that this face has no use for."""
-    if source.info.is_photo or options.fps == PHOTO_FPS:
-        return ()
-    return (f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second",)
+def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple[str, ...]:
+    """Options that this face or this engine has no use for."""
+    odd = []
+    if not source.info.is_photo and options.fps != PHOTO_FPS:
+        odd.append(f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second")
+    if options.phones is not None and not engine.uses_phones:
+        odd.append(f"the engine {options.engine} can't use phones: it moves the mouth by the sound alone")
+    return tuple(odd)
+
+
+def check_blend(phones: PhonesInput, blend: float) -> None:
+    """Whether a blend makes sense.
+
+    Raises:
+        OptionError: it is out of range, or there is nothing to blend.
+    """
+    if not 0 <= blend <= 1:
+        raise OptionError(f"phones_blend expects 0 (sound alone) to 1 (phones alone), got {blend:g}")
+    if phones is None and blend != 1:
+        raise OptionError(f"phones_blend {blend:g} blends the sound with phones, but none are given; add phones")
 
 
 def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
@@ -231,7 +258,11 @@ def _frames_ahead(info: PictureInfo) -> int:
 
 
 def _prepared_engine(
-    source: FaceSource, tracker: FaceTracker, options: SyncOptions, stop_if_cancelled: Callable[[], None]
+    source: FaceSource,
+    tracker: FaceTracker,
+    options: SyncOptions,
+    phones: tuple[Phone, ...],
+    stop_if_cancelled: Callable[[], None],
 ) -> Engine:
     """The engine, having studied the face.
 
@@ -239,7 +270,7 @@ def _prepared_engine(
         Cancelled: `stop_if_cancelled` said so.
         NoFaceError: there is nobody in the whole source.
     """
-    engine = load_engine(options.engine)(EngineOptions(options.device, options.intensity, options.seed))
+    engine = load_engine(options.engine)(_engine_options(options, phones))
     looks: list[tuple[Unusable | None, int]] = []
     """Of each surveyed frame: why it can't be used, and how many faces it shows."""
 
@@ -261,6 +292,17 @@ def _prepared_engine(
             raise NoFaceError(_why_nobody(looks, source, options.face))
         engine.prepare([found])
     return engine
+
+
+def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOptions:
+    """What of the options an engine is told."""
+    return EngineOptions(
+        device=options.device,
+        intensity=options.intensity,
+        seed=options.seed,
+        phones=phones,
+        phones_blend=options.phones_blend,
+    )
 
 
 def _track(tracker: FaceTracker, frames: Iterable[Frame], *, photo: bool) -> Iterator[TrackedFrame]:
@@ -312,7 +354,7 @@ def _why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, ch
     return f"expected a face in the {where} {source.info.name}, but {said}; use one that shows a face from the front"
 
 
-def _listen(voice: SpeechSource) -> Iterator[SpeechChunk]:
+def listen(voice: SpeechSource) -> Iterator[SpeechChunk]:
     """The speech in chunks, brought to a common level."""
     stream = SpeechStream(reference_level_db=measure_level(_first(voice.samples(), LEVEL_S)))
     for samples in voice.samples():

@@ -29,15 +29,9 @@ def test_phones_fill_their_word_in_their_own_proportions() -> None:
 
     phones = spell(words, pronounce)
     assert asked == ["two", "a", "hm"], "each word once"
-    said = [(p.symbol, pytest.approx(p.start_s), pytest.approx(p.end_s)) for p in phones]
-    assert said == [
-        ("", 0.0, 1.0),
-        ("t", 1.0, 1.1),
-        ("uː", 1.1, 1.4),
-        ("eɪ", 1.4, 1.5),
-        ("", 1.5, 2.0),
-        ("eɪ", 2.0, 2.1),
-    ]
+    assert [phone.symbol for phone in phones] == ["", "t", "uː", "eɪ", "", "eɪ"]
+    assert [phone.start_s for phone in phones] == pytest.approx([0.0, 1.0, 1.1, 1.4, 1.5, 2.0])
+    assert [phone.end_s for phone in phones] == pytest.approx([1.0, 1.1, 1.4, 1.5, 2.0, 2.1])
 
 
 def test_no_words_no_phones() -> None:

@@ -24,7 +24,7 @@ import mouthpiece
 from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
 from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.interruption import Interruption
-from mouthpiece.apps.options import Debug, Invocation, Json, Quiet
+from mouthpiece.apps.options import Debug, Invocation, Json, Phones, PhonesBlend, PhonesLanguage, Quiet
 from mouthpiece.apps.train import train_app
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
 
@@ -131,6 +131,9 @@ def sync_command(
     quality: Quality = QualityChoice.GOOD,
     seed: Seed = 0,
     intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
+    phones: Phones = None,
+    phones_blend: PhonesBlend = 1.0,
+    phones_language: PhonesLanguage = "en",
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -150,6 +153,9 @@ def sync_command(
         seed=seed,
         overwrite=yes,
         intensity=intensity,
+        phones=phones,
+        phones_blend=phones_blend,
+        phones_language=phones_language,
     )
     run_sync(face, speech, out, options, json_lines=json, quiet=quiet)
 

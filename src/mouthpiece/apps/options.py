@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,5 +37,24 @@ Json = Annotated[
 ]
 Debug = Annotated[
     bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show the traceback of an error.")
+]
+Phones = Annotated[
+    Path | None,
+    typer.Option(
+        "--phones",
+        metavar="FILE",
+        show_default=False,
+        help="What is said and when: .TextGrid, .align, .lab, a table of start, end, sound, or rhubarb's .tsv.",
+    ),
+]
+PhonesBlend = Annotated[
+    float,
+    typer.Option("--phones-blend", metavar="0..1", help="How much the mouth follows the phones and not the sound."),
+]
+PhonesLanguage = Annotated[
+    str,
+    typer.Option(
+        "--phones-language", metavar="CODE", help="Language of the words, where FILE has words only (extra 'speech')."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]

@@ -68,7 +68,7 @@ class PhoneFile:
     @property
     def end_s(self) -> float:
         """Where the last sound, silence or word ends."""
-        return max((part.end_s for part in (*self.phones, *self.words)), default=0.0)
+        return max([phone.end_s for phone in self.phones] + [word.end_s for word in self.words], default=0.0)
 
 
 def read_phones(path: str | os.PathLike[str]) -> PhoneFile:
@@ -315,7 +315,7 @@ def _as_phones(
             strange.append(span.label.strip())
         sound = to_ipa("spn", Notation.IPA) if symbol is None else symbol
         phones.append(Phone(sound or "", span.start_s, span.end_s))
-    odd = ()
+    odd: tuple[str, ...] = ()
     if strange:
         kinds = sorted(set(strange))
         named = ", ".join(repr(kind) for kind in kinds[:5]) + (" ..." if len(kinds) > 5 else "")
