@@ -14,16 +14,20 @@ import mouthpiece
 PUBLIC = [
     "FaceStretch",
     "Fit",
+    "Phone",
     "ProbeReport",
     "Progress",
     "Quality",
     "SyncOptions",
     "SyncResult",
+    "VisemeOptions",
+    "VisemeTrack",
     "Waveform",
     "__version__",
     "errors",
     "probe",
     "sync",
+    "visemes",
 ]
 """Frozen: taking a name away or renaming it breaks users."""
 
@@ -50,6 +54,12 @@ def test_the_signature_of_sync_is_frozen() -> None:
     assert [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY] == ["progress", "cancelled"]
 
 
+def test_the_signature_of_visemes_is_frozen() -> None:
+    parameters = inspect.signature(mouthpiece.visemes).parameters
+    assert list(parameters) == ["speech", "options", "progress", "cancelled"]
+    assert [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY] == ["progress", "cancelled"]
+
+
 def test_options_have_defaults_and_are_frozen() -> None:
     options = mouthpiece.SyncOptions()
     with pytest.raises(AttributeError):
@@ -57,7 +67,16 @@ def test_options_have_defaults_and_are_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"fps": 0}, {"fps": 1000}, {"intensity": -1.0}, {"intensity": float("nan")}, {"face": "middle"}]
+    "values",
+    [
+        {"fps": 0},
+        {"fps": 1000},
+        {"intensity": -1.0},
+        {"intensity": float("nan")},
+        {"face": "middle"},
+        {"phones_blend": 0.5},
+        {"phones": "said.TextGrid", "phones_blend": 1.1},
+    ],
 )
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(mouthpiece.errors.OptionError) as caught:

@@ -13,27 +13,33 @@ from typing import TYPE_CHECKING
 from mouthpiece import errors
 
 if TYPE_CHECKING:
+    from mouthpiece.animation import VisemeOptions, VisemeTrack, visemes
     from mouthpiece.pipeline import Fit, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
-    from mouthpiece.types import FaceStretch, Progress, Waveform
+    from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
 
 __version__ = "0.1.0"
 
 _FROM_PIPELINE = ("Fit", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync")
-_FROM_TYPES = ("FaceStretch", "Progress", "Waveform")
+_FROM_ANIMATION = ("VisemeOptions", "VisemeTrack", "visemes")
+_FROM_TYPES = ("FaceStretch", "Phone", "Progress", "Waveform")
 
 __all__ = [
     "FaceStretch",
     "Fit",
+    "Phone",
     "ProbeReport",
     "Progress",
     "Quality",
     "SyncOptions",
     "SyncResult",
+    "VisemeOptions",
+    "VisemeTrack",
     "Waveform",
     "__version__",
     "errors",
     "probe",
     "sync",
+    "visemes",
 ]
 
 
@@ -43,6 +49,10 @@ def __getattr__(name: str) -> object:
         from mouthpiece import pipeline
 
         return getattr(pipeline, name)
+    if name in _FROM_ANIMATION:
+        from mouthpiece import animation
+
+        return getattr(animation, name)
     if name in _FROM_TYPES:
         from mouthpiece import types
 

@@ -26,6 +26,7 @@ from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Invocation, Json, Phones, PhonesBlend, PhonesLanguage, Quiet
 from mouthpiece.apps.train import train_app
+from mouthpiece.apps.visemes import visemes_command
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
 
 if TYPE_CHECKING:
@@ -205,6 +206,9 @@ class Stopped(Exception):
     def __init__(self, number: int) -> None:
         super().__init__("cancelled; nothing was written")
         self.exit_code = EXIT_SIGNAL_BASE + number
+
+
+app.command("visemes")(visemes_command)
 
 
 @app.command("probe")

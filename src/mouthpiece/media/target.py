@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,13 +21,20 @@ _LONGEST_NAME = 255
 """Bytes of a file name on common file systems."""
 
 
-def check_output(out: str | os.PathLike[str], *, overwrite: bool = False, forbidden: Iterable[object] = ()) -> Path:
+def check_output(
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    forbidden: Iterable[object] = (),
+    suffixes: Collection[str] = CONTAINERS,
+) -> Path:
     """Whether a result may be written there; costs nothing and touches nothing.
 
     Args:
         out: where the result goes; symbolic links are followed.
         overwrite: whether a file already there may be replaced.
         forbidden: the inputs; those that are paths must not be the same file as `out`, links included.
+        suffixes: what `out` may end with; those of videos unless told otherwise.
 
     Returns:
         The path with links resolved.
@@ -44,9 +51,10 @@ def check_output(out: str | os.PathLike[str], *, overwrite: bool = False, forbid
     except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(f"can't write to {given}: {getattr(error, 'strerror', None) or error}") from error
     if path.is_dir():
-        raise OutputError(f"expected a file name for OUT, {given} is a folder; add a name such as result.mp4")
-    if given.suffix.lower() not in CONTAINERS:
-        raise OptionError(f"expected OUT to end with {', '.join(CONTAINERS)}, got {given.name!r}; choose one of them")
+        name = f"result{next(iter(suffixes))}"
+        raise OutputError(f"expected a file name for OUT, {given} is a folder; add a name such as {name}")
+    if given.suffix.lower() not in suffixes:
+        raise OptionError(f"expected OUT to end with {', '.join(suffixes)}, got {given.name!r}; choose one of them")
     if exists and not path.is_file():
         raise OutputError(f"expected a file name for OUT, {given} is a device or a pipe")
     for source in forbidden:
@@ -152,10 +160,10 @@ class OutputFile:
         try:
             os.link(self._temporary, self._path)  # unlike rename, never replaces what came up meanwhile
         except FileExistsError as error:
-            raise OutputExistsError(f"{self._path} came up while its video was made; choose another name") from error
+            raise OutputExistsError(f"{self._path} came up meanwhile; choose another name") from error
         except OSError:  # a file system without hard links
             if self._path.exists():
-                raise OutputExistsError(f"{self._path} came up while its video was made") from None
+                raise OutputExistsError(f"{self._path} came up meanwhile") from None
             self._temporary.replace(self._path)
             return
         self._temporary.unlink()
