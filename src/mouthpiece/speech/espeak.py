@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.errors import EngineError, InputError, MissingExtraError, OptionError
-from mouthpiece.speech.espeak_phones import phones_from_events
+from mouthpiece.speech.espeak_phones import arabic_symbols, phones_from_events
 from mouthpiece.speech.espeak_worker import read_frame, write_frame
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, as_float
 
@@ -174,7 +174,7 @@ class Speaker:
         head, body = answer
         if "error" in head:
             raise InputError(f"{head['error']}: {_shortened(text)!r}")
-        return _spoken(text, head, body, mnemonics)
+        return _spoken(text, voice, head, body, mnemonics)
 
     def _voice_name(self, voice: str, variant: str | None) -> str:
         """espeak-ng's name of a voice in a timbre."""
@@ -323,11 +323,13 @@ def _within(what: str, value: int, low: int, high: int) -> int:
     return int(value)
 
 
-def _spoken(text: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> Spoken:
+def _spoken(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> Spoken:
     """The worker's answer with true times, at 16 kHz."""
     rate = int(head["rate"])
     samples = as_float(np.frombuffer(body, dtype="<i2").astype(np.float32) / 32768)
     phones = phones_from_events([(int(at), str(name)) for at, name in head["phones"]], samples, rate)
+    if voice.lower() == "ar":
+        phones = arabic_symbols(phones)
     if not any(phone.symbol for phone in phones):
         raise InputError(f"espeak-ng finds nothing to say in {_shortened(text)!r}; choose a voice of its language")
     words = () if mnemonics else _words(text, head["words"], phones, rate)

@@ -30,7 +30,7 @@ LONGEST_CLOSURE_S = 0.12
 LONGEST_QUIET_S = 0.3
 """How far back a closure is looked for."""
 SHORTEST_PAUSE_S = 0.06
-"""Shorter quiet before a sound that isn't a stop belongs to the sound."""
+"""Shorter quiet before a sound that isn't a stop belongs to the sound; shorter gaps in a word to what is before."""
 LATEST_VOWEL_S = 0.11
 """How late a vowel's event may come."""
 SHORTEST_CONSONANT_S = 0.025
@@ -49,12 +49,20 @@ VOICED_STOPS = frozenset("bdɡɢɟɖɓɗʄɠʛ")
 """Those among them whose vowel is marked late; affricates (more than one base letter) aren't."""
 NASALS = frozenset("mnŋɲɳɴɱ")
 LIQUIDS = frozenset("wjlɫʎɭɹrɻɥɰʀ")
-"""Sounds after which, as after nasals, espeak-ng marks vowels late; found by what each consonant between two vowels does
-to the spectrum. v ʋ ð ɾ ʁ and the fricatives are marked rightly."""
+"""Sounds after which, as after nasals, espeak-ng marks vowels late: found by what each consonant between two vowels
+does to the spectrum. v ʋ ð ɾ ʁ and the fricatives are marked rightly."""
 VOWELS = frozenset("aeiouyæœøɐɑɒɔəɘɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏɿʅᵻ")
-_MARKS = re.compile(r"\([^)]*\)|[ˈˌ'|‖%=_:;!?0-9˥˦˧˨˩-]")
+_MARKS = re.compile(r"\([^)]*\)|[ˈˌ'\"|‖%=_:;!?0-9˥˦˧˨˩-]")
 """Stress, tones, language switches and espeak-ng's own signs."""
-_RETROFLEX = {"ts.": "ʈʂ", "dz.": "ɖʐ", "s.": "ʂ", "z.": "ʐ", "t.": "ʈ", "d.": "ɖ", "n.": "ɳ", "l.": "ɭ", "r.": "ɽ"}
+_SPELT = {
+    "ts.": "ʈʂ", "dz.": "ɖʐ", "s.": "ʂ", "z.": "ʐ", "t.": "ʈ", "d.": "ɖ", "n.": "ɳ", "l.": "ɭ", "r.": "ɽ", "a.": "ɑ",
+    "A": "ɑ", "E": "ɛ", "I": "ɪ", "O": "ɔ", "U": "ʊ", "`": "ʼ",
+}  # fmt: skip
+"""espeak-ng's own letters where it has no IPA."""
+_ALONE = {"ʲ": "j", "ʷ": "w", "ʰ": "h"}
+"""Off-glides that come as sounds of their own."""
+_ARABIC = {"s̪": "sˤ", "t̪": "tˤ"}
+"""How espeak-ng writes two of Arabic's emphatics."""
 _ASPIRATED = re.compile(r"(?<=[pbtdkɡgqcɟʈɖsʂɕʃzʒʑʐ])h$")
 
 
@@ -73,8 +81,9 @@ def ipa_symbols(name: str) -> tuple[str, ...]:
     Mostly one. Where espeak-ng spells a vowel and the nasal behind it as one (`onɡ`), two.
     """
     symbol = unicodedata.normalize("NFD", _MARKS.sub("", name)).replace("ç", "ç").strip()
-    for written, meant in _RETROFLEX.items():
+    for written, meant in _SPELT.items():
         symbol = symbol.replace(written, meant)
+    symbol = _ALONE.get(symbol, symbol)
     symbol = _ASPIRATED.sub("ʰ", symbol.replace(".", "").replace("g", "ɡ"))
     if symbol and symbol[0] in VOWELS:
         if symbol.endswith("nɡ"):
@@ -98,7 +107,18 @@ def phones_from_events(events: Sequence[tuple[int, str]], samples: FloatArray, r
     sounds = _spans(events, len(samples))
     sounds = _with_closures(sounds, samples, rate)
     sounds = _with_early_vowels(sounds, samples, rate)
-    return tuple(Phone(sound.symbol, sound.start / rate, sound.end / rate) for sound in _tidy(sounds, len(samples)))
+    sounds = _tidy(sounds, len(samples), int(SHORTEST_PAUSE_S * rate))
+    return tuple(Phone(sound.symbol, sound.start / rate, sound.end / rate) for sound in sounds)
+
+
+def arabic_symbols(phones: Sequence[Phone]) -> tuple[Phone, ...]:
+    """Phones of Arabic with its emphatics written as such; espeak-ng tells ظ from ذ by the vowel alone."""
+    following = [phone.symbol for phone in phones[1:]] + [""]
+    found = []
+    for phone, after in zip(phones, following, strict=True):
+        symbol = "ðˤ" if phone.symbol == "ð" and after[:1] == "ɑ" else _ARABIC.get(phone.symbol, phone.symbol)
+        found.append(Phone(symbol, phone.start_s, phone.end_s))
+    return tuple(found)
 
 
 def _spans(events: Sequence[tuple[int, str]], count: int) -> list[_Sound]:
@@ -199,15 +219,16 @@ def _change(samples: FloatArray, rate: int, first: int, last: int) -> tuple[int,
     return int(centres[best]) - hop // 2, float(bands[best:].mean() - bands[:best].mean())
 
 
-def _tidy(sounds: list[_Sound], count: int) -> list[_Sound]:
-    """Without empty sounds, silences in a row made one, without gaps, up to the end."""
+def _tidy(sounds: list[_Sound], count: int, shortest: int) -> list[_Sound]:
+    """Without gaps, empty sounds and inner silences too short to be one; silences in a row made one; up to the end."""
     kept: list[_Sound] = []
-    for sound in sounds:
+    for index, sound in enumerate(sounds):
         start = kept[-1].end if kept else 0
         if sound.end <= start:
             continue
-        if kept and not kept[-1].symbol and not sound.symbol:
-            kept[-1] = _Sound("", kept[-1].start, sound.end)
+        inner = kept and any(later.symbol for later in sounds[index + 1 : index + 2])
+        if kept and not sound.symbol and (not kept[-1].symbol or (inner and sound.end - start < shortest)):
+            kept[-1] = _Sound(kept[-1].symbol, kept[-1].start, sound.end)
         else:
             kept.append(_Sound(sound.symbol, start, sound.end))
     if kept and kept[-1].end < count:
