@@ -20,7 +20,7 @@ from mouthpiece.types import MEL_BANDS, MEL_RATE
 # About the mean and spread of the speech room's log-mel in speech; fixed, so that a stream needs no statistics.
 _MEL_MEAN = -11.0
 _MEL_SPREAD = 4.0
-_STEM = 5
+STEM = 5
 """Taps of the first convolution, mel frames; two of them after the frame's own."""
 
 
@@ -42,18 +42,18 @@ class NetworkSettings:
     @property
     def ahead_frames(self) -> int:
         """Motion frames of look-ahead that the blocks may use together."""
-        return int(round(self.look_ahead_s * MEL_RATE) - _STEM // 2) // MELS_PER_FRAME
+        return int(round(self.look_ahead_s * MEL_RATE) - STEM // 2) // MELS_PER_FRAME
 
     @property
     def geometry_past(self) -> int:
         """Mel frames before a motion frame's own that count."""
         blocks = 2 * sum(self.dilations)
-        return (blocks - min(self.ahead_frames, sum(self.dilations))) * MELS_PER_FRAME + _STEM // 2
+        return (blocks - min(self.ahead_frames, sum(self.dilations))) * MELS_PER_FRAME + STEM // 2
 
     @property
     def geometry_ahead(self) -> int:
         """Mel frames after it."""
-        return min(self.ahead_frames, sum(self.dilations)) * MELS_PER_FRAME + _STEM // 2
+        return min(self.ahead_frames, sum(self.dilations)) * MELS_PER_FRAME + STEM // 2
 
     def geometry(self, block: int) -> NetworkGeometry:
         """What the network sees when it is run for so many motion frames at a time."""
@@ -105,7 +105,7 @@ class MotionNetwork(nn.Module):
             raise OptionError(f"look-ahead expects at least 0.02 s, got {settings.look_ahead_s}")
         self.settings = settings
         channels, left = settings.channels, settings.ahead_frames
-        self.stem = _Taps(MEL_BANDS, channels, _STEM, stride=MELS_PER_FRAME)
+        self.stem = _Taps(MEL_BANDS, channels, STEM, stride=MELS_PER_FRAME)
         blocks = []
         for dilation in settings.dilations:
             ahead = min(dilation, left)
@@ -131,9 +131,12 @@ class MotionNetwork(nn.Module):
 
     def trunk(self, log_mel: Tensor) -> Tensor:
         """What is heard: (B, M, MEL_BANDS) -> (B, T, C)."""
-        x = (log_mel - _MEL_MEAN) / _MEL_SPREAD
-        heard: Tensor = self.blocks(nn.functional.gelu(self.stem(x)))
+        heard: Tensor = self.blocks(self.stemmed(log_mel))
         return heard
+
+    def stemmed(self, log_mel: Tensor) -> Tensor:
+        """The first layer alone: (B, M, MEL_BANDS) -> (B, (M - STEM) / 2 + 1, C)."""
+        return nn.functional.gelu(self.stem((log_mel - _MEL_MEAN) / _MEL_SPREAD))
 
     def mouth(self, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the mouth does: (B, T, C) -> as `forward`."""

@@ -15,7 +15,7 @@ back a little, to see speech coming.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -183,16 +183,25 @@ class NetworkGeometry:
     """What a motion network sees of the speech, in mel frames and motion frames."""
 
     past: int
-    """Mel frames before a motion frame's own that the network looks at."""
+    """Mel frames before a motion frame's own that one run looks at; negative where all of them come later."""
     ahead: int
     """Mel frames after it."""
     block: int
     """Motion frames that come out of one run."""
+    memory: tuple[int, int] = (0, 0)
+    """Shape of what a network remembers from one run to the next; (0, 0) if it is given the whole past each time."""
 
     @property
     def input_mels(self) -> int:
         """Mel frames that go into one run."""
         return self.past + (self.block - 1) * MELS_PER_FRAME + 1 + self.ahead
+
+    @property
+    def lead_in(self) -> int:
+        """Motion frames before the first that a remembering network runs, in whole blocks: their runs hear the first
+        mel frames of the speech, which all later ones remember."""
+        unheard = max(2 - self.past // MELS_PER_FRAME, 0) if any(self.memory) else 0
+        return -(-unheard // self.block) * self.block
 
 
 def basis_path(network: Path) -> Path:
@@ -215,7 +224,7 @@ def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path, habit:
         components=basis.components,
         rest=basis.rest,
         limit=basis.limit,
-        geometry=np.array([geometry.past, geometry.ahead, geometry.block], dtype=np.int32),
+        geometry=np.array([geometry.past, geometry.ahead, geometry.block, *geometry.memory], dtype=np.int32),
         habit=np.array([habit.low, habit.high], dtype=np.float32),
     )
 
@@ -236,8 +245,9 @@ def load_basis(path: Path | None = None) -> tuple[MotionBasis, NetworkGeometry]:
         with np.load(path, allow_pickle=False) as file:
             points = file["points"]
             basis = MotionBasis(*(file[name].astype(np.float32) for name in ("mean", "components", "rest", "limit")))
-            geometry = NetworkGeometry(*(int(value) for value in file["geometry"]))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            past, ahead, block, *memory = (int(value) for value in file["geometry"])
+            geometry = NetworkGeometry(past, ahead, block, (memory[0], memory[1]) if memory else (0, 0))
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error
     if not np.array_equal(points, MOTION_POINTS) or basis.components.shape[1:] != (len(MOTION_POINTS), 3):
         raise WeightsError(f"{path.name} was made for other mesh points; train again or reinstall mouthpiece")
@@ -267,6 +277,58 @@ class Motion:
     """Distance of the inner lips over the outer eye distance, 0 when closed."""
     activity: float
     """0-1: how surely somebody speaks; 0 is a mouth at rest."""
+
+
+class _Listener:
+    """A motion network and what of the speech it still needs: log-mel in, its answers frame by frame out."""
+
+    def __init__(self, network: Network, geometry: NetworkGeometry) -> None:
+        self._network, self._geometry = network, geometry
+        self._of_silence = self._memory_of_silence()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the speech: silence was before it."""
+        lead_in = self._geometry.lead_in
+        self._memory = self._of_silence
+        self._mel = _silence(self._geometry.past + lead_in * MELS_PER_FRAME)
+        self._before_first = lead_in
+        """Frames still to come that lie before the speech."""
+
+    @property
+    def missing(self) -> int:
+        """Mel frames that the next run still needs."""
+        return max(self._geometry.input_mels - len(self._mel), 0)
+
+    def hear(self, log_mel: FloatArray) -> Iterator[tuple[FloatArray, float, float]]:
+        """Take mel frames, (m, MEL_BANDS); coefficients (K,), activity and closure of each frame that they complete."""
+        self._mel = np.concatenate([self._mel, log_mel])
+        while not self.missing:
+            coefficients, activity, closure = self._run(self._mel[: self._geometry.input_mels])
+            self._mel = self._mel[self._geometry.block * MELS_PER_FRAME :]
+            early = min(self._before_first, self._geometry.block)
+            self._before_first -= early
+            for frame in range(early, self._geometry.block):
+                yield coefficients[0, frame], float(activity[0, frame]), float(closure[0, frame])
+
+    def _run(self, log_mel: FloatArray) -> list[FloatArray]:
+        seen = np.ascontiguousarray(log_mel[None])
+        if not any(self._geometry.memory):
+            return self._network(seen)
+        *answer, self._memory = self._network(seen, self._memory)
+        return answer
+
+    def _memory_of_silence(self) -> FloatArray:
+        """What a network remembers after silence: after as many frames as it remembers nothing else is left."""
+        self._memory = np.zeros((1, *self._geometry.memory), dtype=np.float32)
+        for _ in range(-(-self._geometry.memory[0] // self._geometry.block)):
+            self._run(_silence(self._geometry.input_mels))
+        return self._memory
+
+
+def _silence(mels: int) -> FloatArray:
+    """(mels, MEL_BANDS) of digital silence."""
+    return np.full((max(mels, 0), MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
 
 
 class MotionStream:
@@ -317,17 +379,18 @@ class MotionStream:
             gate=gate,
         )
         self._player = self._play()
-        self._network = Network(weights, device)
+        self._listener = _Listener(Network(weights, device), self._geometry)
         self._taught = _taught(phones, self.basis, phones_blend)
+        self._coming_mels = min(_ANTICIPATION_MELS, self._geometry.ahead) + 1
         self._opening_weights = self.basis.opening_weights
         self._components = self.basis.components.reshape(self.basis.size, -1)
         self.reset()
 
     def reset(self) -> None:
         """Forget the speech."""
-        self._mel = np.full((self._geometry.past, MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
-        self._activity = np.zeros(self._geometry.past, dtype=np.float32)
-        """Mel frames and activity from that of the next block's first motion frame - past on."""
+        self._listener.reset()
+        self._activity = np.zeros(0, dtype=np.float32)
+        """Activity of the mel frames from that of the next motion frame on."""
         self._heard_mels = 0
         self._answered = 0
         """Motion frames that the network has answered."""
@@ -372,8 +435,7 @@ class MotionStream:
             return
         wanted = self._heard_mels // MELS_PER_FRAME + int(_TAIL_S * MOTION_RATE)
         while self._first_step + len(self._steps) < wanted:
-            missing = self._geometry.input_mels - len(self._mel)
-            silence = np.full((max(missing, 0), MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
+            silence = _silence(self._listener.missing)
             self._take(silence, np.zeros(len(silence), dtype=np.float32))
         self._finished = True
 
@@ -413,22 +475,12 @@ class MotionStream:
             self._first_step += 1
 
     def _take(self, log_mel: FloatArray, activity: FloatArray) -> None:
-        """Append mel frames and run every block that they complete."""
-        self._mel = np.concatenate([self._mel, log_mel])
+        """Hear mel frames and play every motion frame that they complete."""
         self._activity = np.concatenate([self._activity, activity])
-        while len(self._mel) >= self._geometry.input_mels:
-            self._run_block()
-            done = self._geometry.block * MELS_PER_FRAME
-            self._mel, self._activity = self._mel[done:], self._activity[done:]
-
-    def _run_block(self) -> None:
-        seen = self._mel[: self._geometry.input_mels]
-        coefficients, activity, closure = self._network(np.ascontiguousarray(seen[None]))
-        heard = self._activity[: self._geometry.input_mels]
-        for frame in range(self._geometry.block):
-            mel = self._geometry.past + frame * MELS_PER_FRAME
-            voice = float(heard[mel : mel + _ANTICIPATION_MELS + 1].max())
-            answer = Answer(coefficients[0, frame], float(activity[0, frame]), float(closure[0, frame]), voice)
+        for coefficients, speaking, closure in self._listener.hear(log_mel):
+            voice = float(self._activity[: self._coming_mels].max())
+            self._activity = self._activity[MELS_PER_FRAME:]
+            answer = Answer(coefficients, speaking, closure, voice)
             if self._taught is not None:
                 answer = self._taught.mixed(answer, self._answered)
             self._answered += 1

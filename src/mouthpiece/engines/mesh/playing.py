@@ -119,6 +119,8 @@ class RunningRange:
         self._habit = habit
         self._counts = self._PRIOR_FRAMES * _lognormal_shares(habit, self._edges())
         self._unread = 0
+        self._at_first = self._ends()
+        """What is read before anything was heard: about the habit, but for the bins' width."""
         self.low, self.high = habit.low, habit.high
 
     @classmethod
@@ -135,11 +137,14 @@ class RunningRange:
             self._read()
 
     def _read(self) -> None:
+        low, high = self._ends() / self._at_first
+        self.low = self._habit.low * float(np.clip(low, *self._LOW_BOUNDS))
+        self.high = self._habit.high * float(np.clip(high, *self._HIGH_BOUNDS))
+
+    def _ends(self) -> np.ndarray:
+        """Openings with LOW_SHARE and HIGH_SHARE of the counts below them, (2,)."""
         below = np.concatenate([[0.0], np.cumsum(self._counts)])
-        low, high = np.interp(np.array([LOW_SHARE, HIGH_SHARE]) * below[-1], below, self._edges())
-        habit = self._habit
-        self.low = habit.low * float(np.clip(low / habit.low, *self._LOW_BOUNDS))
-        self.high = habit.high * float(np.clip(high / habit.high, *self._HIGH_BOUNDS))
+        return np.asarray(np.interp(np.array([LOW_SHARE, HIGH_SHARE]) * below[-1], below, self._edges()))
 
 
 def _lognormal_shares(habit: Habit, edges: np.ndarray) -> np.ndarray:
