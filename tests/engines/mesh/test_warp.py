@@ -9,7 +9,7 @@ from tests.engines.mesh.rig import Puppet, displacement, fields_of, maps_of
 
 from mouthpiece.engines.mesh.motion import MotionBasis, motion_row
 from mouthpiece.engines.mesh.target import PlaneMap
-from mouthpiece.engines.mesh.warp import GRID, GRID_H, GRID_W, STEP, FaceMaps, LipWarp, draw_lips
+from mouthpiece.engines.mesh.warp import GRID, GRID_H, GRID_W, SLIT_BEYOND, STEP, FaceMaps, LipWarp, draw_lips
 from mouthpiece.types import FloatArray, TrackedFrame
 
 NAMES = ["woman_portrait", "man_half_body", "boy_3d_cartoon", "woman_half_body", "man_head_crop"]
@@ -74,9 +74,11 @@ def test_the_inside_shows_between_the_corners_only(
     assert maps is not None
     assert maps.mouth is not None
     inside = draw_lips(tracked.frame.rgb, maps)[1]
-    # Where the corners themselves have gone, by the motion's own word.
-    corners = person.neutral[[78, 308], :2] + wanted[[motion_row(78), motion_row(308)]]
-    corners = corners + person.neutral[[78, 308], 2:] * look.plane.slant + look.shift
+    # Where the corners themselves have gone, by the motion's own word: the line ends between the mesh's two.
+    rows = [motion_row(point) for point in (78, 308, 61, 291)]
+    moved = person.neutral[[78, 308, 61, 291], :2] + wanted[rows]
+    moved = moved + person.neutral[[78, 308, 61, 291], 2:] * look.plane.slant + look.shift
+    corners = (1 - SLIT_BEYOND) * moved[:2] + SLIT_BEYOND * moved[2:]
     pixels = corners @ look.plane.matrix.T + look.plane.centre
     eye, left = tracked.face.pose.scale, maps.box.x0 + maps.mouth.part[1].start
     assert inside.max() == 1

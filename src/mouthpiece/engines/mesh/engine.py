@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import cv2
@@ -12,12 +12,13 @@ import numpy as np
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
+from mouthpiece.engines.mesh.lips import LentLips, LipRim, LipView, bare_lips, lip_hem, parted_edges
 from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info, motion_row
 from mouthpiece.engines.mesh.own_teeth import OwnTeeth, TeethSource, suitability, take_teeth
-from mouthpiece.engines.mesh.seam import PARTED_OPENING, LipStrip, find_edges, lip_strip
+from mouthpiece.engines.mesh.seam import CLOSED_OPENING, PARTED_OPENING, LipEdges, LipStrip, find_edges, lip_strip
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
-from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp, draw_lips
-from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.engines.mesh.warp import GRID, FaceMaps, LipWarp, Loan, MouthMaps, draw_lips
+from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, SpeechChunk, TrackedFrame, as_float
 
 SAME_PERSON = 0.55
 """Least likeness of two appearances of one person."""
@@ -33,6 +34,10 @@ EDGE_INSET = 0.012
 """How far into an open mouth's lips their edges are taken to lie, outer eye distances."""
 CLOSED_GAP = 0.012
 """Gap up to which landmarks see closed lips."""
+LENT_GAP, LENT_YAW_DEG = 0.02, 15.0
+"""Gaps (outer eye distances) and turns of the head that count as much against lending a frame's lips."""
+LENT_CHOICE = 12
+"""Frames kept to choose those lips from."""
 FOLLOW_NEAR, FOLLOW_FAR = 0.40, 0.85
 """Distances from the mouth (outer eye distances) where points are wholly, and no longer, taken back to neutral."""
 
@@ -46,10 +51,14 @@ class _Person:
     """(468, 3) canonical, mouth closed."""
     correction: FloatArray
     """(468,) what the landmarks must be moved by, down the face, to lie on the lips' edges."""
+    correction_gap: float
+    """Gap of the lips that the correction was read from, outer eye distances."""
     warp: LipWarp
     mouth: MouthFrame
     drawn: DrawnMouth
     teeth: OwnTeeth | None
+    lips: LentLips | None
+    """Of the frame that shows them best; None where the survey saw none wholly."""
     follow: FloatArray
     """(P, 1): how far each motion point's own motion in the source is taken out."""
     light: FloatArray | None = None
@@ -66,6 +75,8 @@ class _Look:
     """(2,) plane: what the mouth is off from where the pose puts it."""
     shown: FloatArray
     """(P, 2) plane: how the source's own mouth is displaced."""
+    pixels: FloatArray
+    """(468, 2): the points in the frame, on the lips' edges as well as they are known."""
 
 
 @dataclass(slots=True)
@@ -78,6 +89,8 @@ class _Sightings:
     scales: list[float] = field(default_factory=list)
     strips: list[LipStrip] = field(default_factory=list)
     """Straightened lips of the frames in which they are about closed."""
+    lips: list[tuple[float, LipView]] = field(default_factory=list)
+    """Lips that may be lent to all frames, each with how far from closed and frontal they are; the least so."""
     open_mouth: TrackedFrame | None = None
     """The frame that shows the inside of the mouth best."""
     open_mouth_suits: float = 0.0
@@ -92,9 +105,38 @@ class _Sightings:
         gap = opening(shape)
         if gap < PARTED_OPENING:
             self.strips.append(lip_strip(tracked.frame.rgb, face, PlaneMap.of(face, aspect)))
+        self._see_lips(tracked, face, gap)
         suits = suitability(gap, face.pose.scale, face.pose.yaw_deg)
         if suits > self.open_mouth_suits:
             self.open_mouth, self.open_mouth_suits = tracked, suits
+
+    def _see_lips(self, tracked: TrackedFrame, face: Face, gap: float) -> None:
+        """Keep the frame's lips if they are among the best so far."""
+        away = max(gap, 0.0) / LENT_GAP + abs(face.pose.yaw_deg) / LENT_YAW_DEG
+        if len(self.lips) >= LENT_CHOICE and away >= self.lips[-1][0]:
+            return
+        view = LipView.of(tracked.frame, face)
+        if view is not None:
+            self.lips.append((away, view))
+            self.lips.sort(key=lambda seen: seen[0])
+            del self.lips[LENT_CHOICE:]
+
+    def best_lips(self, mean: FloatArray) -> LipView | None:
+        """The lips to be lent: nearly closed, frontal, sharp, large, and neither pressed nor pouting."""
+        if not self.lips:
+            return None
+        largest = max(view.face.pose.scale for _, view in self.lips)
+        sharpest = max(view.sharpness for _, view in self.lips)
+        lips = np.union1d(topo.UPPER_LIP, topo.LOWER_LIP)
+
+        def cost(seen: tuple[float, LipView]) -> float:
+            away, view = seen
+            off = canonical_shape(view.face, view.pixel_aspect)[lips, :2] - mean[lips, :2]
+            unlike = float(np.sqrt(np.mean((off - off.mean(axis=0)) ** 2))) / LENT_GAP
+            lost = np.log2(largest / view.face.pose.scale) + np.log2(sharpest / max(view.sharpness, 1e-6))
+            return away + unlike + float(lost)
+
+        return min(self.lips, key=cost)[1]
 
 
 _Known = TypeVar("_Known", _Sightings, _Person)
@@ -149,7 +191,9 @@ class MeshEngine(Engine):
         yaws = np.array(seen.yaws)
         frontal = yaws <= max(MAX_NEUTRAL_YAW_DEG, float(np.percentile(yaws, 25)))
         mean = np.mean(np.array(seen.shapes)[frontal], axis=0).astype(np.float32)
-        correction = find_edges(seen.strips).correction(mean)
+        view = seen.best_lips(mean)
+        edges, edges_gap = self._edges(seen, view)
+        correction = edges.correction(mean)
         mean[:, 1] += correction
         neutral = closed(mean, self._basis.opening_mode, self._points)
         mouth = MouthFrame.of(neutral)
@@ -157,7 +201,10 @@ class MeshEngine(Engine):
         follow = np.clip((FOLLOW_FAR - away) / (FOLLOW_FAR - FOLLOW_NEAR), 0, 1)[:, None]
         drawn = DrawnMouth(mouth, float(np.median(seen.scales)))
         warp = LipWarp(neutral, self._points)
-        person = _Person(seen.appearance, neutral, correction, warp, mouth, drawn, None, follow.astype(np.float32))
+        follow = follow.astype(np.float32)
+        person = _Person(seen.appearance, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow)
+        if view is not None:
+            person.lips = self._lend(person, view)
         if seen.open_mouth is not None and seen.open_mouth.face is not None:
             face, frame = seen.open_mouth.face, seen.open_mouth.frame
             look = self._look(person, face, float(frame.pixel_aspect))
@@ -168,19 +215,46 @@ class MeshEngine(Engine):
                 drawn.hang_upper_teeth(person.teeth.edge)
         return person
 
+    @staticmethod
+    def _edges(seen: _Sightings, view: LipView | None) -> tuple[LipEdges, float]:
+        """Where the lips' edges are against the landmarks, and how far open the mouth was that told."""
+        if view is not None and not any(strip.opening < CLOSED_OPENING for strip in seen.strips):
+            corner = np.array([view.box.x0, view.box.y0], dtype=np.float32)
+            rim = LipRim.of(view.face.landmarks[:, :2] - corner, view.face.pose.scale)
+            edges = parted_edges(view.rgb, rim)
+            if edges is not None:
+                return edges, rim.gap
+        return find_edges(seen.strips), 0.0
+
+    def _lend(self, person: _Person, view: LipView) -> LentLips:
+        """Make a frame's lips ready for all the others."""
+        look, warp = self._look(person, view.face, view.pixel_aspect), person.warp
+        corner = np.array([view.box.x0, view.box.y0], dtype=np.float32)
+        rim = LipRim.of(look.pixels - corner, view.face.pose.scale)
+        hem = lip_hem(person.neutral, GRID)
+        upper, lower = (
+            as_float(np.dstack([warp.located(look.plane, look.shift, shown) - corner, hem, warp.split]))
+            for shown in warp.fields(look.shown, look.shown).shown
+        )
+        closed_lips, parted = (bare_lips(view.rgb, rim, parted=far) for far in (False, True))
+        return LentLips(closed_lips, parted, upper, lower, view.face.pose.yaw_deg, view.face.pose.scale)
+
     def _look(self, person: _Person, face: Face, pixel_aspect: float) -> _Look:
         """Compare a frame's face with the person's neutral one."""
         plane = PlaneMap.of(face, pixel_aspect)
         resting = plane.project(person.neutral)
         measured = plane.to_plane(face.landmarks[:, :2])
         gap = float(measured[topo.INNER_BOTTOM, 1] - measured[topo.INNER_TOP, 1])
-        # Read off about closed lips, the correction holds for such; landmarks see open lips better than that.
-        holds = min(max(1 - (gap - PARTED_OPENING / 2) / (PARTED_OPENING / 2), 0.0), 1.0)
+        # The correction holds for lips as open as those that it was read from; wide open ones landmarks see well.
+        known = max(PARTED_OPENING / 2, person.correction_gap)
+        holds = min(max(1 - (gap - known) / (PARTED_OPENING / 2), 0.0), 1.0)
         measured[:, 1] += np.float32(holds) * person.correction
-        _clear_of_the_inside(measured)
+        if person.lips is None:
+            _clear_of_the_inside(measured)
         shift = (measured[topo.NOSE_BASE] - resting[topo.NOSE_BASE]).mean(axis=0)
         shown = (measured - resting - shift)[self._points] * person.follow
-        return _Look(plane, shift.astype(np.float32), shown.astype(np.float32))
+        pixels = as_float(measured @ plane.matrix.T + plane.centre)
+        return _Look(plane, shift.astype(np.float32), shown.astype(np.float32), pixels)
 
     @staticmethod
     def _jaw(displacement: FloatArray) -> FloatArray:
@@ -229,15 +303,21 @@ class MeshEngine(Engine):
         look = self._look(person, face, float(frame.pixel_aspect))
         wanted = look.shown + np.float32(strength) * (look.plane.project(motion.displacement) - look.shown)
         fields = person.warp.fields(look.shown, wanted)
-        maps = person.warp.maps(look.plane, look.shift, fields, (frame.width, frame.height))
+        fade = strength * strength * (3 - 2 * strength)
+        lent = person.lips
+        share = lent.fits(face) * fade if lent is not None else 0.0
+        size = (frame.width, frame.height)
+        maps = person.warp.maps(look.plane, look.shift, fields, size, lent if share > 0 else None, own=share < 1)
         if maps is None:
             return None
-        picture, inside = draw_lips(frame.rgb, maps)
-        if maps.mouth is not None and float(inside.max()) > 1 / 255:
-            drawn = self._inside(person, look, self._jaw(wanted), maps, tracked)
-            part = picture[maps.mouth.part]
-            part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), inside, 1 - inside)
-        fade = strength * strength * (3 - 2 * strength)
+        loan = Loan(lent.at(_parting(wanted)), share) if lent is not None and share > 0 else None
+        picture, inside = draw_lips(frame.rgb, maps, loan)
+        mouth = _opened(maps.mouth, inside)
+        if mouth is not None:
+            within, shown = mouth
+            drawn = self._inside(person, look, self._jaw(wanted), replace(maps, mouth=within), tracked)
+            part = picture[within.part]
+            part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), shown, 1 - shown)
         return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
 
     @staticmethod
@@ -255,6 +335,23 @@ class MeshEngine(Engine):
             # Whoever shows the lower teeth hides the upper ones behind the lip.
             inside = person.drawn.upper_teeth(inside, scene)
         return inside if teeth is None else teeth.lay_over(inside, scene, person.mouth, jaw)
+
+
+def _opened(mouth: MouthMaps | None, inside: FloatArray) -> tuple[MouthMaps, FloatArray] | None:
+    """The part of a mouth's rectangle where its inside shows, and how far it does; None where it is shut."""
+    if mouth is None:
+        return None
+    rows, columns = np.flatnonzero(inside.max(axis=1) > 1 / 255), np.flatnonzero(inside.max(axis=0) > 1 / 255)
+    if not len(rows):
+        return None
+    down, across = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return mouth.cropped(down, across), np.ascontiguousarray(inside[down, across])
+
+
+def _parting(displacement: FloatArray) -> float:
+    """0-1: how surely lips are apart, given the motion points' displacement (P, 2) in outer eye distances."""
+    gap = displacement[motion_row(topo.INNER_BOTTOM), 1] - displacement[motion_row(topo.INNER_TOP), 1]
+    return min(max(float(gap) / PARTED_OPENING, 0.0), 1.0)
 
 
 def _clear_of_the_inside(measured: FloatArray) -> None:

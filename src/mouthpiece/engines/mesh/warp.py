@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.lips import BareLips, LentLips
 from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.types import Box, FloatArray, Picture, as_float
 
@@ -30,10 +31,20 @@ STIFFNESS = 0.03
 """Regularisation of the interpolation: how much measuring noise to iron out."""
 SPLIT_TAPER = 0.05
 """Over what distance inside the corners the two lips part company."""
+SLIT_BEYOND = 0.3
+"""Where between the mesh's inner (0) and outer (1) corners the lips' line ends."""
+_BEYOND = (0.5, 0.3)
+"""Distance from the slit up to which a lip's field is held as it is at the slit, the other way about."""
 ITERATIONS = 4
 """Fixed-point steps to invert a field; each gains about a factor of three."""
 _FAR = 3.0
 """Pixels from the slit beyond which a pixel is surely one lip's alone."""
+SEAM_WIDTH = 0.006
+"""Half the width of the line drawn between closed lips, outer eye distances."""
+_SEAM_RGB = np.array([0.85, 1.0, 1.0], dtype=np.float32)
+"""How much of its darkness each colour takes: what light comes out of a seam has passed through lips."""
+_MAX_GAIN = 1.8
+"""By how much lent lips are made lighter or darker at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +58,42 @@ class LipFields:
 
 
 @dataclass(frozen=True, slots=True)
+class LipMaps:
+    """For each pixel of the mouth's rectangle: where to look for either lip."""
+
+    upper: FloatArray
+    """(h, w, 2) pixel of what the upper lip carries."""
+    lower: FloatArray
+    """(h, w, 2) the same for the lower lip."""
+
+
+@dataclass(frozen=True, slots=True)
 class MouthMaps:
-    """The rectangle around the slit, where each lip has a map of its own."""
+    """The rectangle around the mouth, where each lip has maps of its own."""
 
     part: tuple[slice, slice]
     """Rows and columns of the lower face's box."""
-    upper: FloatArray
-    """(h, w, 2) source pixel of what the upper lip carries."""
-    lower: FloatArray
-    """(h, w, 2) the same for the lower lip."""
     above: FloatArray
     """(h, w) pixels above the slit (negative: beneath), judged with the upper lip's field."""
     below: FloatArray
     """(h, w) pixels beneath the slit, judged with the lower lip's field."""
+    own: LipMaps | None
+    """Into the frame itself; None where its own lips are not needed."""
+    lent: LipMaps | None
+    """Into the pictures of lent lips."""
+    hem: FloatArray | None
+    """(h, w) 0-1: where lent lips cover what is around."""
+    along: FloatArray | None
+    """(h, w) 0-1: whether the slit goes so far to the side."""
+
+    def cropped(self, rows: slice, columns: slice) -> MouthMaps:
+        """A part of the rectangle, without the lips' maps: for what lies between them."""
+        down, right = self.part
+        part = (
+            slice(down.start + rows.start, down.start + rows.stop),
+            slice(right.start + columns.start, right.start + columns.stop),
+        )
+        return MouthMaps(part, self.above[rows, columns], self.below[rows, columns], None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +108,8 @@ class FaceMaps:
     """(h, w) 0-1: 1 where the warp acts, falling to 0 at the rim."""
     mouth: MouthMaps | None
     """None where the mouth lies outside the picture."""
+    eye: float
+    """Pixels of one outer eye distance."""
 
 
 def _grid() -> FloatArray:
@@ -117,8 +153,10 @@ class LipWarp:
         self._neutral = neutral
         upper_only = np.setdiff1d(topo.UPPER_LIP, topo.CORNERS)
         lower_only = np.setdiff1d(topo.LOWER_LIP, topo.CORNERS)
-        corners = neutral[[78, 308], :2]
-        seam = neutral[topo.INNER_UPPER, :2]
+        # The mesh's inner corners lie inside the picture's: a dark line goes on, and must part too.
+        ends = (1 - SLIT_BEYOND) * neutral[[78, 308], :2] + SLIT_BEYOND * neutral[[61, 291], :2]
+        corners = as_float(ends)
+        seam = as_float(np.concatenate([corners, neutral[topo.INNER_UPPER, :2]]))
         order = np.argsort(seam[:, 0])
         seam = seam[order]
         seam_y = np.interp(neutral[points, 0], seam[:, 0], seam[:, 1])
@@ -144,7 +182,14 @@ class LipWarp:
         left, right = float(corners[:, 0].min()), float(corners[:, 0].max())
         self.corners_x = (left, right)
         inside = np.minimum(GRID[..., 0] - left, right - GRID[..., 0])
-        self._split = _smoothstep(-0.005, SPLIT_TAPER, inside)[..., None]
+        self.split = _smoothstep(-0.005, SPLIT_TAPER, inside)[..., None]
+        """(GRID_H, GRID_W, 1) 0-1: 1 between the corners, 0 beyond them."""
+        first_below = np.argmax(GRID[..., 1] >= self.slit_y[None, :], axis=0)
+        rows = np.arange(GRID_H)[:, None]
+        self._up_to_slit = np.minimum(rows, first_below[None])
+        self._from_slit_on = np.maximum(rows, first_below[None] - 1)
+        """(GRID_H, GRID_W) for each node the nearest of its column on a lip's own side of the slit, or just across."""
+        self._beyond = as_float(_smoothstep(*_BEYOND, np.abs(self._side)) * self.split)
         spread_all = self._operator(neutral[points, :2], np.ones_like(window))
         reference = neutral[points, 2].mean()
         depth = spread_all @ (neutral[points, 2:] - reference) + reference
@@ -189,7 +234,11 @@ class LipWarp:
         both = np.concatenate([shown, wanted], axis=1).astype(np.float32)
         upper = self._product(self._spread_upper, both[self._upper_rows])
         lower = self._product(self._spread_lower, both[self._lower_rows])
-        middle, half = (upper + lower) / 2, (lower - upper) / 2 * self._split
+        # Beyond the slit a lip's field shows nowhere; left to run out there it would be too steep to be inverted.
+        columns = np.arange(GRID_W)
+        upper += (upper[self._up_to_slit, columns] - upper) * self._beyond
+        lower += (lower[self._from_slit_on, columns] - lower) * self._beyond
+        middle, half = (upper + lower) / 2, (lower - upper) / 2 * self.split
         upper, lower = as_float(middle - half), as_float(middle + half)
         return LipFields((upper[..., :2], lower[..., :2]), (upper[..., 2:], lower[..., 2:]))
 
@@ -208,6 +257,9 @@ class LipWarp:
         shift: FloatArray,
         fields: LipFields,
         frame_size: tuple[int, int],
+        lent: LentLips | None = None,
+        *,
+        own: bool = True,
     ) -> FaceMaps | None:
         """Work out where every pixel of the lower face comes from.
 
@@ -216,6 +268,8 @@ class LipWarp:
             shift: (2,) plane: what the frame's mouth is off from where the pose puts it.
             fields: of the mouth that the frame shows and of the one that it shall show.
             frame_size: (width, height).
+            lent: lips to be drawn instead of the frame's own.
+            own: whether the frame's own are needed (too).
 
         Returns:
             None where the face lies outside the picture.
@@ -223,39 +277,60 @@ class LipWarp:
         box = self._pixel_box(plane, shift).clipped(*frame_size)
         if box.width < 2 or box.height < 2:
             return None
-        stretch = float(np.sqrt(abs(np.linalg.det(plane.matrix))))
+        loans = (lent.upper, lent.lower) if lent is not None else (None, None)
         upper, lower = (
-            self._inverted(plane, shift, t, s, stretch) for t, s in zip(fields.wanted, fields.shown, strict=True)
+            self._inverted(plane, shift, field) for field in zip(fields.wanted, fields.shown, loans, strict=True)
         )
         above = upper[..., 2] > 0
         chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
         affine, size = self._to_pixels(plane, shift, box), (box.width, box.height)
         source, window = _spread(chosen, affine, size), _spread(self._soft_window, affine, size)
-        return FaceMaps(box, source, window, self._mouth_maps(plane, shift, box, upper, lower))
+        return FaceMaps(
+            box, source, window, self._mouth_maps(plane, shift, box, (upper, lower), own=own), _stretch(plane)
+        )
 
     def _inverted(
-        self, plane: PlaneMap, shift: FloatArray, target: FloatArray, source: FloatArray, stretch: float
+        self, plane: PlaneMap, shift: FloatArray, field: tuple[FloatArray, FloatArray, FloatArray | None]
     ) -> FloatArray:
         """Invert one lip's field over the plane's grid (it has the chart's extent: motion is small against its margin).
 
+        Args:
+            plane: the frame's plane map.
+            shift: (2,) plane: what the frame's mouth is off.
+            field: wanted and shown displacements of the chart (GRID_H, GRID_W, 2), and what lent lips say of it.
+
         Returns:
-            (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels.
+            (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels; of a loan (GRID_H, GRID_W, 4)
+            what it says there, too: (GRID_H, GRID_W, 7).
         """
+        target, source, loan = field
         forward = as_float(target + self._depth * plane.slant)
         chart = as_float(GRID - forward)
         for _ in range(ITERATIONS - 1):
             chart = as_float(GRID - _sample(forward, chart))
         values = _sample(as_float(np.concatenate([source + self._depth * plane.slant, self._side], axis=2)), chart)
         located = (chart + values[..., :2] + shift) @ plane.matrix.T + plane.centre
-        return np.concatenate([located, values[..., 2:] * stretch], axis=2).astype(np.float32)
+        known = [located, values[..., 2:] * _stretch(plane)]
+        if loan is not None:
+            known.append(_sample(loan, chart))
+        return np.concatenate(known, axis=2).astype(np.float32)
+
+    def located(self, plane: PlaneMap, shift: FloatArray, shown: FloatArray) -> FloatArray:
+        """(GRID_H, GRID_W, 2): the pixel in which a frame shows each point of the chart, by one lip's shown field."""
+        return as_float((GRID + shown + self._depth * plane.slant + shift) @ plane.matrix.T + plane.centre)
 
     def _mouth_maps(
-        self, plane: PlaneMap, shift: FloatArray, box: Box, upper: FloatArray, lower: FloatArray
+        self, plane: PlaneMap, shift: FloatArray, box: Box, sides: tuple[FloatArray, FloatArray], *, own: bool
     ) -> MouthMaps | None:
-        """Both lips' maps where they differ."""
+        """Both lips' maps where they differ, and where lent ones go."""
+        upper, lower = sides
         unsure = (np.abs(upper[..., 2]) < _FAR + 1) | (np.abs(lower[..., 2]) < _FAR + 1)
         unsure |= (upper[..., 2] > 0) != (lower[..., 2] > 0)
-        unsure &= self._split[..., 0] > 0
+        unsure &= self.split[..., 0] > 0
+        cover = None
+        if upper.shape[2] > 3:
+            cover = np.where(upper[..., 2:3] > 0, upper[..., 5:], lower[..., 5:])
+            unsure |= cover[..., 0] > 0
         rows, columns = np.flatnonzero(unsure.any(axis=1)), np.flatnonzero(unsure.any(axis=0))
         if not len(rows):
             return None
@@ -270,12 +345,18 @@ class LipWarp:
         affine = self._to_pixels(plane, shift, Box(x0, y0, x1, y1))
         size = (x1 - x0, y1 - y0)
         part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
+
+        def spread(field: FloatArray) -> FloatArray:
+            return _spread(np.ascontiguousarray(field), affine, size)
+
         return MouthMaps(
             part,
-            upper=_spread(np.ascontiguousarray(upper[..., :2]), affine, size),
-            lower=_spread(np.ascontiguousarray(lower[..., :2]), affine, size),
-            above=_spread(np.ascontiguousarray(upper[..., 2]), affine, size),
-            below=_spread(np.ascontiguousarray(-lower[..., 2]), affine, size),
+            above=spread(upper[..., 2]),
+            below=spread(-lower[..., 2]),
+            own=LipMaps(spread(upper[..., :2]), spread(lower[..., :2])) if own or cover is None else None,
+            lent=LipMaps(spread(upper[..., 3:5]), spread(lower[..., 3:5])) if cover is not None else None,
+            hem=spread(cover[..., 0]) if cover is not None else None,
+            along=spread(cover[..., 1]) if cover is not None else None,
         )
 
     def _pixel_box(self, plane: PlaneMap, shift: FloatArray) -> Box:
@@ -293,6 +374,11 @@ class LipWarp:
         return np.concatenate([linear, origin[:, None]], axis=1).astype(np.float32)
 
 
+def _stretch(plane: PlaneMap) -> float:
+    """Pixels of one outer eye distance."""
+    return float(np.sqrt(abs(np.linalg.det(plane.matrix))))
+
+
 def _bounds(points: FloatArray) -> Box:
     """The smallest whole-pixel box around points (n, 2)."""
     low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)) + 1
@@ -306,20 +392,73 @@ def _read(frame: Picture, source: FloatArray) -> Picture:
     return remap(frame, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
-def draw_lips(frame: Picture, maps: FaceMaps) -> tuple[Picture, FloatArray]:
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Lips lent for one frame."""
+
+    lips: BareLips
+    share: float
+    """0-1: how far they replace the frame's own; below 1 the maps must hold the frame's own, too."""
+
+
+def draw_lips(frame: Picture, maps: FaceMaps, loan: Loan | None = None) -> tuple[Picture, FloatArray]:
     """Draw the lower face with both lips moved.
+
+    Args:
+        frame: the source.
+        maps: where each pixel comes from.
+        loan: lips to be drawn instead of the frame's own; the maps must be for them.
 
     Returns:
         the picture of the maps' box (h, w, 3) uint8, and how far the mouth's inside shows in the mouth's rectangle,
         (h, w) float32 in 0-1 (empty where there is none).
     """
-    picture = _read(frame, maps.source)
-    if maps.mouth is None:
-        return np.asarray(picture, dtype=np.uint8), np.zeros((0, 0), dtype=np.float32)
-    above = np.clip(maps.mouth.above + np.float32(0.5), 0, 1)
-    below = np.clip(maps.mouth.below + np.float32(0.5), 0, 1)
+    picture, mouth = np.asarray(_read(frame, maps.source), dtype=np.uint8), maps.mouth
+    if mouth is None:
+        return picture, np.zeros((0, 0), dtype=np.float32)
+    above = np.clip(mouth.above + np.float32(0.5), 0, 1)
+    below = np.clip(mouth.below + np.float32(0.5), 0, 1)
     share = above / np.maximum(above + below, np.float32(1e-6))
-    upper = _read(frame, maps.mouth.upper)
-    lower = _read(frame, maps.mouth.lower)
-    picture[maps.mouth.part] = cv2.blendLinear(upper, lower, share, 1 - share)
-    return np.asarray(picture, dtype=np.uint8), np.clip(1 - above - below, 0, 1)
+    part = picture[mouth.part]
+    if mouth.own is not None:
+        upper, lower = _read(frame, mouth.own.upper), _read(frame, mouth.own.lower)
+        part[:] = cv2.blendLinear(upper, lower, share, 1 - share)
+    if loan is not None and mouth.lent is not None and mouth.hem is not None:
+        upper, lower = _read(loan.lips.upper, mouth.lent.upper), _read(loan.lips.lower, mouth.lent.lower)
+        lent = np.asarray(cv2.blendLinear(upper, lower, share, 1 - share), dtype=np.uint8)
+        if loan.lips.seam > 0:
+            lent = _with_seam(lent, mouth, loan.lips.seam, max(0.6, SEAM_WIDTH * maps.eye))
+        lent = _in_the_light_of(part, lent, mouth.hem)
+        hem = as_float(mouth.hem * np.float32(loan.share))
+        part[:] = cv2.blendLinear(lent, np.ascontiguousarray(part), hem, 1 - hem)
+    return picture, np.clip(1 - above - below, 0, 1)
+
+
+def _with_seam(lips: Picture, mouth: MouthMaps, shade: float, width: float) -> Picture:
+    """Darken lips (h, w, 3) along the slit, as lips that meet shade each other; not where it ends."""
+    # Lips that are pressed together overlap: they meet in the middle of what both of them would cover.
+    overlap = np.maximum(mouth.above + mouth.below, 0)
+    away = (np.maximum(mouth.above, mouth.below) - overlap / 2) / np.float32(width)
+    dark = np.float32(shade) * np.exp(-away * away) * mouth.along
+    return np.asarray(lips * (1 - dark[..., None] * _SEAM_RGB) + np.float32(0.5), dtype=np.uint8)
+
+
+def _in_the_light_of(around: Picture, lent: Picture, hem: FloatArray) -> Picture:
+    """Bring lent lips (h, w, 3) into the light of the picture around them, told from the hem, where both show skin.
+
+    The light may change from left to right, not from top to bottom: over the lips the skin is too narrow to tell.
+    """
+    skin = ((hem > 0.02) & (hem < 0.7)).astype(np.uint8)
+    half = hem.shape[1] // 2
+    gains = []
+    for columns in (slice(None, half), slice(half, None)):
+        mask = np.ascontiguousarray(skin[:, columns])
+        if cv2.countNonZero(mask) < 4:
+            return lent
+        here, there = (np.array(cv2.mean(np.ascontiguousarray(p[:, columns]), mask)[:3]) for p in (around, lent))
+        gains.append(np.clip((here + 1) / (there + 1), 1 / _MAX_GAIN, _MAX_GAIN))
+    if max(float(np.abs(gain - 1).max()) for gain in gains) < 0.004:
+        return lent
+    place = ((np.arange(hem.shape[1], dtype=np.float32) + 0.5) / max(half, 1) - 0.5).clip(0, 1)[:, None]
+    gain = as_float(gains[0] + (gains[1] - gains[0]) * place)[None]
+    return np.asarray(np.clip(lent * gain + np.float32(0.5), 0, 255), dtype=np.uint8)

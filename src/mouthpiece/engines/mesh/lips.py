@@ -1,0 +1,346 @@
+"""The lips that speak: taken from the one frame that shows them best, closed or nearly, and lent to all others.
+
+A talking source's own lips are stretched over teeth in one frame and pressed in the next; closed or opened from there
+they smear, and what showed between them rides along. So one frame lends its lips to the whole take. Even there
+landmarks miss the lips' inner edges by a pixel or three; therefore each lip is read from a picture of its own, in which
+everything that is no lip - what the edges enclose, and what looks like a tooth or like the dark nearby - is painted
+over with the lip's own nearest colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
+from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
+
+MARGIN = 0.16
+"""What is kept around a frame's lips, outer eye distances."""
+REACH = 0.035
+"""How far from the lips' inner edges things are looked for that are no lip, outer eye distances."""
+EDGE_REACH = 0.06
+"""How far from the landmarks the edges of parted lips are sought, outer eye distances."""
+_EDGE_STEP = 0.5
+"""Pixels from one look to the next on the way there."""
+CORNER_TAPER = 0.07
+"""Distance from the corners within which their own dark stays more and more as it is."""
+OPEN_FROM, OPEN_AT = 0.016, 0.030
+"""Gap from which, and from which on surely, lips may be open (the mesh sees a small gap between closed ones)."""
+ALIEN_FROM, ALIEN_AT = 0.15, 0.40
+"""Share of what the edges enclose that looks like no lip, from which, and from which on surely, they are open."""
+# Beside its lip a tooth is at least so much brighter and so much paler, and the dark at most that bright.
+TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.08, 0.82, 0.80
+SOFT = 0.10
+"""Width of these thresholds."""
+HEM = (0.03, 0.10)
+"""Distance from the lips' outline up to which lent lips cover all, and from which on nothing, outer eye distances."""
+MAX_TURN_DEG = (16.0, 30.0)
+"""Difference in turn up to which lips are lent wholly, and from which on not at all."""
+MAX_ENLARGED = (1.4, 2.2)
+"""The same for how much larger the face is than where the lips come from."""
+SEAM_SHADE = 0.5
+"""How much darker than the lips the line between them is drawn where the source has none."""
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class LipRim:
+    """Where a picture shows its lips' inner edges, and what its lips look like."""
+
+    upper: FloatArray
+    """(11, 2) pixels, `INNER_UPPER`."""
+    lower: FloatArray
+    """(11, 2) pixels, `INNER_LOWER`."""
+    on_upper: FloatArray
+    """(n, 2) pixels amid the upper lip."""
+    on_lower: FloatArray
+    """(n, 2) pixels amid the lower lip."""
+    gap: float
+    """Distance of the edges in the middle, outer eye distances."""
+    eye: float
+    """Pixels of one outer eye distance."""
+
+    @classmethod
+    def of(cls, pixels: FloatArray, eye: float) -> LipRim:
+        """The rim of a face's points (468, 2) in pixels."""
+        upper, lower = pixels[topo.INNER_UPPER], pixels[topo.INNER_LOWER]
+        amid = []
+        for inner, outer in ((topo.INNER_UPPER, topo.OUTER_UPPER), (topo.INNER_LOWER, topo.OUTER_LOWER)):
+            rows = slice(2, -2)
+            shares = (0.45, 0.65)
+            amid.append(np.concatenate([(1 - s) * pixels[inner[rows]] + s * pixels[outer[rows]] for s in shares]))
+        middle = len(upper) // 2
+        gap = float(np.linalg.norm(lower[middle] - upper[middle])) / eye
+        return cls(as_float(upper), as_float(lower), as_float(amid[0]), as_float(amid[1]), gap, eye)
+
+
+@dataclass(frozen=True, slots=True)
+class LipView:
+    """A frame's lips, cut out."""
+
+    rgb: Picture
+    """(h, w, 3) a copy of the frame's part."""
+    box: Box
+    """Where that part lies in the frame."""
+    face: Face
+    pixel_aspect: float
+    sharpness: float
+    """How much detail the lips show, against their brightness and size."""
+
+    @classmethod
+    def of(cls, frame: Frame, face: Face) -> LipView | None:
+        """Cut a frame's lips out; None where they aren't wholly in the picture."""
+        points = face.landmarks[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER]), :2]
+        aspect = float(frame.pixel_aspect)
+        margin = MARGIN * face.pose.scale * np.array([1 / aspect, 1.0])
+        low, high = np.floor(points.min(axis=0) - margin), np.ceil(points.max(axis=0) + margin)
+        whole = Box(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1)
+        box = whole.clipped(frame.width, frame.height)
+        if box != whole:
+            return None
+        rgb = frame.rgb[box.slices].copy()
+        return cls(rgb, box, face, aspect, _sharpness(rgb, face.pose.scale))
+
+
+def _sharpness(rgb: Picture, eye: float) -> float:
+    """Contrast of fine detail, as a share of the brightness; of the same face at the same size, blur lowers it."""
+    grey = as_float(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    size = max(0.8, 0.006 * eye)
+    fine = cv2.GaussianBlur(grey, (0, 0), size) - cv2.GaussianBlur(grey, (0, 0), 2 * size)
+    return float(fine.std()) / max(float(grey.mean()), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class BareLips:
+    """A picture of lips, once for each lip."""
+
+    upper: Picture
+    """(h, w, 3) what the upper lip is read from."""
+    lower: Picture
+    """(h, w, 3) what the lower lip is read from."""
+    seam: float
+    """How much darker than the lips the line between them must be drawn, 0-1: 0 where the pictures hold one."""
+
+
+def bare_lips(part: Picture, rim: LipRim, *, parted: bool) -> BareLips:
+    """Take what is no lip out of a picture of lips.
+
+    Args:
+        part: the picture, (h, w, 3).
+        rim: where its lips are.
+        parted: whether they are for a mouth drawn open: then the dark line between closed lips goes, too.
+    """
+    inside, below = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
+    near = _near(rim, part.shape[:2]) * _away_from_corners(rim, part.shape[:2])
+    looks = _looks(part, rim)
+    openness = _openness(rim, inside, looks)
+    pictures = []
+    for (tooth, dark), own_side in zip(looks, (~below, below), strict=True):
+        alien = np.maximum(tooth * np.float32(openness), dark * np.float32(1.0 if parted else openness)) * near
+        alien = np.maximum(alien, inside * np.float32(openness))
+        pictures.append(_painted_over(part, as_float(alien), own_side, rim.eye))
+    return BareLips(pictures[0], pictures[1], 0.0 if parted else SEAM_SHADE * openness)
+
+
+def _looks(part: Picture, rim: LipRim) -> list[tuple[FloatArray, FloatArray]]:
+    """For the upper and the lower lip: how much each pixel looks like a tooth, and like the dark, beside it (h, w)."""
+    luma = as_float(part @ _LUMA)
+    brightest = part.max(axis=2).astype(np.float32)
+    saturation = (brightest - part.min(axis=2)) / np.maximum(brightest, np.float32(1))
+    looks = []
+    for amid in (rim.on_upper, rim.on_lower):
+        lip_luma, lip_saturation = _median_at(luma, amid), _median_at(saturation, amid)
+        brighter = np.clip((luma / lip_luma - TOOTH_BRIGHTER) / SOFT, 0, 1)
+        paler = np.clip((TOOTH_PALER - saturation / lip_saturation) / SOFT, 0, 1)
+        looks.append((as_float(brighter * paler), as_float(np.clip((DARK - luma / lip_luma) / SOFT, 0, 1))))
+    return looks
+
+
+def parted_edges(part: Picture, rim: LipRim) -> LipEdges | None:
+    """Find the edges of lips that are apart, by what shows between them.
+
+    Returns:
+        None where nothing does: then the lips are closed, whatever the landmarks say.
+    """
+    looks = _looks(part, rim)
+    inside, _ = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
+    if _openness(rim, inside, looks) < 0.5:
+        return None
+    left, right = rim.upper[0], rim.upper[-1]
+    along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
+    down = np.array([-along[1], along[0]], dtype=np.float32)
+    share = np.linspace(0, 1, COLUMNS, dtype=np.float32)
+    lines = []
+    for line in (rim.upper, rim.lower):
+        place = (line - left) @ along / max(float((right - left) @ along), 1e-6)
+        lines.append(as_float(np.stack([np.interp(share, place, line[:, axis]) for axis in (0, 1)], axis=-1)))
+    middle = (lines[0] + lines[1]) / 2
+    count = round(EDGE_REACH * rim.eye / _EDGE_STEP)
+    offsets = np.arange(-count, count + 1, dtype=np.float32) * np.float32(_EDGE_STEP)
+    places = as_float(middle[:, None] + offsets[None, :, None] * down)
+    # The corners' own dark tells nothing.
+    fade = np.clip(np.minimum(share, 1 - share) / 0.15, 0, 1)
+    found = []
+    for line, (tooth, dark), upwards in zip(lines, looks, (True, False), strict=True):
+        alien = cv2.remap(np.maximum(tooth, dark), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+        edge = offsets[_end_of_alien(alien > 0.5, count, upwards=upwards, near=round(0.03 * rim.eye / _EDGE_STEP))]
+        found.append(_smooth(as_float((edge - (line - middle) @ down) / rim.eye * fade)))
+    return LipEdges(found[0], found[1])
+
+
+def _end_of_alien(alien: _Flags, middle: int, *, upwards: bool, near: int) -> NDArray[np.intp]:
+    """Walk each column of what is no lip (columns, n) to its end, from where it is nearest to the middle."""
+    bridge = np.ones((1, 2 * max(1, near // 4) + 1), dtype=np.uint8)
+    filled = cv2.morphologyEx(alien.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
+    ends = np.full(len(alien), middle)
+    for column, flags in enumerate(filled):
+        candidates = np.flatnonzero(flags[middle - near : middle + near + 1]) + middle - near
+        if not len(candidates):
+            continue
+        end = int(candidates[np.abs(candidates - middle).argmin()])
+        step, last = (-1, 0) if upwards else (1, len(flags) - 1)
+        while end != last and flags[end + step]:
+            end += step
+        ends[column] = end
+    return ends
+
+
+def _smooth(values: FloatArray) -> FloatArray:
+    """Iron out single columns (n,) that were taken in by a highlight or a gap between teeth."""
+    padded = np.pad(values, 3, mode="edge")
+    median = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1)
+    return as_float(cv2.GaussianBlur(as_float(median)[None], (9, 1), 2.0)).reshape(-1)
+
+
+def _openness(rim: LipRim, inside: FloatArray, looks: list[tuple[FloatArray, FloatArray]]) -> float:
+    """0-1: how surely the lips are open: landmarks see a gap, and what fills it looks like no lip."""
+    by_gap = min(max((rim.gap - OPEN_FROM) / (OPEN_AT - OPEN_FROM), 0.0), 1.0)
+    area = float(inside.sum())
+    if not by_gap or area < 1:
+        return 0.0
+    alien = np.minimum(*(np.maximum(tooth, dark) for tooth, dark in looks))
+    share = float((alien * inside).sum()) / area
+    return by_gap * min(max((share - ALIEN_FROM) / (ALIEN_AT - ALIEN_FROM), 0.0), 1.0)
+
+
+def _inside_and_below(upper: FloatArray, lower: FloatArray, size: tuple[int, ...]) -> tuple[FloatArray, _Flags]:
+    """What the edges enclose (h, w) float32 0-1, and what lies beneath the middle between them (h, w) bool."""
+    mask = np.zeros(size, dtype=np.uint8)
+    outline = np.concatenate([upper, lower[-2:0:-1]])
+    cv2.fillPoly(mask, [_fixed(outline)], 255, lineType=cv2.LINE_AA, shift=4)
+    middle = (upper + lower) / 2
+    along = (middle[-1] - middle[0]) / max(float(np.linalg.norm(middle[-1] - middle[0])), 1e-6)
+    far = 2 * float(sum(size))
+    down = np.array([-along[1], along[0]], dtype=np.float32)
+    first, last = middle[0] - far * along, middle[-1] + far * along
+    region = np.concatenate([first[None], middle, last[None], (last + far * down)[None], (first + far * down)[None]])
+    beneath = np.zeros(size, dtype=np.uint8)
+    cv2.fillPoly(beneath, [_fixed(region)], 255, shift=4)
+    return as_float(mask / np.float32(255)), beneath > 0
+
+
+def _fixed(points: FloatArray) -> NDArray[np.int32]:
+    """Points in sixteenths of a pixel."""
+    return np.round(points * 16).astype(np.int32)
+
+
+def _near(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
+    """(h, w) 0-1: 1 within half the reach of what the edges enclose, 0 beyond it."""
+    outline = [_fixed(np.concatenate([rim.upper, rim.lower[-2:0:-1]]))]
+    away = np.full(size, 255, dtype=np.uint8)
+    cv2.fillPoly(away, outline, 0, cv2.LINE_8, 4)
+    cv2.polylines(away, outline, True, 0, 1, cv2.LINE_8, 4)
+    distance = cv2.distanceTransform(away, cv2.DIST_L2, 3)
+    return as_float(np.clip(2 - 2 * distance / max(1.0, REACH * rim.eye), 0, 1))
+
+
+def _away_from_corners(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
+    """(h, w) 0-1: 0 at and beyond the corners, 1 from CORNER_TAPER inwards."""
+    left, right = rim.upper[0], rim.upper[-1]
+    length = max(float(np.linalg.norm(right - left)), 1e-6)
+    along = (right - left) / length
+    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    place = (x - left[0]) * along[0] + (y - left[1]) * along[1]
+    return as_float(np.clip(np.minimum(place, length - place) / (CORNER_TAPER * rim.eye), 0, 1))
+
+
+def _median_at(values: FloatArray, points: FloatArray) -> float:
+    """Median of a picture's values (h, w) at points (n, 2)."""
+    columns = np.clip(np.round(points[:, 0]).astype(int), 0, values.shape[1] - 1)
+    rows = np.clip(np.round(points[:, 1]).astype(int), 0, values.shape[0] - 1)
+    return max(float(np.median(values[rows, columns])), 1e-3)
+
+
+def _painted_over(part: Picture, alien: FloatArray, own_side: _Flags, eye: float) -> Picture:
+    """Paint what is no lip over with the nearest pixels of a lip that are."""
+    spread = max(1, round(0.005 * eye))
+    kernel = np.ones((2 * spread + 1, 2 * spread + 1), dtype=np.uint8)
+    wide = as_float(cv2.dilate(alien, kernel))
+    own = own_side & (wide < 0.25)
+    if not own.any() or float(alien.max()) < 0.02:
+        return part
+    _, labels = cv2.distanceTransformWithLabels((~own).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((int(labels.max()) + 1, 3), dtype=np.uint8)
+    colours[labels[own]] = part[own]
+    nearest = cv2.GaussianBlur(colours[labels], (0, 0), max(0.6, 0.008 * eye))
+    weight = np.maximum(cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.004 * eye)), alien)
+    return np.asarray(cv2.blendLinear(nearest, part, as_float(weight), as_float(1 - weight)), dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class LentLips:
+    """One frame's lips, ready to be drawn in any other."""
+
+    closed: BareLips
+    """For lips that touch."""
+    parted: BareLips
+    """For lips drawn apart."""
+    upper: FloatArray
+    """(GRID_H, GRID_W, 4): for each point of the chart the pixel of these pictures, by the upper lip's field; how far
+    the lips cover it, 0-1: 1 on them and close by, falling to 0 on the skin around; whether the slit goes
+    so far, 0-1."""
+    lower: FloatArray
+    """(GRID_H, GRID_W, 4): the same by the lower lip's field."""
+    yaw_deg: float
+    scale: float
+    """Pixels of one outer eye distance in the frame they were taken from."""
+
+    def fits(self, face: Face) -> float:
+        """0-1: how well these lips suit a frame's face: not where it is turned otherwise or far larger."""
+        turned = abs(face.pose.yaw_deg - self.yaw_deg)
+        by_turn = (MAX_TURN_DEG[1] - turned) / (MAX_TURN_DEG[1] - MAX_TURN_DEG[0])
+        by_size = (MAX_ENLARGED[1] - face.pose.scale / self.scale) / (MAX_ENLARGED[1] - MAX_ENLARGED[0])
+        return min(max(min(by_turn, by_size), 0.0), 1.0)
+
+    def at(self, parting: float) -> BareLips:
+        """The pictures for lips drawn apart by 0-1."""
+        if parting <= 0 or self.closed is self.parted:
+            return self.closed
+        if parting >= 1:
+            return self.parted
+        pairs = ((self.closed.upper, self.parted.upper), (self.closed.lower, self.parted.lower))
+        upper, lower = (np.asarray(cv2.addWeighted(a, 1 - parting, b, parting, 0), np.uint8) for a, b in pairs)
+        return BareLips(upper, lower, self.closed.seam * (1 - parting))
+
+
+def lip_hem(neutral: FloatArray, grid: FloatArray) -> FloatArray:
+    """How far lent lips cover the chart.
+
+    Args:
+        neutral: (468, 3) canonical shape, mouth closed.
+        grid: (h, w, 2) chart coordinates.
+
+    Returns:
+        (h, w) 0-1.
+    """
+    outline = neutral[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER[-2:0:-1]]), :2]
+    contour = np.ascontiguousarray(outline[:, None], dtype=np.float32)
+    inside = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid.reshape(-1, 2)]
+    t = np.clip((as_float(inside).reshape(grid.shape[:2]) + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
+    return as_float(t * t * (3 - 2 * t))
