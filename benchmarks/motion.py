@@ -26,7 +26,7 @@ from mouthpiece.evaluation.motion import (
     score_table,
 )
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.training.corpora import Word, prepare_corpus, read_sound
+from mouthpiece.training.corpora import OffsetRule, Word, prepare_corpus, read_sound
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"), ("facegood_mandarin", "val"), ("facegood_mandarin", "test"))
@@ -55,7 +55,7 @@ def print_agreement(data: Path, cache: Path, weights: Path) -> None:
     scores = []
     for corpus, split in SETS:
         if (data / corpus).is_dir():
-            prepare_corpus(data / corpus, cache, splits=[split])
+            prepare_corpus(data / corpus, cache, splits=[split], offsets=OffsetRule.KEEP)
             scores.append(evaluate_motion(cache, corpus, split, weights=weights))
     print("Agreement with what was measured (motion as played, intensity 1):\n")
     print(score_table([score for score in scores if score]) + "\n")

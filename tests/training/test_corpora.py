@@ -24,6 +24,7 @@ from mouthpiece.training.corpora import (
     read_sound,
     save_recording,
 )
+from mouthpiece.training.measuring import KEPT_POINTS
 from mouthpiece.types import Face, Phone
 
 
@@ -131,23 +132,24 @@ def test_a_corpus_is_prepared_once_and_broken_clips_are_listed(shared_data: Path
     told: list[tuple[int, int]] = []
     report = prepare_corpus(data, cache, workers=1, progress=lambda done, total: told.append((done, total)))
     assert (report.made, report.kept) == (2, 0)
-    assert [name for name, _ in report.skipped] == ["broken"] and "can't be decoded" in report.skipped[0][1]
+    assert [name for name, _ in report.skipped] == ["broken"] and "nothing of a known kind" in report.skipped[0][1]
     assert told[-1] == (3, 3)
     before = (cache / "few.bbaf2n.npz").stat().st_mtime_ns
     again = prepare_corpus(data, cache, workers=1)
     assert (again.made, again.kept, len(again.skipped)) == (0, 2, 1)
     assert (cache / "few.bbaf2n.npz").stat().st_mtime_ns == before
     clip = load_recording(cache / "few.bbaf3s.npz")
-    assert clip.landmarks is not None and clip.landmarks.shape == (75, 468, 3) and clip.seen.all()
+    assert clip.landmarks is not None and clip.landmarks.shape == (75, len(KEPT_POINTS), 3) and clip.seen.all()
     assert len(clip.samples) == 48_000 and [word.text for word in clip.words][:2] == ["bin", "blue"]
     # Without pose, the eyes stand still while the mouth moves.
-    assert clip.landmarks[:, 33, :2].std(axis=0).max() < 0.01
-    assert (clip.landmarks[:, 14, 1] - clip.landmarks[:, 13, 1]).std() > 0.01
+    eye, upper, lower = clip.shapes(np.array([33, 13, 14])).transpose(1, 0, 2)
+    assert eye[:, :2].std(axis=0).max() < 0.01
+    assert (lower[:, 1] - upper[:, 1]).std() > 0.01
 
 
 @pytest.mark.usefixtures("_face_models")
 def test_missing_tracks_are_told(shared_data: Path) -> None:
-    with pytest.raises(NoSoundError, match="expected a sound track"):
+    with pytest.raises(NoSoundError, match="has no sound track"):
         read_sound(shared_data / "clips" / "talking_silent_fur_hat.mp4")
-    with pytest.raises(NoPictureError, match="expected a picture track"):
-        measure_video(Source("c", "x", shared_data / "audio" / "ja_watson.wav"))
+    with pytest.raises(NoPictureError, match="picture"):
+        list(measure_video(Source("c", "x", shared_data / "audio" / "ja_watson.wav")))

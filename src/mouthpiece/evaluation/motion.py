@@ -32,9 +32,9 @@ from mouthpiece.engines.mesh.motion import (
 )
 from mouthpiece.errors import InputError
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.training.corpora import Recording, Word, list_prepared, load_recording
 from mouthpiece.training.motion_space import measure_motion
 from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
+from mouthpiece.training.recordings import Recording, Word, list_prepared, load_recording
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 
 if TYPE_CHECKING:

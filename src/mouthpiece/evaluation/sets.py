@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.training.corpora import SOUND_SUFFIXES, SPLITS, list_prepared, prepare_corpus
+from mouthpiece.training.corpora import SOUND_SUFFIXES, SPLITS, OffsetRule, list_prepared, prepare_corpus
 
 HELD_OUT = ("test", "unseen")
 """Splits that no network should have learned from."""
@@ -86,6 +86,11 @@ def find_sets(
     for folder in data or [cache or Path()]:
         for place, corpus in _corpora_in(folder, cache, options, notes):
             found = _sets_of(place, corpus, options)
+            moved = [abs(clip.offset_s) for clip in list_prepared(place, corpus) if clip.offset_s]
+            if moved and found:
+                notes.append(
+                    f"{corpus}: {len(moved)} clips were put in sync when prepared, by up to {max(moved):.2f} s"
+                )
             if not found:
                 wanted = " or ".join(options.splits)
                 notes.append(
@@ -113,6 +118,7 @@ def _corpora_in(folder: Path, cache: Path | None, options: SetOptions, notes: li
             workers=options.workers,
             limit=options.limit,
             progress=options.progress,
+            offsets=OffsetRule.KEEP,  # the lag is judged, too
         )
         notes += [f"{corpus.name}: left out {name}: {reason}" for name, reason in report.skipped]
         yield place, corpus.name

@@ -1,115 +1,120 @@
 """Talking faces made into numbers that a motion network can learn from.
 
-    folder of clips --find_sources--> sources --prepare_corpus--> one .npz a clip --load_recording--> Recording
+    folder --find_sources--> sources --prepare_corpus--> one .npz a clip, and a report --load_corpus--> recordings
 
-Three layouts are known, told apart by what lies in the folder:
-
-- GRID: `clips/*.mp4` with their sound, `align/*.align`, `manifest.csv` with the columns `clip` and `split`;
-- videos: `*.mp4` (or .mpg, .mkv, .mov, .webm, .avi), each with an `.align` of the same name or without; of `NAME.mpg`
-  and `NAME_224.mp4` the second is taken;
-- curves: `*.flac` or `*.wav` with an `.npz` of the same name that holds `weights` (frames, n), `names` (n) and `fps`:
-  a face rig's curves instead of a picture.
-
-Landmarks are kept un-posed: turned to the front, centred and scaled to the outer eye distance, so that what is left of
-them is the face's own motion.
+`training.sources` names the layouts that are known, `training.measuring` says how a face becomes numbers,
+`training.av_offset` how picture and sound are brought together, `training.recordings` what the cache holds.
 """
 
 from __future__ import annotations
 
-import csv
 import glob
 import json
 import multiprocessing
 import os
-import re
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from fractions import Fraction
+import signal
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from mouthpiece.errors import MouthpieceError, OptionError
+from mouthpiece.training.measuring import canonical_landmarks, measure_video, read_curves, read_sound
+from mouthpiece.training.recordings import (
+    Hearing,
+    Prepared,
+    Recording,
+    Word,
+    hear,
+    list_prepared,
+    load_corpus,
+    load_hearing,
+    load_recording,
+    save_recording,
+)
+from mouthpiece.training.sources import SOUND_SUFFIXES, SPLITS, VIDEO_SUFFIXES, Source, find_sources, read_align
 
-from mouthpiece.errors import InputError, MouthpieceError, NoFaceError, NoPictureError, NoSoundError, OptionError
-from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame, Phone
+if TYPE_CHECKING:
+    from mouthpiece.training.av_offset import AvOffset, Evidence
 
-ALIGN_UNITS_PER_S = 25_000
-"""GRID's .align files count in 1/25000 s."""
-SILENT_WORDS = frozenset({"sil", "sp", ""})
-"""What .align files call the time in which nobody speaks."""
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg")
-SOUND_SUFFIXES = (".flac", ".wav")
-SPLITS = ("train", "val", "test", "unseen")
-"""What a clip may be used for; unseen: people that are in no training."""
-MIN_SEEN = 0.8
-"""Share of the frames in which the face must have been measured."""
-CACHE_VERSION = 1
+__all__ = [
+    "SOUND_SUFFIXES",
+    "SPLITS",
+    "VIDEO_SUFFIXES",
+    "ClipReport",
+    "ClipStatus",
+    "CorpusReport",
+    "Hearing",
+    "OffsetRule",
+    "Prepared",
+    "Recording",
+    "Source",
+    "Word",
+    "canonical_landmarks",
+    "find_sources",
+    "hear",
+    "list_prepared",
+    "load_corpus",
+    "load_hearing",
+    "load_recording",
+    "measure_video",
+    "prepare_corpus",
+    "read_align",
+    "read_curves",
+    "read_report",
+    "read_sound",
+    "report_table",
+    "save_recording",
+]
+
+SAVE_REPORT_EVERY_S = 5.0
+
+
+class OffsetRule(StrEnum):
+    """What to do with a clip whose picture and sound are surely apart."""
+
+    CORRECT = "correct"
+    DROP = "drop"
+    KEEP = "keep"
+    """Nothing: the clip stays as it is, the report says so."""
+
+
+class ClipStatus(StrEnum):
+    """What came of a clip."""
+
+    PREPARED = "prepared"
+    SKIPPED = "skipped"
+    """It can't be used."""
+    DROPPED = "dropped"
+    """Picture and sound are apart, and `OffsetRule.DROP` was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A word and when it is said."""
+class ClipReport:
+    """What came of one clip."""
 
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A clip as it lies in a user's folder."""
-
-    corpus: str
-    """The folder's name."""
-    name: str
-    """The clip's name, unique in the corpus."""
-    media: Path
-    """Video with sound, or the sound alone beside `curves`."""
-    split: str = "train"
-    """One of SPLITS."""
-    align: Path | None = None
-    """Word times, if known."""
-    curves: Path | None = None
-    """Rig curves, if there is no picture."""
-
-    @property
-    def cached_name(self) -> str:
-        """File name in the cache."""
-        return f"{self.corpus}.{self.name}.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A clip as the network's teachers see it."""
-
-    corpus: str
-    name: str
-    split: str
-    fps: float
-    """Frames of the picture (or of the curves) a second; frame n is shown from n / fps on."""
-    samples: FloatArray = field(repr=False)
-    """(n,) float32 mono speech, SAMPLE_RATE."""
-    words: tuple[Word, ...]
-    """Empty where the words are not known."""
-    landmarks: FloatArray | None = field(repr=False)
-    """(T, 468, 3) float32 canonical landmarks; None for a corpus of curves, and for synthetic speech."""
-    seen: NDArray[np.bool_]
-    """(T,) whether the frame was measured; landmarks of the others repeat a neighbour's."""
-    curves: dict[str, FloatArray] = field(default_factory=dict, repr=False)
-    """Rig curves by name, each (T,) float32; empty for faces and for synthetic speech."""
-    phones: tuple[Phone, ...] = field(default=(), repr=False)
-    """Speech sounds with their times, in order; empty where they are not known."""
-    language: str = ""
-    """What is spoken, as the synthesiser names it (`en-us`); empty where nobody said."""
-    voice: str = ""
-    """Who or what speaks; empty where nobody said."""
-
-    @property
-    def frames(self) -> int:
-        """T."""
-        return len(self.seen)
+    clip: str
+    status: ClipStatus
+    reason: str = ""
+    """Why it can't be used, or why its offset is unsure."""
+    parts: int = 0
+    """Recordings made of it."""
+    seconds: float = 0.0
+    frames: int = 0
+    seen: float = 0.0
+    """Share of the frames in which the face was measured."""
+    offset: str = ""
+    """in-sync, shifted or unsure; empty where nobody looked."""
+    offset_ms: float | None = None
+    """How late the picture was."""
+    confidence: float = 0.0
+    corrected: bool = False
+    bytes: int = 0
+    """Size in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,100 +127,18 @@ class CorpusReport:
     """Clips that were there already."""
     skipped: tuple[tuple[str, str], ...]
     """(clip, reason) of those that can't be used."""
+    clips: tuple[ClipReport, ...] = field(default=(), repr=False)
+    """Every clip that there is a report of, those of earlier runs too."""
+
+    @property
+    def usable(self) -> int:
+        """Clips in the cache."""
+        return self.made + self.kept
 
 
-def read_align(path: Path) -> tuple[Word, ...]:
-    """Words of a GRID .align file, without its silences.
-
-    Raises:
-        InputError: a line is not `start end word`.
-    """
-    words = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        match = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\S+)\s*", line)
-        if match is None:
-            raise InputError(f"{path.name}, line {number}: expected 'start end word', got {line!r}; correct the file")
-        if match[3] not in SILENT_WORDS:
-            words.append(Word(match[3], int(match[1]) / ALIGN_UNITS_PER_S, int(match[2]) / ALIGN_UNITS_PER_S))
-    return tuple(words)
-
-
-def find_sources(data: Path) -> list[Source]:
-    """Every clip in a folder of one of the known layouts, by name.
-
-    Raises:
-        InputError: the folder does not exist, or holds nothing of the kind.
-    """
-    if not data.is_dir():
-        raise InputError(f"expected a folder of talking videos, found none at {data}; check the path")
-    if (data / "clips").is_dir():
-        sources = list(_grid_sources(data))
-    else:
-        sources = list(_curve_sources(data)) or list(_video_sources(data))
-    if not sources:
-        raise InputError(
-            f"expected clips/*.mp4, *.mp4 or *.flac with *.npz in {data}, found none; "
-            "see docs/training.md for the layouts that are known"
-        )
-    return sources
-
-
-def _splits(data: Path) -> dict[str, str]:
-    """Split by clip, from manifest.csv where there is one.
-
-    Raises:
-        InputError: the manifest names an unknown split.
-    """
-    manifest = data / "manifest.csv"
-    if not manifest.is_file():
-        return {}
-    with manifest.open(newline="", encoding="utf-8") as file:
-        splits = {row["clip"]: row["split"] for row in csv.DictReader(file) if row.get("clip") and row.get("split")}
-    for clip, split in splits.items():
-        if split not in SPLITS:
-            raise InputError(
-                f"{manifest}: expected one of {', '.join(SPLITS)}, got {split!r} for {clip}; correct the file"
-            )
-    return splits
-
-
-def _beside(folder: Path, name: str) -> Path | None:
-    """The .align file of a clip, if there."""
-    path = folder / f"{name}.align"
-    return path if path.is_file() else None
-
-
-def _grid_sources(data: Path) -> Iterator[Source]:
-    splits = _splits(data)
-    for media in sorted((data / "clips").iterdir()):
-        if media.suffix.lower() in VIDEO_SUFFIXES:
-            split = splits.get(media.stem, "train")
-            yield Source(data.name, media.stem, media, split, _beside(data / "align", media.stem))
-
-
-def _video_sources(data: Path) -> Iterator[Source]:
-    splits = _splits(data)
-    videos = {path.stem: path for path in sorted(data.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
-    for stem, media in videos.items():
-        if f"{stem}_224" in videos:
-            continue
-        name = stem.removesuffix("_224")
-        yield Source(data.name, name, media, splits.get(stem, splits.get(name, "train")), _beside(data, name))
-
-
-def _curve_sources(data: Path) -> Iterator[Source]:
-    sounds = [
-        path
-        for path in sorted(data.iterdir())
-        if path.suffix.lower() in SOUND_SUFFIXES and path.with_suffix(".npz").is_file()
-    ]
-    # Such corpora are a few long recordings; where nobody says otherwise the last one tests, the one before validates.
-    default = ["train"] * (len(sounds) - 2) + ["val", "test"] if len(sounds) > 2 else ["train"] * len(sounds)
-    splits = _splits(data)
-    for media, split in zip(sounds, default, strict=True):
-        yield Source(data.name, media.stem, media, splits.get(media.stem, split), curves=media.with_suffix(".npz"))
+def report_path(cache: Path, corpus: str) -> Path:
+    """Where the report of a corpus lies."""
+    return cache / f"{corpus}.report.json"
 
 
 def prepare_corpus(
@@ -226,11 +149,13 @@ def prepare_corpus(
     workers: int = 2,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    offsets: OffsetRule = OffsetRule.CORRECT,
+    retry: bool = False,
 ) -> CorpusReport:
-    """Measure every clip of a folder and keep the result, one .npz a clip.
+    """Measure every clip of a folder and keep the result, one .npz a clip (or a part of a long one), and a report.
 
     Clips already in `out` are left as they are, so an interrupted run goes on where it stopped. A clip that can't be
-    used is listed, not fatal; it is not tried again until its name is taken out of `<corpus>.skipped.json` in `out`.
+    used is listed, not fatal; it is not tried again unless asked for.
 
     Args:
         data: a folder in one of the known layouts.
@@ -239,284 +164,229 @@ def prepare_corpus(
         workers: processes to use.
         limit: at most so many clips of each split.
         progress: called with (clips done, clips in all).
+        offsets: what to do with clips whose picture and sound are apart.
+        retry: try again what could not be used.
 
     Raises:
         InputError: there is nothing to prepare.
+        OptionError: there is no worker.
     """
+    if workers < 1:
+        raise OptionError(f"expected 1 worker or more, got {workers}")
     every = find_sources(data)
     sources = [s for split in splits for s in [c for c in every if c.split == split][:limit]]
     out.mkdir(parents=True, exist_ok=True)
-    list_path = out / f"{data.name}.skipped.json"
-    skipped: dict[str, str] = json.loads(list_path.read_text("utf-8")) if list_path.is_file() else {}
-    missing = [s for s in sources if s.name not in skipped and not (out / s.cached_name).is_file()]
+    known = read_report(out, every[0].corpus)
+    unusable = {} if retry else {name: clip for name, clip in known.items() if clip.status is not ClipStatus.PREPARED}
+    missing = [s for s in sources if s.name not in unusable and not (out / s.cached_name).is_file()]
     kept = sum((out / source.cached_name).is_file() for source in sources)
     made = 0
-    for done, (name, problem) in enumerate(_measure_all(missing, out, workers), start=1):
-        if problem:
-            skipped[name] = problem
-            list_path.write_text(json.dumps(skipped, indent=1, sort_keys=True), "utf-8")
-        else:
-            made += 1
-        if progress:
-            progress(len(sources) - len(missing) + done, len(sources))
-    return CorpusReport(made, kept, tuple(sorted(skipped.items())))
+    if progress:
+        progress(len(sources) - len(missing), len(sources))
+    with _ReportFile(report_path(out, every[0].corpus), known) as reports:
+        for done, clip in enumerate(_prepare_all(missing, out, offsets, workers), start=1):
+            reports.add(clip)
+            made += clip.status is ClipStatus.PREPARED
+            if progress:
+                progress(len(sources) - len(missing) + done, len(sources))
+    clips = tuple(known[name] for name in sorted(known))
+    skipped = tuple((clip.clip, clip.reason) for clip in clips if clip.status is not ClipStatus.PREPARED)
+    return CorpusReport(made, kept, skipped, clips)
 
 
-def _measure_all(sources: list[Source], out: Path, workers: int) -> Iterator[tuple[str, str | None]]:
-    """(clip, what was wrong with it or None), in the order in which they get done."""
+def read_report(cache: Path, corpus: str) -> dict[str, ClipReport]:
+    """The report of a corpus by clip; empty where there is none, or none that can be read."""
+    try:
+        rows = json.loads(report_path(cache, corpus).read_text("utf-8"))["clips"]
+        return {row["clip"]: ClipReport(**{**row, "status": ClipStatus(row["status"])}) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+class _ReportFile:
+    """The report on disk, brought up to date now and then and at the end, whatever the end is."""
+
+    def __init__(self, path: Path, clips: dict[str, ClipReport]) -> None:
+        self._path = path
+        self._clips = clips
+        self._saved = time.monotonic()
+
+    def __enter__(self) -> _ReportFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._save()
+
+    def add(self, clip: ClipReport) -> None:
+        """Take note of a clip."""
+        self._clips[clip.clip] = clip
+        if time.monotonic() - self._saved > SAVE_REPORT_EVERY_S:
+            self._save()
+
+    def _save(self) -> None:
+        rows = [asdict(self._clips[name]) for name in sorted(self._clips)]
+        unfinished = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps({"version": 1, "clips": rows}, indent=1), "utf-8")
+        unfinished.replace(self._path)
+        self._saved = time.monotonic()
+
+
+def _prepare_all(sources: Sequence[Source], out: Path, offsets: OffsetRule, workers: int) -> Iterator[ClipReport]:
+    """Reports in the order in which clips get done."""
     if workers <= 1 or len(sources) < 2:
         for source in sources:
-            yield source.name, _measure_one(source, out)
+            yield _prepare_one(source, out, offsets)
         return
+    waiting = list(reversed(sources))
+    while waiting:
+        suspects: list[Source] = []
+        yield from _prepare_in_pool(waiting, out, offsets, workers, suspects)
+        # A process died. Whose clip it was shows when each is tried alone.
+        for source in suspects:
+            yield _prepare_alone(source, out, offsets)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: the parent may have OpenVINO's or torch's threads running.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        jobs = {pool.submit(_measure_one, source, out): source for source in sources}
-        for job in as_completed(jobs):
-            yield jobs[job].name, job.result()
-
-
-def _measure_one(source: Source, out: Path) -> str | None:
-    """Put one clip into the cache; what was wrong with it, or None."""
-    try:
-        recording = read_curves(source) if source.curves else measure_video(source)
-    except MouthpieceError as error:
-        return str(error)
-    save_recording(recording, out / source.cached_name)
-    return None
-
-
-def measure_video(source: Source) -> Recording:
-    """Decode a video, follow its face, un-pose it.
-
-    Raises:
-        NoPictureError, NoSoundError: a track is missing.
-        NoFaceError: the face is hidden for too long.
-        InputError: the file can't be decoded.
-    """
-    from mouthpiece.face import FaceTracker
-
-    samples = read_sound(source.media)
-    tracker = FaceTracker(smooth=False)
-    rows: list[FloatArray | None] = []
-    fps = 25.0
-    for rate, frame in _read_pictures(source.media):
-        fps = float(rate)
-        tracked = tracker.track(frame)
-        rows.append(canonical_landmarks(tracked.face) if tracked.face and tracked.shot == 0 else None)
-    seen = np.array([row is not None for row in rows], dtype=bool)
-    if len(rows) < 2 or seen.mean() < MIN_SEEN:
-        raise NoFaceError(
-            f"{source.name}: expected one face throughout, saw it in {int(seen.sum())} of {len(rows)} frames"
-        )
-    measured = np.stack([row for row in rows if row is not None])  # (S, 468, 3)
-    nearest = np.clip(np.searchsorted(np.flatnonzero(seen), np.arange(len(rows))), 0, len(measured) - 1)
-    words = read_align(source.align) if source.align else ()
-    return Recording(source.corpus, source.name, source.split, fps, samples, words, measured[nearest], seen)
-
-
-def read_curves(source: Source) -> Recording:
-    """Read a clip that has rig curves instead of a picture.
-
-    Raises:
-        InputError: the curves' file is not what it should be.
-        NoSoundError: there is no sound.
-    """
-    if source.curves is None:
-        raise OptionError(f"{source.name} has no curves; use measure_video")
-    try:
-        with np.load(source.curves, allow_pickle=False) as file:
-            weights, names, fps = (
-                file["weights"].astype(np.float32),
-                [str(n) for n in file["names"]],
-                float(file["fps"]),
-            )
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
-        raise InputError(f"{source.curves.name}: expected arrays weights, names and fps; {error}") from error
-    curves = {name: np.ascontiguousarray(weights[:, i]) for i, name in enumerate(names)}
-    seen = np.ones(len(weights), dtype=bool)
-    return Recording(source.corpus, source.name, source.split, fps, read_sound(source.media), (), None, seen, curves)
-
-
-def canonical_landmarks(face: Face, pixel_aspect: float = 1.0) -> FloatArray:
-    """A face's landmarks without its pose.
-
-    Args:
-        face: a measured face.
-        pixel_aspect: of the picture that it was measured in.
-
-    Returns:
-        (468, 3) float32 in canonical units; the rigid points lie on the reference face's in the mean.
-    """
-    from mouthpiece.face import reference_face
-    from mouthpiece.face.pose import RIGID_POINTS
-
-    square = face.landmarks * np.array([pixel_aspect, 1, 1], dtype=np.float32)
-    square = square - np.array([*face.pose.centre, 0.0], dtype=np.float32)
-    turned = square @ face.pose.rotation / np.float32(face.pose.scale)
-    # The picture doesn't say how far the head is: depth is counted from where the rigid points have it.
-    depth = (reference_face()[RIGID_POINTS, 2] - turned[RIGID_POINTS, 2]).mean()
-    shift = face.pose.rotation[2] * depth / max(float(face.pose.rotation[2, 2]), 0.3)
-    unposed: FloatArray = (turned + shift).astype(np.float32)
-    return unposed
-
-
-def _read_pictures(path: Path) -> Iterator[tuple[Fraction, Frame]]:
-    """(frame rate, frame) of a video's first picture track."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise NoPictureError(f"{path.name}: expected a picture track, found none; this corpus needs video")
-            rate = container.streams.video[0].average_rate or Fraction(25)
-            for index, picture in enumerate(container.decode(video=0)):
-                rgb = np.asarray(picture.to_ndarray(format="rgb24"), dtype=np.uint8)
-                yield rate, Frame(index / rate, 1 / rate, rgb)
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path.name} can't be decoded ({error}); replace or remove it") from error
-
-
-def read_sound(path: Path) -> FloatArray:
-    """All of a file's first sound track as mono float32 at SAMPLE_RATE, (n,).
-
-    Raises:
-        NoSoundError: there is none.
-        InputError: the file can't be decoded.
-    """
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise NoSoundError(f"{path.name}: expected a sound track, found none; this corpus needs speech")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-            pieces = [
-                piece.to_ndarray().reshape(-1)
-                for frame in [*container.decode(audio=0), None]
-                for piece in resampler.resample(frame)
-            ]
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path.name} can't be decoded ({error}); replace or remove it") from error
-    if not pieces:
-        raise NoSoundError(f"{path.name}: expected speech, found an empty sound track; replace or remove it")
-    return np.concatenate(pieces).astype(np.float32)
-
-
-def save_recording(recording: Recording, path: Path) -> None:
-    """Write a recording to the cache; the file appears whole or not at all."""
-    from mouthpiece.face import reference_face
-
-    arrays: dict[str, NDArray[np.generic]] = {
-        "samples": np.clip(np.round(recording.samples * 32767), -32768, 32767).astype(np.int16),
-        "seen": recording.seen,
-        "about": np.array(
-            json.dumps(
-                {
-                    "version": CACHE_VERSION,
-                    "corpus": recording.corpus,
-                    "name": recording.name,
-                    "split": recording.split,
-                    "fps": recording.fps,
-                    "words": [[word.text, word.start_s, word.end_s] for word in recording.words],
-                    "curves": list(recording.curves),
-                    "phones": [[phone.symbol, phone.start_s, phone.end_s] for phone in recording.phones],
-                    "language": recording.language,
-                    "voice": recording.voice,
-                }
-            )
-        ),
-    }
-    if recording.landmarks is not None:
-        # Half precision is enough for the distance from the mean face (steps below 1e-4), not for the points.
-        arrays["landmarks"] = (recording.landmarks - reference_face()).astype(np.float16)
-    if recording.curves:
-        arrays["curves"] = np.stack(list(recording.curves.values())).astype(np.float32)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    np.savez(unfinished, **arrays)  # type: ignore[arg-type]
-    unfinished.replace(path)
-
-
-def load_recording(path: Path) -> Recording:
-    """Read a recording from the cache.
-
-    Raises:
-        InputError: the file is not one of ours, or of another version.
-    """
-    from mouthpiece.face import reference_face
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            samples = file["samples"].astype(np.float32) / 32767
-            seen = file["seen"]
-            landmarks = file["landmarks"].astype(np.float32) + reference_face() if "landmarks" in file else None
-            curves = dict(zip(about["curves"], file["curves"], strict=True)) if "curves" in file else {}
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
-        raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
-    if about["version"] != CACHE_VERSION:
-        raise InputError(f"{path.name} was prepared by another version; delete it and prepare again")
-    words = tuple(Word(text, start_s, end_s) for text, start_s, end_s in about["words"])
-    return Recording(
-        about["corpus"],
-        about["name"],
-        about["split"],
-        about["fps"],
-        samples,
-        words,
-        landmarks,
-        seen,
-        curves,
-        phones=tuple(Phone(symbol, start_s, end_s) for symbol, start_s, end_s in about.get("phones", ())),
-        language=about.get("language", ""),
-        voice=about.get("voice", ""),
+    # Ctrl-C reaches them too: they finish their clip in silence, the parent tells the end.
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A recording in a cache, unread."""
-
-    path: Path
-    corpus: str
-    name: str
-    split: str
-
-
-def list_prepared(cache: Path, corpus: str | None = None, split: str | None = None) -> list[Prepared]:
-    """The recordings in a cache, by file name; their sounds and faces stay unread.
-
-    Args:
-        cache: folder that `prepare_corpus` filled.
-        corpus: only this corpus.
-        split: only this split.
-    """
-    found = []
-    for path in sorted(cache.glob(f"{glob.escape(corpus)}.*.npz" if corpus else "*.npz")):
+def _prepare_in_pool(
+    waiting: list[Source], out: Path, offsets: OffsetRule, workers: int, suspects: list[Source]
+) -> Iterator[ClipReport]:
+    """Take clips from `waiting` until it is empty or a process dies; then `suspects` gets those in work."""
+    running: dict[Future[ClipReport], Source] = {}
+    with _pool(workers) as pool:
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-            clip = Prepared(path, about["corpus"], about["name"], about["split"])
-        except (OSError, KeyError, ValueError, TypeError, BadZipFile):
-            continue  # Somebody else's .npz, or a damaged one: load_recording says so to whoever asks for it by name.
-        if corpus in (None, clip.corpus) and split in (None, clip.split):
-            found.append(clip)
-    return found
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    source = waiting.pop()
+                    running[pool.submit(_prepare_one, source, out, offsets)] = source
+                for job in wait(running, return_when=FIRST_COMPLETED).done:
+                    report = job.result()
+                    del running[job]
+                    yield report
+        except BrokenProcessPool:
+            suspects.extend(running.values())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int | None = None) -> list[Recording]:
-    """The prepared recordings of a corpus, by name.
+def _prepare_alone(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_prepare_one, source, out, offsets).result()
+        except BrokenProcessPool:
+            reason = "reading it ended its process; it may be damaged, or too large for the memory"
+            return ClipReport(source.name, ClipStatus.SKIPPED, reason)
 
-    Args:
-        cache: folder that `prepare_corpus` filled.
-        corpus: name of the corpus (its folder's name).
-        split: only this split.
-        limit: at most so many.
 
-    Raises:
-        InputError: there are none.
-    """
-    found = list_prepared(cache, corpus, split)[:limit]
-    if not found:
-        wanted = f"usable clips of the split {split!r}" if split else "usable clips"
-        raise InputError(f"expected {wanted} in the corpus {corpus}, found none; see its manifest.csv")
-    return [load_recording(clip.path) for clip in found]
+def _prepare_one(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
+    """Put one clip into the cache and tell what came of it."""
+    try:
+        return _cache_parts(source, [read_curves(source)] if source.curves else measure_video(source), out, offsets)
+    except MouthpieceError as error:
+        return ClipReport(source.name, ClipStatus.SKIPPED, str(error))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What the parts of a clip add up to."""
+
+    frames: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+def _cache_parts(source: Source, parts: Iterable[Recording], out: Path, offsets: OffsetRule) -> ClipReport:
+    """Keep a clip's parts. All wait under hidden names until their common offset is known; the first one, whose file
+    shows that the clip is done, takes its place last."""
+    from mouthpiece.training.av_offset import Verdict, judge, mouth_evidence
+
+    tally = _Tally()
+    hidden: list[Path] = []
+    try:
+        for part in parts:
+            hidden.append(out / f".{source.cached_name}.{len(hidden)}.part.npz")
+            save_recording(part, hidden[-1])
+            tally.evidence.append(mouth_evidence(part))
+            tally.frames += part.frames
+            tally.seen += int(part.seen.sum())
+        offset = judge(tally.evidence)
+        apart = offset.verdict is Verdict.SHIFTED
+        if apart and offsets is OffsetRule.DROP:
+            return _report(source, ClipStatus.DROPPED, tally, 0, offset)
+        correct = apart and offsets is OffsetRule.CORRECT
+        for path in out.glob(f"{glob.escape(source.corpus)}.{glob.escape(source.name)}+*.npz"):
+            path.unlink()  # parts of an earlier version of the video
+        for path in reversed(hidden):
+            _take_place(path, out, tally, offset.lag_s if correct else 0.0)
+    finally:
+        for path in hidden:
+            path.unlink(missing_ok=True)
+    return _report(source, ClipStatus.PREPARED, tally, len(hidden), offset, corrected=correct)
+
+
+def _take_place(hidden: Path, out: Path, tally: _Tally, lag_s: float) -> None:
+    """Put a part that waits where it belongs, in sync and with what is heard in it."""
+    from mouthpiece.training.av_offset import corrected
+
+    part = load_recording(hidden)
+    if lag_s:
+        part = corrected(part, lag_s)
+    path = out / f"{part.corpus}.{part.name}.npz"
+    save_recording(part, path, hear(part.samples))
+    tally.seconds += part.frames / part.fps
+    tally.bytes += path.stat().st_size
+
+
+def _report(
+    source: Source, status: ClipStatus, tally: _Tally, parts: int, offset: AvOffset, *, corrected: bool = False
+) -> ClipReport:
+    known = offset.lag_s == offset.lag_s  # not NaN
+    late = f"the picture comes {abs(offset.lag_s) * 1000:.0f} ms too {'late' if offset.lag_s > 0 else 'early'}"
+    return ClipReport(
+        source.name,
+        status,
+        late if status is ClipStatus.DROPPED else offset.reason,
+        parts,
+        round(tally.seconds, 2),
+        tally.frames,
+        round(tally.seen / max(tally.frames, 1), 4),
+        offset.verdict.value,
+        round(offset.lag_s * 1000, 1) if known else None,
+        round(offset.confidence, 3),
+        corrected,
+        tally.bytes,
+    )
+
+
+def report_table(report: CorpusReport) -> str:
+    """What is worth a look in a report, for people: totals, then every clip that is not plainly in sync."""
+    prepared = [clip for clip in report.clips if clip.status is ClipStatus.PREPARED]
+    seconds, size = sum(clip.seconds for clip in prepared), sum(clip.bytes for clip in prepared)
+    lines = [
+        f"{len(prepared)} clips in the cache, {seconds / 60:.1f} minutes, {size / 1e6:.1f} MB; "
+        f"{len(report.skipped)} left out; "
+        f"{sum(clip.offset == 'shifted' for clip in prepared)} apart ({sum(clip.corrected for clip in prepared)} "
+        f"corrected), {sum(clip.offset == 'unsure' for clip in prepared)} unsure"
+    ]
+    odd = [clip for clip in report.clips if clip.status is not ClipStatus.PREPARED or clip.offset != "in-sync"]
+    rows = [("clip", "status", "picture late, ms", "confidence", "why"), *(_row(clip) for clip in odd)]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    if odd:
+        lines += ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(clip: ClipReport) -> tuple[str, str, str, str, str]:
+    late = "-" if clip.offset_ms is None else f"{clip.offset_ms:+.0f}"
+    what = clip.offset if clip.status is ClipStatus.PREPARED else clip.status.value
+    said = "corrected" if clip.corrected else clip.reason
+    return clip.clip, what, late, f"{clip.confidence:.2f}" if clip.offset else "-", said

@@ -20,7 +20,7 @@ from mouthpiece.engines.mesh.motion import (
     motion_row,
 )
 from mouthpiece.errors import OptionError
-from mouthpiece.training.corpora import Recording
+from mouthpiece.training.recordings import Recording
 from mouthpiece.types import FloatArray
 
 COMPONENTS = 12
@@ -132,7 +132,7 @@ def measure_motion(recording: Recording) -> Measured:
     """
     if recording.landmarks is None:
         raise OptionError(f"expected a recording of a face, {recording.name} holds rig curves; use curve_targets")
-    shapes = recording.landmarks[:, MOTION_POINTS]  # (T, P, 3)
+    shapes = recording.shapes(MOTION_POINTS)  # (T, P, 3)
     opening = lip_distance(shapes)
     quiet = opening <= np.percentile(opening, QUIET_PERCENTILE)
     rest = shapes[quiet].mean(axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mouthpiece.engines.mesh.motion import MOTION_RATE
-from mouthpiece.training.corpora import Recording
+from mouthpiece.training.recordings import Recording
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014

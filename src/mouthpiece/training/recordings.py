@@ -1,0 +1,288 @@
+"""A talking face as the networks' teachers see it, and the cache that keeps such recordings, one .npz a clip.
+
+What lies in such a file (version 2):
+
+- `about`: JSON text: version, corpus, name, split, fps, words, curves' names, phones, language, voice, offset_s;
+- `samples`: (n,) int16, speech at 16 kHz;
+- `seen`: (T,) bool;
+- `points`: (P,) uint16 mesh points, and `landmarks`: (P, 3, T) int16, the distance from the reference face in steps of
+  1 / LANDMARK_STEPS, each frame as the difference from the one before (long runs of small numbers pack well);
+- `curves`: (n, T) float32, for a rig;
+- `log_mel`: (M, 80) float16, `mfcc`: (M, 39) float16, `activity`: (M,) uint8 of 0-255, where they were asked for: what
+  the speech room hears in the samples, speech at the common level.
+
+Version 1 kept all points as float16 and neither phones nor what was heard; it is still read.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.errors import InputError
+from mouthpiece.types import FloatArray, Phone
+
+CACHE_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+LANDMARK_STEPS = 8192
+"""Steps that an outer eye distance is kept in: each a twentieth of the face mesh's own noise."""
+ALL_POINTS: NDArray[np.intp] = np.arange(468)
+"""The face mesh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and when it is said."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A clip as the network's teachers see it."""
+
+    corpus: str
+    name: str
+    split: str
+    fps: float
+    """Frames of the picture (or of the curves) a second; frame n is shown from n / fps on."""
+    samples: FloatArray = field(repr=False)
+    """(n,) float32 mono speech, SAMPLE_RATE."""
+    words: tuple[Word, ...]
+    """Empty where the words are not known."""
+    landmarks: FloatArray | None = field(repr=False)
+    """(T, P, 3) float32 canonical landmarks of `points`; None for a corpus of curves, and for synthetic speech."""
+    seen: NDArray[np.bool_]
+    """(T,) whether the frame was measured; landmarks of the others repeat a neighbour's."""
+    curves: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    """Rig curves by name, each (T,) float32; empty for faces and for synthetic speech."""
+    phones: tuple[Phone, ...] = field(default=(), repr=False)
+    """Speech sounds with their times, in order; empty where they are not known."""
+    language: str = ""
+    """What is spoken, as the synthesiser names it (`en-us`); empty where nobody said."""
+    voice: str = ""
+    """Who or what speaks; empty where nobody said."""
+    points: NDArray[np.intp] = field(default_factory=lambda: ALL_POINTS, repr=False)
+    """(P,) mesh points that `landmarks` are of, ascending."""
+    offset_s: float = 0.0
+    """How late the picture was before it was put in sync with the sound."""
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.seen)
+
+    def shapes(self, points: NDArray[np.intp]) -> FloatArray:
+        """(T, n, 3) landmarks of some mesh points.
+
+        Raises:
+            InputError: the recording has no face, or was kept without one of them.
+        """
+        if self.landmarks is None:
+            raise InputError(f"expected a recording of a face, {self.name} has none; leave it out")
+        rows = np.minimum(np.searchsorted(self.points, points), len(self.points) - 1)
+        if not np.array_equal(self.points[rows], points):
+            lacking = sorted(set(np.asarray(points).tolist()) - set(self.points.tolist()))
+            raise InputError(f"{self.name} was kept without the mesh points {lacking[:5]}; prepare it again")
+        return self.landmarks[:, rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the speech room hears in a recording, M mel frames."""
+
+    log_mel: FloatArray
+    """(M, MEL_BANDS), speech at the common level."""
+    mfcc: FloatArray
+    """(M, 39): 13 cepstra of it, their slopes, their curvatures."""
+    activity: FloatArray
+    """(M,) 0-1: how surely somebody speaks."""
+
+
+def hear(samples: FloatArray) -> Hearing:
+    """Listen to a recording: (n,) mono at SAMPLE_RATE."""
+    from mouthpiece.speech import features, mfcc
+
+    log_mel, activity = features(samples)
+    return Hearing(log_mel, mfcc(log_mel), activity)
+
+
+def save_recording(recording: Recording, path: Path, hearing: Hearing | None = None) -> None:
+    """Write a recording to the cache, with what was heard in it if given; the file appears whole or not at all."""
+    arrays: dict[str, NDArray[Any]] = {
+        "samples": np.clip(np.round(recording.samples * 32767), -32768, 32767).astype(np.int16),
+        "seen": recording.seen,
+        "about": np.array(json.dumps(_about(recording))),
+    }
+    if recording.landmarks is not None:
+        arrays["points"] = recording.points.astype(np.uint16)
+        arrays["landmarks"] = _packed(recording.landmarks, recording.points)
+    if recording.curves:
+        arrays["curves"] = np.stack(list(recording.curves.values())).astype(np.float32)
+    if hearing is not None:
+        arrays["log_mel"] = hearing.log_mel.astype(np.float16)
+        arrays["mfcc"] = hearing.mfcc.astype(np.float16)
+        arrays["activity"] = np.round(hearing.activity * 255).astype(np.uint8)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    try:
+        np.savez_compressed(unfinished, **arrays)  # type: ignore[arg-type]
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _about(recording: Recording) -> dict[str, Any]:
+    return {
+        "version": CACHE_VERSION,
+        "corpus": recording.corpus,
+        "name": recording.name,
+        "split": recording.split,
+        "fps": recording.fps,
+        "words": [[word.text, word.start_s, word.end_s] for word in recording.words],
+        "curves": list(recording.curves),
+        "phones": [[phone.symbol, phone.start_s, phone.end_s] for phone in recording.phones],
+        "language": recording.language,
+        "voice": recording.voice,
+        "offset_s": recording.offset_s,
+    }
+
+
+def _packed(landmarks: FloatArray, points: NDArray[np.intp]) -> NDArray[np.int16]:
+    """(T, P, 3) landmarks -> (P, 3, T) steps from the reference face, frame by frame."""
+    from mouthpiece.face import reference_face
+
+    steps = np.round((landmarks - reference_face()[points]) * LANDMARK_STEPS)
+    # Summing the differences up again wraps round as they did: what matters is that each value fits.
+    whole = np.clip(steps, -32768, 32767).astype(np.int16)
+    return np.ascontiguousarray(np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1])).transpose(1, 2, 0))
+
+
+def _unpacked(packed: NDArray[np.int16], points: NDArray[np.intp]) -> FloatArray:
+    """The way back."""
+    from mouthpiece.face import reference_face
+
+    steps = np.cumsum(packed, axis=2, dtype=np.int16).transpose(2, 0, 1).astype(np.float32)
+    return np.asarray(steps / np.float32(LANDMARK_STEPS) + reference_face()[points], dtype=np.float32)
+
+
+def load_recording(path: Path) -> Recording:
+    """Read a recording from the cache.
+
+    Raises:
+        InputError: the file is not one of ours, or of a version that is not known.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if about["version"] not in READABLE_VERSIONS:
+                raise InputError(f"{path.name} was prepared by another version; delete it and prepare again")
+            samples = file["samples"].astype(np.float32) / 32767
+            points, landmarks = _landmarks_of(file, about["version"])
+            return Recording(
+                about["corpus"],
+                about["name"],
+                about["split"],
+                about["fps"],
+                samples,
+                tuple(Word(text, start_s, end_s) for text, start_s, end_s in about["words"]),
+                landmarks,
+                file["seen"],
+                dict(zip(about["curves"], file["curves"], strict=True)) if "curves" in file else {},
+                phones=tuple(Phone(symbol, start_s, end_s) for symbol, start_s, end_s in about.get("phones", ())),
+                language=about.get("language", ""),
+                voice=about.get("voice", ""),
+                points=points,
+                offset_s=about.get("offset_s", 0.0),
+            )
+    except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
+        raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
+
+
+def _landmarks_of(file: Any, version: int) -> tuple[NDArray[np.intp], FloatArray | None]:
+    """Points and landmarks in a file of the cache; all points and None where there is no face."""
+    from mouthpiece.face import reference_face
+
+    if "landmarks" not in file:
+        return ALL_POINTS, None
+    if version == 1:
+        return ALL_POINTS, file["landmarks"].astype(np.float32) + reference_face()
+    points = file["points"].astype(np.intp)
+    return points, _unpacked(file["landmarks"], points)
+
+
+def load_hearing(path: Path) -> Hearing:
+    """What was heard in a recording of the cache; listened to now where it was not kept.
+
+    Raises:
+        InputError: the file is not one of ours.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "log_mel" in file:
+                heard = {name: file[name].astype(np.float32) for name in ("log_mel", "mfcc")}
+                return Hearing(**heard, activity=file["activity"].astype(np.float32) / 255)
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
+    return hear(load_recording(path).samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A recording in a cache, unread."""
+
+    path: Path
+    corpus: str
+    name: str
+    split: str
+    offset_s: float = 0.0
+    """How late its picture was before it was put in sync."""
+
+
+def list_prepared(cache: Path, corpus: str | None = None, split: str | None = None) -> list[Prepared]:
+    """The recordings in a cache, by file name; their sounds and faces stay unread.
+
+    Args:
+        cache: folder that `prepare_corpus` filled.
+        corpus: only this corpus.
+        split: only this split.
+    """
+    found = []
+    for path in sorted(cache.glob(f"{glob.escape(corpus)}.*.npz" if corpus else "[!.]*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+            clip = Prepared(path, about["corpus"], about["name"], about["split"], about.get("offset_s", 0.0))
+        except (OSError, KeyError, ValueError, TypeError, BadZipFile):
+            continue  # Somebody else's .npz, or a damaged one: load_recording says so to whoever asks for it by name.
+        if corpus in (None, clip.corpus) and split in (None, clip.split):
+            found.append(clip)
+    return found
+
+
+def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int | None = None) -> list[Recording]:
+    """The prepared recordings of a corpus, by name.
+
+    Args:
+        cache: folder that `prepare_corpus` filled.
+        corpus: name of the corpus (its folder's name).
+        split: only this split.
+        limit: at most so many.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = list_prepared(cache, corpus, split)[:limit]
+    if not found:
+        wanted = f"usable clips of the split {split!r}" if split else "usable clips"
+        raise InputError(f"expected {wanted} in the corpus {corpus}, found none; see its manifest.csv")
+    return [load_recording(clip.path) for clip in found]
