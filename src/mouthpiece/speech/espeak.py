@@ -3,7 +3,8 @@
     text --espeak_worker, a process of its own--> samples, events --espeak_phones--> Spoken
 
 espeak-ng is under the GPL and may crash: it runs in a process of its own that is fed through pipes, is started anew
-when it dies, and is killed when it takes too long. One `Speaker` says thousands of texts.
+when it dies, and is killed when it takes too long. One `Speaker` says thousands of texts; the same words in the same
+manner always sound the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import difflib
 import importlib.util
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -167,7 +170,7 @@ class Speaker:
             "word_gap": _within("word gap in ms", word_gap_ms, 0, 1000) // 10,
             "mnemonics": mnemonics,
         }
-        # A crash may be due to what was said before; the second time it is this text's.
+        # A crash may be due to the machine (memory, a signal); the second time it is this text's.
         answer = self._ask(request) or self._ask(request)
         if answer is None:
             raise InputError(f"espeak-ng crashed twice while saying {_shortened(text)!r}; say it in other words")
@@ -206,7 +209,7 @@ class Speaker:
 
             def give_up() -> None:
                 late.set()
-                process.kill()
+                _kill(process)
 
             timer = threading.Timer(self._timeout_s, give_up)
             timer.daemon = True
@@ -261,9 +264,19 @@ def voices() -> tuple[EspeakVoice, ...]:
         return speaker.voices()
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, and the one that speaks for it."""
+    if process.poll() is None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # It leads a session of its own.
+        else:
+            process.kill()
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and close its pipes."""
-    process.kill()
+    _kill(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):  # Bytes that it no longer takes.

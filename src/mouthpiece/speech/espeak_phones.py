@@ -216,7 +216,8 @@ def _change(samples: FloatArray, rate: int, first: int, last: int) -> tuple[int,
     left = squares[:-1] - total[:-1] ** 2 / sizes
     right = squares[-1] - squares[:-1] - (total[-1] - total[:-1]) ** 2 / (len(bands) - sizes)
     best = int(np.argmin((left + right).sum(axis=1))) + 1
-    return int(centres[best]) - hop // 2, float(bands[best:].mean() - bands[:best].mean())
+    # What gets louder is heard as soon as the window's rim touches it.
+    return int(centres[best]) + window // 3 - hop // 2, float(bands[best:].mean() - bands[:best].mean())
 
 
 def _tidy(sounds: list[_Sound], count: int, shortest: int) -> list[_Sound]:

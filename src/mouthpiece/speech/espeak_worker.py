@@ -9,6 +9,10 @@ little-endian), then as many bytes. A request is JSON; an answer is JSON, follow
     {"do": "voices"}    -> {"voices": [[languages, name, identifier], ...]}
     {"do": "say", ...}  -> {"rate": 22050, "phones": [[sample, name], ...], "words": [[sample, position, length], ...]}
     whatever fails      -> {"error": "..."}
+
+espeak-ng's sound depends a little on what it said before, and on chance. So that the same request has the same answer,
+each is spoken by a fork of the process that has said nothing yet, with the same dice (where there is no fork, by the
+process itself). If it crashes, all end.
 """
 
 import ctypes
@@ -110,6 +114,7 @@ class Espeak:
         for name, number in PARAMETERS.items():
             self._library.espeak_SetParameter(number, int(request[name]), 0)
         self._samples, self._phones, self._words = bytearray(), [], []
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # It was the clock's.
         text = request["text"].encode()
         flags = UTF8 | (MNEMONICS if request["mnemonics"] else 0)
         failed = self._library.espeak_Synth(text, len(text) + 1, 0, 1, 0, flags, None, None)
@@ -144,18 +149,38 @@ def write_frame(stream: IO[bytes], body: bytes) -> None:
     stream.write(body)
 
 
+def answer(espeak: Espeak, request: dict[str, Any], answers: IO[bytes]) -> None:
+    """Do what is asked and write the answer."""
+    said, samples = ({"voices": espeak.voices()}, b"") if request["do"] == "voices" else espeak.say(request)
+    write_frame(answers, json.dumps(said).encode())
+    write_frame(answers, samples)
+    answers.flush()
+
+
+def answer_in_fork(espeak: Espeak, request: dict[str, Any], answers: IO[bytes]) -> None:
+    """`answer` in a child process; raises if that ends badly."""
+    child = os.fork()
+    if child == 0:
+        try:
+            ctypes.CDLL(None).srand(1)  # For the Klatt voices.
+            answer(espeak, request, answers)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        raise SystemExit(1)
+
+
 def main(library: str, data: str) -> None:
     """Answer requests until stdin ends."""
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # What espeak-ng prints must not get between the frames.
     espeak = Espeak(library, data)
+    reply = answer_in_fork if hasattr(os, "fork") else answer
     while (frame := read_frame(requests)) is not None:
-        request = json.loads(frame)
-        answer, samples = ({"voices": espeak.voices()}, b"") if request["do"] == "voices" else espeak.say(request)
-        write_frame(answers, json.dumps(answer).encode())
-        write_frame(answers, samples)
-        answers.flush()
+        reply(espeak, json.loads(frame), answers)
 
 
 if __name__ == "__main__":
