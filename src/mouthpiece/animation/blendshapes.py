@@ -3,20 +3,20 @@
 Each shape is a formula over a few landmarks, so that one can check it by hand. Lengths are in outer eye distances
 (about 90 mm on an adult), measured as change from the person's own closed, resting mouth, which is all zeros here:
 
-    reading         landmarks of the face mesh                what it says
-    opening         14 - 13, down                             the inner lips' distance
-    chin            152, down                                 how far the jaw has dropped
-    width           291 - 61, across                          the corners' distance
-    corner_lift     61 and 291, up                            corners pulled up
-    upper_lift      0, 37, 267, up                            the upper lip's edge raised
-    lower_drop      17, 84, 314, down                         the lower lip's edge lowered
-    upper_height    13, 82, 312 below 0, 37, 267              the upper lip's own height
-    lower_height    17, 84, 314 below 14, 87, 317             the lower lip's own height
+    reading         landmarks of the face mesh          what it says
+    opening         14 - 13, down                       the inner lips' distance
+    drop            mean of 14 and 152, down            how far lower lip and chin have gone with the jaw
+    chin            152, down                           the chin alone
+    width           291 - 61, across                    the corners' distance
+    corner_lift     61 and 291, up                      corners pulled up
+    upper_lift      0, 37, 267, up                      the upper lip's edge raised
+    upper_height    13, 82, 312 below 0, 37, 267        the upper lip's own height
+    lower_height    17, 84, 314 below 14, 87, 317       the lower lip's own height
 
-A dropping jaw draws the corners in and down and takes the lower lip along; what a reading is beyond that (the constants
-`PER_OPENING`) is the lips' own doing:
+A dropping jaw draws the corners in and down and stretches the lips; what a reading is beyond that (PER_DROP) is the
+lips' own doing, and what it is beyond the noise of measured landmarks (the QUIET values) is told:
 
-    jawOpen         (opening + chin) / 2, over JAW_FULL
+    jawOpen         drop over JAW_FULL
     mouthClose      what jawOpen would open and the lips keep shut: jawOpen - opening / GAP_FULL, not below 0. ARKit's
                     mouthClose takes jawOpen's opening back, so closed lips (m, b, p) have mouthClose = jawOpen
     mouthFunnel     narrowed corners while open (o, sh);  mouthPucker: narrowed corners while about closed (u, w).
@@ -38,6 +38,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mouthpiece.engines.mesh.motion import (
     CHIN,
@@ -62,19 +63,19 @@ ARKIT_NAMES = (
 )
 """All of ARKit's blendshapes, in ARKit's order (ARFaceAnchor.BlendShapeLocation)."""
 
-JAW_FULL = 0.26
-"""Mean of opening and chin drop at jawOpen 1, outer eye distances: a yawn."""
-GAP_FULL = 0.30
+JAW_FULL = 0.27
+"""Drop at jawOpen 1, outer eye distances: a yawn. An open vowel of lively speech goes half as far."""
+GAP_FULL = 0.264
 """Opening at jawOpen 1 with the lips left to the jaw."""
-NARROW_FULL = 0.07
+NARROW_FULL = 0.04
 """Narrowing of a kiss."""
-WIDE_FULL = 0.06
+WIDE_FULL = 0.04
 """Widening of a drawn-out i."""
 LIFT_FULL = 0.06
 DROP_FULL = 0.08
-ROLL_FULL = 0.03
-"""Thinning of a lip that is out of sight."""
-PRESS_FULL = 0.02
+ROLL_FULL = 0.008
+"""Thinning of a lip that the mesh shows where it rolls in: little, its landmarks follow the lip's edge reluctantly."""
+PRESS_FULL = 0.005
 SHRUG_FULL = 0.04
 FUNNEL_OPENING = 0.08
 """Opening from which on roundness is all funnel; at 0 it is all pucker."""
@@ -82,15 +83,17 @@ CLOSED_OPENING = 0.015
 """Opening from which on lips can't press each other."""
 SMILE_LIFT = 0.03
 """Lift of the corners, beyond the jaw's, that makes a stretched mouth all smile."""
+QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.004, 0.003, 0.0006
+"""Changes of width, of the upper lip's place and of a lip's height that mean nothing."""
 
-PER_OPENING = {
-    "width": -0.23,
-    "corner_lift": -0.41,
-    "upper_lift": 0.07,
-    "upper_height": 0.06,
-    "lower_height": 0.17,
+PER_DROP = {
+    "width": -0.22,
+    "corner_lift": -0.58,
+    "upper_lift": -0.09,
+    "upper_height": 0.075,
+    "lower_height": 0.19,
 }
-"""How readings change with each unit of opening in speech: slopes of regression lines over the 50 clips of GRID speaker
+"""How readings change with each unit of drop in speech: slopes of regression lines over the 50 clips of GRID speaker
 s1's test split, faces as measured."""
 
 _UPPER_INNER, _LOWER_INNER = (13, 82, 312), (14, 87, 317)
@@ -102,11 +105,11 @@ class Readings:
     """What landmarks say of a mouth, each (...) float32, outer eye distances; 0 is the closed, resting mouth."""
 
     opening: FloatArray
+    drop: FloatArray
     chin: FloatArray
     width: FloatArray
     corner_lift: FloatArray
     upper_lift: FloatArray
-    lower_drop: FloatArray
     upper_height: FloatArray
     lower_height: FloatArray
 
@@ -118,13 +121,14 @@ class Readings:
             displacement: (..., P, 3) of MOTION_POINTS, as `Motion.displacement`.
         """
         upper, lower = _height(displacement, _UPPER_OUTER), _height(displacement, _LOWER_OUTER)
+        lower_lip, chin = _height(displacement, (LOWER_LIP,)), _height(displacement, (CHIN,))
         return cls(
-            opening=_height(displacement, (LOWER_LIP,)) - _height(displacement, (UPPER_LIP,)),
-            chin=_height(displacement, (CHIN,)),
+            opening=lower_lip - _height(displacement, (UPPER_LIP,)),
+            drop=(lower_lip + chin) / 2,
+            chin=chin,
             width=displacement[..., motion_row(RIGHT_CORNER), 0] - displacement[..., motion_row(LEFT_CORNER), 0],
             corner_lift=-_height(displacement, (LEFT_CORNER, RIGHT_CORNER)),
             upper_lift=-upper,
-            lower_drop=lower,
             upper_height=_height(displacement, _UPPER_INNER) - upper,
             lower_height=lower - _height(displacement, _LOWER_INNER),
         )
@@ -137,22 +141,22 @@ class Readings:
     @property
     def roundness(self) -> FloatArray:
         """(...) in 0-1: `narrowing` over NARROW_FULL."""
-        return _share(self.narrowing, NARROW_FULL)
+        return _share(self.narrowing - QUIET_WIDTH, NARROW_FULL)
 
     def _own(self, name: str) -> FloatArray:
         """A reading without what an opening jaw does to it."""
         reading: FloatArray = getattr(self, name)
-        return reading - np.float32(PER_OPENING[name]) * np.maximum(self.opening, 0)
+        return as_float(reading - np.float32(PER_DROP[name]) * np.maximum(self.drop, 0))
 
     def as_blendshapes(self) -> dict[str, FloatArray]:
         """The shapes that speech knows, by name, each (...) float32 in 0-1; shapes with a side are named without it."""
         opening = np.maximum(self.opening, 0)
-        jaw = _share(opening + np.maximum(self.chin, 0), 2 * JAW_FULL)
+        jaw = _share(self.drop, JAW_FULL)
         open_share, closed_share = _share(opening, FUNNEL_OPENING), 1 - _share(opening, CLOSED_OPENING)
-        wide = _share(-self.narrowing, WIDE_FULL)
+        wide = _share(-self.narrowing - QUIET_WIDTH, WIDE_FULL)
         smiling = _share(self._own("corner_lift"), SMILE_LIFT)
-        upper_up = np.maximum(self._own("upper_lift"), 0)
-        thin_upper, thin_lower = -self._own("upper_height"), -self._own("lower_height")
+        lift = np.maximum(self._own("upper_lift"), 0)
+        thin_upper, thin_lower = (-self._own(name) - QUIET_HEIGHT for name in ("upper_height", "lower_height"))
         shrug = _share(-self.chin, SHRUG_FULL)
         return {
             "jawOpen": jaw,
@@ -164,10 +168,10 @@ class Readings:
             "mouthRollLower": _share(thin_lower, ROLL_FULL),
             "mouthRollUpper": _share(thin_upper, ROLL_FULL),
             "mouthShrugLower": shrug,
-            "mouthShrugUpper": shrug * _share(upper_up, LIFT_FULL),
+            "mouthShrugUpper": shrug * _share(lift - QUIET_LIFT, LIFT_FULL),
             "mouthPress": closed_share * _share(np.minimum(thin_upper, thin_lower), PRESS_FULL),
-            "mouthLowerDown": _share(opening - jaw * np.float32(GAP_FULL) - upper_up, DROP_FULL),
-            "mouthUpperUp": _share(upper_up, LIFT_FULL),
+            "mouthLowerDown": _share(opening - jaw * np.float32(GAP_FULL) - lift - QUIET_LIFT, DROP_FULL),
+            "mouthUpperUp": _share(lift - QUIET_LIFT, LIFT_FULL),
         }
 
 
@@ -200,6 +204,6 @@ def _rows(points: tuple[int, ...]) -> list[int]:
     return [motion_row(point) for point in points]
 
 
-def _share(value: FloatArray, full: float) -> FloatArray:
+def _share(value: ArrayLike, full: float) -> FloatArray:
     """A length over the one that counts as 1, within 0-1."""
-    return np.clip(value / np.float32(full), 0, 1)
+    return as_float(np.clip(as_float(value) / np.float32(full), 0, 1) + 0.0)  # + 0.0: no minus zeros

@@ -15,14 +15,17 @@ Lips and jaw can't show teeth and tongue: G and H come only from phones that som
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.animation.blendshapes import Readings
+from mouthpiece.engines.mesh.articulation import lay_out
 from mouthpiece.engines.mesh.motion import MOTION_RATE
-from mouthpiece.types import FloatArray
+from mouthpiece.engines.mesh.phonetics import Part
+from mouthpiece.types import FloatArray, Phone
 
 LETTERS = "ABCDEFGHX"
 """The shapes."""
@@ -40,14 +43,14 @@ AWAKE = 0.25
 """Activity from which on a mouth speaks."""
 LONG_L_S = 0.09
 """Length from which on an l shows its tongue."""
-STILL_OPENING = 0.006
-"""Opening up to which a mouth looks closed, outer eye distances."""
-_WRONG_CLOSED = 3.0
-"""What keeps a closed mouth at rest (X) and one that speaks (A) apart."""
+_WRONG_CLOSED = (1.0, 3.0)
+"""What speaks against X while somebody speaks, and against A while nobody does: both are closed lips."""
+_CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
+"""How strongly a sound asks for its letter: those that lips can't miss or can't show; vowels; other consonants."""
 
 _OPENINGS = {"A": 0.0, "B": 0.030, "C": 0.068, "D": 0.120, "E": 0.060, "F": 0.028}
 """How far open each letter is, outer eye distances."""
-_ROUNDNESS = {"A": 0.0, "B": 0.05, "C": 0.05, "D": 0.05, "E": 0.45, "F": 0.60}
+_ROUNDNESS = {"B": 0.05, "C": 0.05, "D": 0.05, "E": 0.45, "F": 0.60}
 _OPENING_SPREAD = 0.35
 """Openings are told apart by their ratio: so much of a power of e is one unit of distance."""
 _OPENING_FLOOR = 0.012
@@ -55,12 +58,18 @@ _OPENING_FLOOR = 0.012
 _ROUNDNESS_SPREAD = 0.20
 _FAR = 60.0
 """Distance of a letter that is out of the question."""
-_SAID = 12.0
-"""How much nearer a letter comes that a phone asks for."""
 
-_LIPS_CLOSED = frozenset("mbpɓʙʘ")
-_LIP_UNDER_TEETH = frozenset("fvɱⱱ")
-_LATERAL = frozenset("lɫɭɬɮʎʟɺ")
+
+def _changes() -> NDArray[np.float64]:
+    """(letters, letters): price of a change from one to another. At rest and closed look the same: no change at all."""
+    price = np.full((len(LETTERS), len(LETTERS)), CHANGE_COST)
+    rest, closed = LETTERS.index("X"), LETTERS.index("A")
+    price[rest, closed] = price[closed, rest] = _FAR
+    np.fill_diagonal(price, np.inf)
+    return price
+
+
+_CHANGES = _changes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +82,98 @@ class Cue:
     """One of LETTERS."""
 
 
-def letter_of_phone(symbol: str, duration_s: float) -> str | None:
-    """The letter that a sound asks for whatever the lips' motion says; None for most sounds.
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What letter a sound asks for, whatever the lips' motion says."""
+
+    letter: str
+    strength: float
+    """How much farther off all other letters are."""
+
+
+def hint_of(part: Part, duration_s: float) -> Hint | None:
+    """What a sound asks for.
 
     Args:
-        symbol: IPA.
+        part: of a phone (both vowels of a diphthong, say).
         duration_s: its length.
+
+    Returns:
+        None where the motion decides: in silence and for what is made in the throat.
     """
-    base = symbol[:1]
-    if base in _LIPS_CLOSED and base:
-        return "A"
-    if base in _LIP_UNDER_TEETH and base:
-        return "G"
-    return "H" if base in _LATERAL and base and duration_s >= LONG_L_S else None
+    if part.closure >= 0.5:
+        return Hint("A", _CERTAIN)
+    if part.dental_lip >= 0.5:
+        return Hint("G", _CERTAIN)
+    if part.lateral and part.coronal and duration_s >= LONG_L_S:
+        return Hint("H", _CERTAIN)
+    if part.vowel:
+        return Hint(_letter_of_vowel(part), _LIKELY)
+    if part.round >= 0.5:
+        return Hint("F", _LIKELY)
+    return None if part.guttural or not part.letter else Hint("B", _USUAL)
 
 
-def distances(readings: Readings, activity: FloatArray, said: str | None = None) -> FloatArray:
+def _letter_of_vowel(part: Part) -> str:
+    if part.round >= 0.5:
+        return "F" if part.open <= 0.45 else "E"
+    if part.rhotic or part.letter == "ɜ":
+        return "E"
+    if part.open < 0.3:
+        return "B"
+    # An open front vowel (bat) counts as less open than one further back (father).
+    return "D" if part.open - 0.2 * (1 - part.back) >= 0.75 else "C"
+
+
+class Hints:
+    """The hints of a speech whose phones are known, asked for at times that don't go back."""
+
+    def __init__(self, phones: Sequence[Phone]) -> None:
+        line = lay_out(phones)
+        self._spans = zip(line.start_s.tolist(), line.end_s.tolist(), line.parts, strict=True)
+        self._now = next(self._spans, None)
+
+    def at(self, time_s: float) -> Hint | None:
+        """What the sound of a moment asks for."""
+        while self._now is not None and self._now[1] <= time_s:
+            self._now = next(self._spans, None)
+        if self._now is None or time_s < self._now[0]:
+            return None
+        start_s, end_s, part = self._now
+        return hint_of(part, end_s - start_s)
+
+
+def distances(readings: Readings, activity: float, hint: Hint | None = None) -> FloatArray:
     """How far a mouth is from looking like each letter.
 
     Args:
         readings: of one moment, scalars.
-        activity: () 0-1, how surely somebody speaks.
-        said: a letter that the phone of the moment asks for.
+        activity: 0-1, how surely somebody speaks.
+        hint: what the phone of the moment asks for, where it is known.
 
     Returns:
         (len(LETTERS),) float32, 0 for a perfect likeness.
     """
     cost = np.full(len(LETTERS), _FAR, dtype=np.float32)
-    opening, awake = max(float(readings.opening), 0.0), float(activity) >= AWAKE
+    opening, roundness = max(float(readings.opening), 0.0), float(readings.roundness)
     for letter, usual in _OPENINGS.items():
         ratio = np.log((opening + _OPENING_FLOOR) / (usual + _OPENING_FLOOR)) / _OPENING_SPREAD
         if letter == "D":
             ratio = min(ratio, 0.0)  # wider still is as wide as it gets
-        round_off = (float(readings.roundness) - _ROUNDNESS[letter]) / _ROUNDNESS_SPREAD
-        cost[LETTERS.index(letter)] = ratio**2 + (0.0 if letter == "A" else round_off**2)
-    cost[LETTERS.index("X")] = cost[LETTERS.index("A")]
-    cost[LETTERS.index("X" if awake else "A")] += _WRONG_CLOSED
-    if said is not None:
-        cost[LETTERS.index(said)] = max(float(cost[LETTERS.index(said)]) - _FAR, 0.0)
-        cost += _SAID
-        cost[LETTERS.index(said)] -= _SAID
+        off = (roundness - _ROUNDNESS[letter]) / _ROUNDNESS_SPREAD if letter in _ROUNDNESS else 0.0
+        cost[LETTERS.index(letter)] = ratio**2 + off**2
+    against_rest, against_closed = _WRONG_CLOSED
+    closed = cost[LETTERS.index("A")]
+    if activity >= AWAKE:
+        cost[LETTERS.index("X")] = closed + against_rest
+    else:
+        cost[LETTERS.index("X")] = closed
+        cost[LETTERS.index("A")] = closed + against_closed
+    if hint is not None:
+        named = LETTERS.index(hint.letter)
+        nearest = 0.0 if hint.strength >= _CERTAIN else float(cost[named])
+        cost += np.float32(hint.strength)
+        cost[named] = nearest
     return cost
 
 
@@ -123,7 +184,6 @@ class LetterStream:
         letters, ages = len(LETTERS), MIN_FRAMES
         self._cost = np.full((letters, ages), np.inf, dtype=np.float64)
         """(letter, age - 1): price of the best way there; the last age stands for it and all beyond."""
-        self._cost[LETTERS.index("X"), -1] = 0.0
         self._back: list[NDArray[np.int16]] = []
         """For each undecided look, (letter, age - 1): the state before."""
         self._letter: int | None = None
@@ -133,23 +193,18 @@ class LetterStream:
     def push(self, cost: FloatArray) -> list[Cue]:
         """Take the next look's `distances`; the cues that are finished by now."""
         letters, ages = self._cost.shape
+        back = np.arange(letters * ages, dtype=np.int16).reshape(letters, ages)
         new = np.full_like(self._cost, np.inf)
-        back = np.zeros((letters, ages), dtype=np.int16)
-        ripe = self._cost[:, -1]
-        best = int(np.argmin(ripe))
-        second = int(np.argmin(np.where(np.arange(letters) == best, np.inf, ripe)))
-        came = np.where(np.arange(letters) == best, second, best)
-        new[:, 0] = ripe[came] + CHANGE_COST
-        back[:, 0] = came * ages + ages - 1
-        for age in range(1, ages):
-            new[:, age] = self._cost[:, age - 1]
-            back[:, age] = np.arange(letters) * ages + age - 1
-        stays = ripe < new[:, -1]
-        new[stays, -1] = ripe[stays]
-        back[stays, -1] = np.flatnonzero(stays) * ages + ages - 1
         if not self._decided and not self._back:
-            # Before the first sound there is rest.
-            cost = np.where(np.arange(letters) == LETTERS.index("X"), 0, 1e6).astype(np.float32)
+            new[LETTERS.index("X"), 0] = 0.0  # Before the first sound there is rest.
+        else:
+            ripe = self._cost[:, -1]
+            came = ripe[:, None] + _CHANGES
+            before = came.argmin(axis=0)
+            new[:, 0], back[:, 0] = came.min(axis=0), before * ages + ages - 1
+            new[:, 1:], back[:, 1:] = self._cost[:, :-1], np.arange(letters * ages).reshape(letters, ages)[:, :-1]
+            stays = ripe < new[:, -1]
+            new[stays, -1], back[stays, -1] = ripe[stays], np.flatnonzero(stays) * ages + ages - 1
         self._cost = new + cost[:, None]
         self._cost -= self._cost.min()
         self._back.append(back)
@@ -158,6 +213,8 @@ class LetterStream:
 
     def finish(self, end_s: float) -> list[Cue]:
         """The speech is over: the remaining cues; the last one ends at `end_s`."""
+        if np.isfinite(self._cost[:, -1]).any():
+            self._cost[:, :-1] = np.inf  # The last letter is no shorter than others.
         cues = self._decide(len(self._back))
         if self._letter is not None and end_s > self._start / LETTER_RATE:
             cues.append(Cue(self._start / LETTER_RATE, end_s, LETTERS[self._letter]))

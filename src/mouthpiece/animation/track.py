@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 
 from mouthpiece.animation.blendshapes import ARKIT_NAMES, Readings, blendshapes
-from mouthpiece.animation.letters import LETTER_RATE, Cue, LetterStream, distances, letter_of_phone
+from mouthpiece.animation.letters import LETTER_RATE, Cue, Hints, LetterStream, distances
 from mouthpiece.engines.mesh.motion import Motion, MotionStream
 from mouthpiece.errors import Cancelled, OptionError
 from mouthpiece.media import SpeechInput, open_speech
 from mouthpiece.phones import PhonesInput, find_phones
 from mouthpiece.pipeline import MAX_FPS, MAX_INTENSITY, MIN_FPS, MIN_INTENSITY, check_blend, listen
 from mouthpiece.stages import one_thread_each
-from mouthpiece.types import FloatArray, Phone, SpeechChunk
+from mouthpiece.types import FloatArray, SpeechChunk
 
 DEFAULT_FPS = Fraction(25)
 """Frames of blendshapes a second."""
@@ -201,7 +201,7 @@ class MouthShapes:
             yield from self._shapes()
 
     def _shapes(self) -> Iterator[BlendshapeFrame | Cue]:
-        letters, said = LetterStream(), _Said(self._phones)
+        letters, hints = LetterStream(), Hints(self._phones)
         speech = listen(self._voice)
         for time_s, is_look in self._moments():
             if self._cancelled is not None and not is_look and self._cancelled():
@@ -209,7 +209,7 @@ class MouthShapes:
             motion = self._mouth_at(float(time_s), speech)
             if is_look:
                 readings = Readings.of(motion.displacement)
-                yield from letters.push(distances(readings, motion.activity, said.at(float(time_s))))
+                yield from letters.push(distances(readings, motion.activity, hints.at(float(time_s))))
             else:
                 yield BlendshapeFrame(float(time_s), blendshapes(motion.displacement))
         yield from letters.finish(self.duration_s)
@@ -230,19 +230,3 @@ class MouthShapes:
                 break
             self._motion.hear(chunk)
         return self._motion.at(time_s)
-
-
-class _Said:
-    """Which letter the phones ask for, at times that don't go back."""
-
-    def __init__(self, phones: Sequence[Phone]) -> None:
-        self._phones = iter(phones)
-        self._now: Phone | None = next(self._phones, None)
-
-    def at(self, time_s: float) -> str | None:
-        """The letter of the phone at a moment; None where the lips' motion decides."""
-        while self._now is not None and self._now.end_s <= time_s:
-            self._now = next(self._phones, None)
-        if self._now is None or time_s < self._now.start_s:
-            return None
-        return letter_of_phone(self._now.symbol, self._now.end_s - self._now.start_s)

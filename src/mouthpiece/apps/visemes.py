@@ -29,11 +29,13 @@ def visemes_command(
             "-o",
             metavar="OUT",
             show_default=False,
-            help="What to write: .csv (ARKit blendshapes), .tsv (shapes A-H, X as rhubarb writes them) or .json (both).",
+            help="The file to write: .csv (ARKit blendshapes), .tsv (rhubarb's shapes A-H and X) or .json (both).",
         ),
     ],
     *,
-    fps: Annotated[str, typer.Option("--fps", metavar="RATE", help="Blendshape frames a second: 25, 29.97, 60.")] = "25",
+    fps: Annotated[
+        str, typer.Option("--fps", metavar="RATE", help="Blendshape frames a second: 25, 29.97, 60.")
+    ] = "25",
     intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
     phones: Phones = None,
     phones_blend: PhonesBlend = 1.0,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mouthpiece.engines.mesh.articulation import MouthTeacher
+from mouthpiece.engines.mesh.phonetics import parse
 from mouthpiece.engines.mesh.playing import Answer
 from mouthpiece.errors import OptionError
 from mouthpiece.types import Phone
@@ -17,6 +19,29 @@ if TYPE_CHECKING:
 
 TAIL_S = 0.5
 """How long after the last phone the teacher is still asked."""
+HELD_S = 0.25
+"""Sounds that are longer are held: the teacher knows those of speech, and takes a long one's ends for its edges."""
+
+
+def held(phones: Sequence[Phone]) -> list[Phone]:
+    """Phones of which long ones (sung, drawled, or a drawn character's shapes) are said as several of HELD_S at most.
+
+    A diphthong's vowels are held one after the other; closed lips stay one sound.
+    """
+    cut: list[Phone] = []
+    for phone in phones:
+        parts = parse(phone.symbol)
+        if phone.end_s - phone.start_s <= HELD_S or any(part.closure for part in parts) or not parts[0].letter:
+            cut.append(phone)
+            continue
+        edges = np.cumsum([0.0, *(part.weight for part in parts)])
+        times = (phone.start_s + (phone.end_s - phone.start_s) * edges / edges[-1]).tolist()
+        for part, (start_s, end_s) in zip(parts, pairwise(times), strict=True):
+            symbol = phone.symbol if len(parts) == 1 else part.letter
+            count = max(int(np.ceil((end_s - start_s) / HELD_S)), 1)
+            bounds = np.linspace(start_s, end_s, count + 1).tolist()
+            cut += [Phone(symbol, *span) for span in pairwise(bounds)]
+    return cut
 
 
 class TaughtAnswers:
@@ -39,7 +64,7 @@ class TaughtAnswers:
             raise OptionError(f"expected a blend of 0 (sound alone) to 1 (phones alone), got {blend:g}")
         self._share = np.float32(blend)
         end_s = max((phone.end_s for phone in phones), default=0.0) + TAIL_S
-        taught = MouthTeacher.load(basis=basis).motion(phones, int(np.ceil(end_s * rate)), rate=rate)
+        taught = MouthTeacher.load(basis=basis).motion(held(phones), int(np.ceil(end_s * rate)), rate=rate)
         self._coefficients, self._closure, self._activity = taught.coefficients, taught.closure, taught.activity
 
     def mixed(self, heard: Answer, frame: int) -> Answer:
