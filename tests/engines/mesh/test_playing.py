@@ -146,21 +146,6 @@ def test_closed_lips_touch_long_enough_to_be_seen(basis: MotionBasis, hold: int)
     assert (played(MotionPlayer(basis, hold=hold, closure=False), given, hold)[40:60] > 0.05).all()
 
 
-def test_rest_parts_the_lips_where_nobody_speaks(basis: MotionBasis) -> None:
-    speaking = np.zeros(6 * RATE, dtype=np.float32)
-    speaking[2 * RATE : 4 * RATE] = 1
-    wide = np.where(speaking > 0, 0.04, 0.0).astype(np.float32)
-    given = answers(basis, wide, speaking)
-    given[150:156] = [replace(one, closure=1.0) for one in given[150:156]]
-    closed, parted = (played(MotionPlayer(basis, rest=rest), given) for rest in (0.0, 0.4))
-    assert not closed[:RATE].any()
-    np.testing.assert_allclose(parted[:RATE], 0.4 * LIVELY_OPENING, rtol=1e-3)
-    assert (parted >= closed - 1e-6).all()
-    assert parted[150:156].min() < 0.002, "m, b and p close all the same"
-    player = MotionPlayer(basis, rest=0.4)
-    assert float(player.at_rest.coefficients @ basis.opening_weights) == pytest.approx(0.4 * LIVELY_OPENING, rel=1e-3)
-
-
 def test_intensity_scales_up_to_a_limit(basis: MotionBasis) -> None:
     wide = syllables(3)
     still, half, plain, wild = (
@@ -173,10 +158,9 @@ def test_intensity_scales_up_to_a_limit(basis: MotionBasis) -> None:
     assert (wild >= plain - 1e-6).all()
 
 
-@pytest.mark.parametrize(("intensity", "rest", "said"), [(9, 0, "intensity expects"), (1, 1.5, "rest expects")])
-def test_values_out_of_range_are_refused(basis: MotionBasis, intensity: float, rest: float, said: str) -> None:
-    with pytest.raises(OptionError, match=said):
-        MotionPlayer(basis, intensity=intensity, rest=rest)
+def test_intensity_out_of_range_is_refused(basis: MotionBasis) -> None:
+    with pytest.raises(OptionError, match="intensity expects"):
+        MotionPlayer(basis, intensity=9)
 
 
 def test_what_is_played_does_not_depend_on_what_comes_later_than_the_hold(basis: MotionBasis) -> None:

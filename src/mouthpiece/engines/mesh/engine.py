@@ -13,9 +13,17 @@ from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.lips import LentLips, LipRim, LipView, bare_lips, lip_hem, parted_edges
-from mouthpiece.engines.mesh.motion import MotionBasis, MotionStream, motion_info, motion_row
+from mouthpiece.engines.mesh.motion import (
+    MotionBasis,
+    MotionStream,
+    basis_path,
+    motion_info,
+    motion_row,
+    shipped_weights,
+)
 from mouthpiece.engines.mesh.own_teeth import OwnTeeth, TeethSource, suitability, take_teeth
 from mouthpiece.engines.mesh.seam import CLOSED_OPENING, PARTED_OPENING, LipEdges, LipStrip, find_edges, lip_strip
+from mouthpiece.engines.mesh.style import Style, estimate_style, styled
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.engines.mesh.warp import GRID, FaceMaps, LipWarp, Loan, MouthMaps, draw_lips
 from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, SpeechChunk, TrackedFrame, as_float
@@ -61,6 +69,8 @@ class _Person:
     """Of the frame that shows them best; None where the survey saw none wholly."""
     follow: FloatArray
     """(P, 1): how far each motion point's own motion in the source is taken out."""
+    style: Style
+    """How the person speaks, as far as the source shows it."""
     light: FloatArray | None = None
     light_age: int = 0
     """Frames drawn since the light was measured."""
@@ -86,6 +96,8 @@ class _Sightings:
     appearance: FloatArray
     shapes: list[FloatArray] = field(default_factory=list)
     yaws: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
+    """How far open the mouth is."""
     scales: list[float] = field(default_factory=list)
     strips: list[LipStrip] = field(default_factory=list)
     """Straightened lips of the frames in which they are about closed."""
@@ -103,6 +115,7 @@ class _Sightings:
         self.yaws.append(abs(face.pose.yaw_deg))
         self.scales.append(face.pose.scale)
         gap = opening(shape)
+        self.gaps.append(gap)
         if gap < PARTED_OPENING:
             self.strips.append(lip_strip(tracked.frame.rgb, face, PlaneMap.of(face, aspect)))
         self._see_lips(tracked, face, gap)
@@ -155,15 +168,19 @@ class MeshEngine(Engine):
             EngineError: the device can't run it.
         """
         super().__init__(options)
-        self._basis = MotionBasis.load()
+        weights = shipped_weights(live=options.live)
+        self._basis = MotionBasis.load(basis_path(weights))
         self._points = np.asarray(self._basis.points)
         self._motion = MotionStream(
             self._basis,
+            weights=weights,
             device=options.device,
             intensity=options.intensity,
             phones=options.phones,
             phones_blend=options.phones_blend,
         )
+        self._opening_mode = self._basis.opening_mode
+        self._rest = None if options.rest is None else Style(rest=options.rest).rest
         self._people: list[_Person] = []
         self._shots: dict[int, _Person] = {}
 
@@ -202,7 +219,8 @@ class MeshEngine(Engine):
         drawn = DrawnMouth(mouth, float(np.median(seen.scales)))
         warp = LipWarp(neutral, self._points)
         follow = follow.astype(np.float32)
-        person = _Person(seen.appearance, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow)
+        style = self._style(np.array(seen.gaps)[yaws <= MAX_NEUTRAL_YAW_DEG].tolist())
+        person = _Person(seen.appearance, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow, style)
         if view is not None:
             person.lips = self._lend(person, view)
         if seen.open_mouth is not None and seen.open_mouth.face is not None:
@@ -214,6 +232,11 @@ class MeshEngine(Engine):
             if person.teeth is not None and not person.teeth.lower:
                 drawn.hang_upper_teeth(person.teeth.edge)
         return person
+
+    def _style(self, openings: list[float]) -> Style:
+        """How somebody speaks: as the source shows it, but for what the user asked for."""
+        style = estimate_style(openings)
+        return style if self._rest is None else replace(style, rest=self._rest)
 
     @staticmethod
     def _edges(seen: _Sightings, view: LipView | None) -> tuple[LipEdges, float]:
@@ -299,7 +322,7 @@ class MeshEngine(Engine):
         if face is None or strength <= 0:
             return None
         person = self._person(tracked, face)
-        motion = self._motion.at(speech_s)
+        motion = styled(self._motion.at(speech_s), person.style, self._opening_mode)
         look = self._look(person, face, float(frame.pixel_aspect))
         wanted = look.shown + np.float32(strength) * (look.plane.project(motion.displacement) - look.shown)
         fields = person.warp.fields(look.shown, wanted)

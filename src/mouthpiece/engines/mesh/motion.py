@@ -277,6 +277,8 @@ class Motion:
     """Distance of the inner lips over the outer eye distance, 0 when closed."""
     activity: float
     """0-1: how surely somebody speaks; 0 is a mouth at rest."""
+    closed: float = 0.0
+    """0-1: how far the lips are held together, as in m, b and p."""
 
 
 class _Listener:
@@ -339,7 +341,6 @@ class MotionStream:
         basis: MotionBasis | None = None,
         *,
         intensity: float = 1.0,
-        rest: float = 0.0,
         weights: Path = WEIGHTS,
         device: str = "CPU",
         closure: bool = True,
@@ -352,7 +353,6 @@ class MotionStream:
         Args:
             basis: the network's basis; read from beside it if not given.
             intensity: how far the mouth moves; 1 is lively speech, 0 keeps it at rest. At most 4.
-            rest: how far apart the lips rest, as a share of a lively opening, 0-1.
             weights: another network (with its basis beside it).
             device: OpenVINO device.
             closure: pull the lips together where the network is sure that they touch (m, b, p).
@@ -362,7 +362,7 @@ class MotionStream:
             phones_blend: how much the motion follows them and not the sound, 0-1; 1 is the phones alone.
 
         Raises:
-            OptionError: intensity, rest or blend are out of range, or the phones are not in order.
+            OptionError: intensity or blend are out of range, or the phones are not in order.
             WeightsError: network or basis are missing, damaged or don't belong together.
             EngineError: the device can't run the network.
         """
@@ -372,7 +372,6 @@ class MotionStream:
             MotionPlayer,
             self.basis,
             intensity=intensity,
-            rest=rest,
             hold=_hold(self._geometry),
             habit=load_habit(basis_path(weights)),
             closure=closure,
@@ -451,7 +450,7 @@ class MotionStream:
         position = time_s * MOTION_RATE
         first = int(np.floor(position))
         if first + 1 - self._first_step >= len(self._steps) and self._finished:
-            return self._motion(self._player.at_rest)
+            return self._motion(Played(self.basis.rest, 0.0, 0.0))
         if first < self._first_step or first + 1 - self._first_step >= len(self._steps):
             kept_s = self._first_step / MOTION_RATE
             raise OptionError(f"expected a moment from {kept_s:.2f} to {self.heard_until_s:.2f} s, got {time_s:.3f} s")
@@ -459,13 +458,14 @@ class MotionStream:
         share = np.float32(position - first)
         coefficients = here.coefficients + share * (there.coefficients - here.coefficients)
         activity = here.activity + float(share) * (there.activity - here.activity)
+        closed = here.closed + float(share) * (there.closed - here.closed)
         self._forget(time_s)
-        return self._motion(Played(coefficients, activity))
+        return self._motion(Played(coefficients, activity, closed))
 
     def _motion(self, played: Played) -> Motion:
         displacement = (played.coefficients @ self._components).reshape(-1, 3) + self.basis.mean
         opening = float(played.coefficients @ self._opening_weights)
-        return Motion(displacement.astype(np.float32), opening, played.activity)
+        return Motion(displacement.astype(np.float32), opening, played.activity, played.closed)
 
     def _forget(self, time_s: float) -> None:
         self._asked_s = max(self._asked_s, time_s)

@@ -1,4 +1,4 @@
-"""From what a motion network answers to what the mouth plays: stillness, range, closure and rest.
+"""From what a motion network answers to what the mouth plays: stillness, range and closure.
 
 A network's answer is a mean of possible mouths: too small, never quite closed, and never quite still. Played are
 
@@ -6,8 +6,7 @@ A network's answer is a mean of possible mouths: too small, never quite closed, 
   speech (and after it) lips may part a little, as people's do, never further than PARTING; in pauses they rest;
 - range: what the network says between the low and the high end of its own answers in this speech is spread over a
   lively mouth's range, closed at the low end. Both ends are followed slowly and only while somebody speaks;
-- closure: where the network is sure that lips touch (m, b, p), they touch;
-- rest: where wanted, lips rest apart instead of closed.
+- closure: where the network is sure that lips touch (m, b, p), they touch.
 
 Everything is decided frame by frame from the frames before it and at most `hold` frames after it; files and live speech
 run the same code with another hold.
@@ -100,6 +99,8 @@ class Played:
     """(K,)."""
     activity: float
     """0-1: how far the gate is open."""
+    closed: float
+    """0-1: how far the lips are held together, as in m, b and p."""
 
 
 class RunningRange:
@@ -182,7 +183,6 @@ class MotionPlayer:
         basis: MotionBasis,
         *,
         intensity: float = 1.0,
-        rest: float = 0.0,
         hold: int = HOLD_FRAMES,
         habit: Habit | None = None,
         closure: bool = True,
@@ -193,7 +193,6 @@ class MotionPlayer:
         Args:
             basis: what the coefficients mean.
             intensity: how far the mouth moves; 1 is lively, 0 keeps it at rest. At most MAX_INTENSITY.
-            rest: how far apart the lips rest, as a share of LIVELY_OPENING, 0-1.
             hold: frames to know before one is played.
             habit: how far the network opens the mouth.
             closure: pull the lips together where the network is sure that they touch.
@@ -201,15 +200,12 @@ class MotionPlayer:
                 network.
 
         Raises:
-            OptionError: intensity or rest are out of range.
+            OptionError: the intensity is out of range.
         """
         if not 0 <= intensity <= MAX_INTENSITY:
             raise OptionError(f"intensity expects a number from 0 to {MAX_INTENSITY:g}, got {intensity}")
-        if not 0 <= rest <= 1:
-            raise OptionError(f"rest expects a number from 0 (closed) to 1, got {rest}")
         self._basis = basis
         self._intensity = intensity
-        self._rest_opening = rest * LIVELY_OPENING
         self._hold = hold
         self._closure = closure
         self._gate = gate
@@ -222,11 +218,6 @@ class MotionPlayer:
         self._speaking = _Slew(_ATTACK_FRAMES, _RELEASE_FRAMES)
         self._parting = _Slew(_PARTING_FRAMES, _RELEASE_FRAMES)
         self._closing = _Slew(_CLOSING_FRAMES, _LEAVING_FRAMES)
-
-    @property
-    def at_rest(self) -> Played:
-        """The mouth where nobody speaks."""
-        return Played(np.float32(self._rest_opening) * self._opening_direction, 0.0)
 
     def push(self, answer: Answer) -> Played | None:
         """Take the next answer; the frame `hold` before it, once there is one."""
@@ -242,7 +233,7 @@ class MotionPlayer:
         answer = around[now]
         coefficients = self._basis.clamp(answer.coefficients)
         if not self._gate:
-            return Played(coefficients * np.float32(self._intensity), 1.0)
+            return Played(coefficients * np.float32(self._intensity), 1.0, 0.0)
         opening = max(float(coefficients @ self._opening_weights), 0.0)
         speaking, moving = self._gates(around, now)
         if speaking > 0.5:
@@ -250,9 +241,8 @@ class MotionPlayer:
         closed = self._closed(around, now) * speaking
         open_wide = self._spread(opening)
         parted = speaking * open_wide + (1 - speaking) * moving * PARTING * tanh(open_wide / PARTING)
-        rest = self._rest_opening * (1 - parted / MAX_OPENING)
         shaped = coefficients * np.float32(moving * self._intensity * LIVELY_OPENING / self._range.high)
-        return Played(self._with_opening(shaped, (parted + rest) * (1 - closed)), speaking)
+        return Played(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
 
     def _gates(self, around: list[Answer], now: int) -> tuple[float, float]:
         """How far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
