@@ -295,6 +295,8 @@ def test_the_same_twice(tmp_path: Path, woman: Picture, voice: FloatArray) -> No
         {"intensity": -0.1},
         {"intensity": 3.5},
         {"intensity": float("nan")},
+        {"rest": 1.5},
+        {"rest": float("nan")},
         {"face": "nobody"},
     ],
 )

@@ -82,7 +82,10 @@ class SyncOptions:
     quality: Quality = Quality.GOOD
     """Effort and size of the encoding."""
     intensity: float = 1.0
-    """How far the mouth moves; 1 is what the engine learned."""
+    """How far the mouth moves; 1 is as the face does in its own video, lively for a photo."""
+    rest: float | None = None
+    """How far apart the lips rest where nobody speaks, 0 (closed) to 1 (as far as a lively opening); None: as the face
+    does in its own video, closed for a photo."""
     phones: PhonesInput = None
     """What is said and when, where it is known: a file (TextGrid, .align, .lab, a table, rhubarb's shapes) or `Phone`s
     in time order. The mouth then follows them."""
@@ -106,6 +109,8 @@ class SyncOptions:
             raise OptionError(f"fps expects {MIN_FPS} to {MAX_FPS}, got {float(self.fps):g}")
         if not MIN_INTENSITY <= self.intensity <= MAX_INTENSITY:
             raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
+        if self.rest is not None and not 0 <= self.rest <= 1:
+            raise OptionError(f"rest expects 0 (lips closed) to 1 (a lively opening), got {self.rest:g}")
         check_blend(self.phones, self.phones_blend)
 
 
@@ -300,6 +305,7 @@ def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOp
         device=options.device,
         intensity=options.intensity,
         seed=options.seed,
+        rest=options.rest,
         phones=phones,
         phones_blend=options.phones_blend,
     )

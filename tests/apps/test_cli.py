@@ -60,7 +60,8 @@ def test_defaults_are_those_of_the_library(run: Run, stand_in: StandIn) -> None:
 
 def test_every_option_reaches_the_pipeline(run: Run, stand_in: StandIn) -> None:
     options = (
-        "--fit hold --fps 30000/1001 --face 2 --engine fake --device GPU --quality best --seed 7 --intensity 1.5 -y"
+        "--fit hold --fps 30000/1001 --face 2 --engine fake --device GPU --quality best --seed 7 "
+        "--intensity 1.5 --rest 0.2 -y"
     )
     assert run("sync", "f", "s", "-o", "o.webm", *options.split()).code == 0
     assert stand_in.asked["options"] == pipeline.SyncOptions(
@@ -71,6 +72,7 @@ def test_every_option_reaches_the_pipeline(run: Run, stand_in: StandIn) -> None:
         face="2",
         quality=pipeline.Quality.BEST,
         intensity=1.5,
+        rest=0.2,
         seed=7,
         overwrite=True,
     )
@@ -115,6 +117,7 @@ def test_what_is_no_frame_rate(text: str) -> None:
         (["sync", "f", "s", "-o", "o.mp4", "--face", "middle"], "largest, left, right"),
         (["sync", "f", "s", "-o", "o.mp4", "--seed", "x"], "--seed"),
         (["sync", "f", "s", "-o", "o.mp4", "--intensity", "9"], "intensity expects"),
+        (["sync", "f", "s", "-o", "o.mp4", "--rest", "2"], "rest expects"),
         (["sync", "f", "s", "-o", "o.mp4", "--colour"], "--colour"),
         (["sync", "f", "s", "t", "-o", "o.mp4"], "t"),
         (["snyc"], "snyc"),

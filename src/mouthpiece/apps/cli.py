@@ -132,6 +132,15 @@ def sync_command(
     quality: Quality = QualityChoice.GOOD,
     seed: Seed = 0,
     intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
+    rest: Annotated[
+        float | None,
+        typer.Option(
+            "--rest",
+            metavar="0..1",
+            help="How far apart the lips rest; 0 is closed. By default as in the face's own video.",
+            show_default=False,
+        ),
+    ] = None,
     phones: Phones = None,
     phones_blend: PhonesBlend = 1.0,
     phones_language: PhonesLanguage = "en",
@@ -154,6 +163,7 @@ def sync_command(
         seed=seed,
         overwrite=yes,
         intensity=intensity,
+        rest=rest,
         phones=phones,
         phones_blend=phones_blend,
         phones_language=phones_language,
