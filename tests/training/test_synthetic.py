@@ -118,7 +118,7 @@ def test_manners_change_the_sound_and_not_the_times(manner: str) -> None:
 
 
 def test_made_once_kept_and_gone_on_with(tmp_path: Path) -> None:
-    options = SyntheticOptions(hours=4 * 9 / 3600, seed=2, use_flite=False, workers=1)
+    options = SyntheticOptions(hours=4 * synthetic.MEAN_UTTERANCE_S / 3600, seed=2, use_flite=False, workers=1)
     seen: list[tuple[int, int]] = []
     first = synthesise(tmp_path, options, progress=lambda done, total: seen.append((done, total)))
     assert (first.made, first.kept, first.skipped) == (4, 0, ())
@@ -136,7 +136,7 @@ def test_made_once_kept_and_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_what_fails_is_listed_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = SyntheticOptions(hours=2 * 9 / 3600, seed=2, use_flite=False, workers=1)
+    options = SyntheticOptions(hours=2 * synthetic.MEAN_UTTERANCE_S / 3600, seed=2, use_flite=False, workers=1)
 
     def fails(utterance: Utterance, speaker: Speaker) -> None:
         raise InputError("no voice left")

@@ -56,7 +56,7 @@ _MARKS = re.compile(r"\([^)]*\)|[ˈˌ'\"|‖%=_:;!?0-9˥˦˧˨˩-]")
 """Stress, tones, language switches and espeak-ng's own signs."""
 _SPELT = {
     "ts.": "ʈʂ", "dz.": "ɖʐ", "s.": "ʂ", "z.": "ʐ", "t.": "ʈ", "d.": "ɖ", "n.": "ɳ", "l.": "ɭ", "r.": "ɽ", "a.": "ɑ",
-    "A": "ɑ", "E": "ɛ", "I": "ɪ", "O": "ɔ", "U": "ʊ", "`": "ʼ",
+    "sx": "ɧ", "ss": "s", "A": "ɑ", "E": "ɛ", "I": "ɪ", "O": "ɔ", "U": "ʊ", "`": "ʼ",
 }  # fmt: skip
 """espeak-ng's own letters where it has no IPA."""
 _ALONE = {"ʲ": "j", "ʷ": "w", "ʰ": "h"}
@@ -78,7 +78,7 @@ class _Sound:
 def ipa_symbols(name: str) -> tuple[str, ...]:
     """The sounds in an event's name as IPA, without stress and tones; none if the name holds no sound.
 
-    Mostly one. Where espeak-ng spells a vowel and the nasal behind it as one (`onɡ`), two.
+    Mostly one. Where espeak-ng spells a vowel and the nasal or liquid behind it as one (`onɡ`, `ɔːɹ`), two.
     """
     symbol = unicodedata.normalize("NFD", _MARKS.sub("", name)).replace("ç", "ç").strip()
     for written, meant in _SPELT.items():
@@ -88,7 +88,7 @@ def ipa_symbols(name: str) -> tuple[str, ...]:
     if symbol and symbol[0] in VOWELS:
         if symbol.endswith("nɡ"):
             return symbol[:-2], "ŋ"
-        if len(symbol) > 1 and symbol[-1] in NASALS:
+        if len(symbol) > 1 and symbol[-1] in NASALS | set("lɹr"):
             return symbol[:-1], symbol[-1]
     return (symbol,) if symbol else ()
 

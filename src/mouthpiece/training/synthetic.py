@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.errors import MouthpieceError, OptionError
+from mouthpiece.errors import MouthpieceError, OptionError, OutputError
 from mouthpiece.speech.espeak import Speaker
 from mouthpiece.training import flite
 from mouthpiece.training.corpora import Recording, save_recording
@@ -33,7 +33,7 @@ CORPUS = "synthetic"
 """The corpus' name in the cache."""
 FPS = 25
 """Frames a second that the recordings pretend to have."""
-MEAN_UTTERANCE_S = 9.0
+MEAN_UTTERANCE_S = 8.1
 """By this an hour is divided into utterances; about what they last."""
 TEST_LANGUAGES = ("tr", "fi", "ja", "sw")
 """Heard in no training: Turkic, Uralic, Japonic and Bantu."""
@@ -250,9 +250,13 @@ def synthesise(
 
     Raises:
         MissingExtraError: espeakng-loader or pyworld is not installed.
+        OutputError: the folder can't be made.
     """
     Speaker().close()  # Says what is missing before any process starts.
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out} can't be used as a folder ({error.strerror}); choose another") from error
     total = max(round(options.hours * 3600 / MEAN_UTTERANCE_S), 1)
     every = [plan(number, options) for number in range(total)]
     list_path = out / f"{CORPUS}.skipped.json"
