@@ -93,6 +93,8 @@ class TrainOptions:
     revoice: float = 0.75
     """Share of the altered versions that another voice speaks; more than 0 needs the extra `speech`."""
     dropout: float = 0.1
+    mosaic: float = 0.5
+    """Share of the sequences of further and synthetic corpora that are pieced together from several examples."""
     look_ahead_s: float = 0.2
     """How much speech after a moment the network may look at."""
     channels: int = 144
@@ -118,8 +120,8 @@ class TrainOptions:
         corpora = 1 + len(self.more_corpora) + (self.synthetic is not None)
         if self.shares and len(self.shares) != corpora:
             raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
-        if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1):
-            raise OptionError("revoice and dropout expect shares from 0 to 1")
+        if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1 and 0 <= self.mosaic <= 1):
+            raise OptionError("revoice, dropout and mosaic expect shares from 0 to 1")
         if not 0.5 <= self.seconds <= 10:
             raise OptionError(f"seconds expects 0.5 to 10, got {self.seconds}")
 

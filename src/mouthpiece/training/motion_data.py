@@ -39,6 +39,8 @@ EXAMPLES_VERSION = 2
 """Of what `save_examples` writes."""
 MOST_PHONES = 96
 """Phones told apart."""
+JOINT_FRAMES = 6
+"""Motion frames to either side of a joint of two pieces that count for nothing."""
 QUIET_WEIGHT = 0.3
 """How much the shape counts where nobody speaks (the gate decides there)."""
 
@@ -167,15 +169,21 @@ def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
 
 @dataclass(frozen=True, slots=True)
 class CurveMapping:
-    """From a rig's curves to opening and width, by matching how often each value occurs in speech."""
+    """From a rig's curves to opening and width, while speaking.
 
-    rig_opening: FloatArray
-    opening: FloatArray
+    The jaw's curve is scaled, so that closed stays closed and r with it is not bent; width has no such zero, and is
+    matched by how often each value occurs.
+    """
+
+    opening_scale: float
+    """Opening that goes with a jaw curve of 1."""
     rig_width: FloatArray
     width: FloatArray
-    """All (Q,): values at the same quantiles."""
+    """Both (Q,): values at the same quantiles."""
 
 
+WIDE_QUANTILE = 0.95
+"""Openings that are compared between a rig and measured faces."""
 _QUANTILES = np.linspace(0.01, 0.99, 50)
 
 
@@ -188,16 +196,19 @@ def rig_width(recording: Recording) -> FloatArray:
 
 
 def fit_curve_mapping(rigs: Sequence[Recording], faces: Sequence[Targets]) -> CurveMapping:
-    """Match the quantiles of rig curves with those of measured faces, both while speaking."""
+    """Compare rig curves with measured faces, both while speaking: wide openings, and all quantiles of the width."""
     speaking = [heard_activity(rig.samples, motion_frames(len(rig.samples))) > 0.5 for rig in rigs]
     opening = [
         resampled(rig.curves[OPENING_CURVE], rig.fps, len(on))[on] for rig, on in zip(rigs, speaking, strict=True)
     ]
     width = [resampled(rig_width(rig), rig.fps, len(on))[on] for rig, on in zip(rigs, speaking, strict=True)]
     spoken = [face.activity * face.shape_weight > 0.5 for face in faces]
+    wide = [
+        float(np.quantile(np.concatenate(pieces), WIDE_QUANTILE))
+        for pieces in (opening, [face.opening[on] for face, on in zip(faces, spoken, strict=True)])
+    ]
     return CurveMapping(
-        _quantiles(opening),
-        np.maximum(_quantiles([face.opening[on] for face, on in zip(faces, spoken, strict=True)]), 0),
+        wide[1] / max(wide[0], 1e-6),
         _quantiles(width),
         _quantiles([face.width[on] for face, on in zip(faces, spoken, strict=True)]),
     )
@@ -212,7 +223,7 @@ def _quantiles(pieces: Sequence[np.ndarray]) -> FloatArray:
 def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Targets:
     """Targets of a clip that has rig curves: opening and width, no shape."""
     count = motion_frames(len(recording.samples))
-    opening = np.interp(recording.curves[OPENING_CURVE], mapping.rig_opening, mapping.opening).astype(np.float32)
+    opening = (recording.curves[OPENING_CURVE] * mapping.opening_scale).astype(np.float32)
     width = np.interp(rig_width(recording), mapping.rig_width, mapping.width).astype(np.float32)
     activity = heard_activity(recording.samples, count)
     zeros = np.zeros(count, dtype=np.float32)
@@ -387,6 +398,7 @@ class MotionBatches(IterableDataset[Batch]):
         size: int,
         seed: int,
         noise_share: float = 0.08,
+        mosaic: float = 0.0,
     ) -> None:
         """Prepare.
 
@@ -399,6 +411,8 @@ class MotionBatches(IterableDataset[Batch]):
             size: K.
             seed: of everything random here.
             noise_share: share of sequences in which nobody speaks.
+            mosaic: share of sequences of all but the first corpus that are pieced together from several examples, so
+                that nothing longer than a syllable or two can be learned by heart from a corpus of few minutes.
         """
         self._corpora = [list(examples) for examples in corpora]
         self._shares = np.array(shares, dtype=float) / float(sum(shares))
@@ -410,6 +424,7 @@ class MotionBatches(IterableDataset[Batch]):
         self._size = size
         self._seed = seed
         self._noise_share = noise_share
+        self._mosaic = mosaic
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw batches for ever."""
@@ -430,13 +445,36 @@ class MotionBatches(IterableDataset[Batch]):
         if rng.random() < self._noise_share:
             return self._still(rng)
         corpus = int(rng.choice(len(self._corpora), p=self._shares))
+        mel, part = self._cut(corpus, rng)
+        if corpus > 0 and rng.random() < self._mosaic:
+            mel, part = self._pieced(mel, part, corpus, rng)
+        return alter_mel(mel, self._pick_noise(rng), rng), part
+
+    def _cut(self, corpus: int, rng: np.random.Generator) -> tuple[FloatArray, Targets]:
+        """A random stretch of a random example."""
         examples = self._corpora[corpus]
         example = examples[int(rng.choice(len(examples), p=self._lengths[corpus]))]
         span = self._geometry.block
         first = int(rng.integers(-span // 4, max(example.targets.frames - 3 * span // 4, 1 - span // 4)))
         start = first * MELS_PER_FRAME - self._geometry.past
         mel = _part(example.log_mel, start, self._geometry.input_mels, SILENT_LOG_MEL)
-        return alter_mel(mel, self._pick_noise(rng), rng), example.targets.part(first, span)
+        return mel, example.targets.part(first, span)
+
+    def _pieced(
+        self, mel: FloatArray, part: Targets, corpus: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, Targets]:
+        """A stretch whose end comes from one or two others; nothing counts close to the joints."""
+        span = self._geometry.block
+        values = {name: getattr(part, name).copy() for name in Targets.__dataclass_fields__}
+        for joint in sorted(rng.integers(1, span, int(rng.integers(1, 3)))):
+            other_mel, other = self._cut(corpus, rng)
+            start = self._geometry.past + int(joint) * MELS_PER_FRAME
+            mel[start:] = other_mel[start:]
+            for name, value in values.items():
+                value[joint:] = getattr(other, name)[joint:]
+            for name in ("shape_weight", "opening_weight", "closure_weight", "phone"):
+                values[name][max(joint - JOINT_FRAMES, 0) : joint + JOINT_FRAMES] = 0
+        return mel, Targets(**values)
 
     def _still(self, rng: np.random.Generator) -> tuple[FloatArray, Targets]:
         """A noise, or nothing at all, and a mouth at rest."""
