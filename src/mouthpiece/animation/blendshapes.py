@@ -124,7 +124,7 @@ class Readings:
         lower_lip, chin = _height(displacement, (LOWER_LIP,)), _height(displacement, (CHIN,))
         return cls(
             opening=lower_lip - _height(displacement, (UPPER_LIP,)),
-            drop=(lower_lip + chin) / 2,
+            drop=as_float((lower_lip + chin) / 2),
             chin=chin,
             width=displacement[..., motion_row(RIGHT_CORNER), 0] - displacement[..., motion_row(LEFT_CORNER), 0],
             corner_lift=-_height(displacement, (LEFT_CORNER, RIGHT_CORNER)),
