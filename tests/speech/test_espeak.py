@@ -79,7 +79,7 @@ def test_lips_close_when_the_sound_says_so(speaker: Speaker, voice: str, variant
 @pytest.mark.parametrize("consonant", ["m", "b", "d"])
 @pytest.mark.parametrize("rate", [120, 240])
 def test_vowels_begin_at_the_release(speaker: Speaker, consonant: str, rate: int) -> None:
-    """Within 25 ms of the boundary the level above 700 Hz has risen by half; espeak-ng says it 40 to 90 ms later."""
+    """Within 25 ms of the boundary the level above 700 Hz has risen by half; espeak-ng says it later."""
     spoken = speaker.say(f"a#{consonant}'a:", rate_wpm=rate, mnemonics=True)
     index = next(i for i, phone in enumerate(spoken.phones) if phone.symbol == consonant)
     phone, vowel = spoken.phones[index], spoken.phones[index + 1]
