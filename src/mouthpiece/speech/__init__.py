@@ -7,8 +7,9 @@
 - `activity`: voice activity per mel frame, by signal processing; `speech_stretches` turns it into times.
 - `stream`: `SpeechStream` for blocks of any size (files and live alike), `measure_level` for the level of a
   recording, `features` for a whole recording at once (training).
+- `espeak`: text to speech with every sound's time (extra 'speech'; imported by who needs it).
 
-Everything is numpy, deterministic, and the same however the speech is cut into blocks.
+Everything that hears is numpy, deterministic, and the same however the speech is cut into blocks.
 """
 
 from mouthpiece.speech.activity import speech_stretches
