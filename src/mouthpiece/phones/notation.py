@@ -153,7 +153,7 @@ _RHUBARB = {
     "E": "ɔ",  # slightly rounded
     "F": "u",  # puckered
     "G": "f",  # lower lip under the teeth
-    "H": "l",  # tongue behind the upper teeth
+    "H": "ɛ",  # tongue behind the upper teeth, as far open as C: the tongue isn't drawn
     "X": SILENCE,
 }
 
