@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.training.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.training.corpora import save_recording
+from mouthpiece.errors import WeightsError
+from mouthpiece.face import FaceTracker
+from mouthpiece.training.measuring import measure_video, read_curves
+from mouthpiece.training.recordings import Recording, save_recording
+from mouthpiece.training.sources import find_sources
+from mouthpiece.types import SAMPLE_RATE
 
 
 @pytest.fixture
@@ -28,3 +34,26 @@ def made_corpora(tmp_path: Path) -> tuple[Path, Path, Path]:
     for name, split in zip("abcde", ("train", "train", "train", "val", "test"), strict=True):
         save_recording(rigged_clip(name, split), work / "corpora" / f"rig.{name}.npz")
     return faces, rigs, work
+
+
+@pytest.fixture(scope="session")
+def grid_clips(shared_data: Path) -> list[Recording]:
+    """Three real clips of three people, measured here."""
+    try:
+        FaceTracker()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    grid = {source.name: source for source in find_sources(shared_data / "grid_unseen_dev")}
+    one_man = {source.name: source for source in find_sources(shared_data / "grid_s1")}
+    chosen = [grid["s5_bbae8n"], grid["s22_lbbc2a"], one_man["bbaf3s"]]
+    return [clip for source in chosen for clip in measure_video(source)]
+
+
+@pytest.fixture(scope="session")
+def mandarin_clip(shared_data: Path) -> Recording:
+    """Ten seconds of free speech with a rig's curves."""
+    sources = {source.name: source for source in find_sources(shared_data / "facegood_mandarin")}
+    whole = read_curves(sources["1114_3_16"])
+    frames, samples = round(10 * whole.fps), 10 * SAMPLE_RATE
+    curves = {name: curve[:frames] for name, curve in whole.curves.items()}
+    return replace(whole, samples=whole.samples[:samples], seen=whole.seen[:frames], curves=curves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ class ClipProgress:
         self._silent = quiet and not json_lines
         self._bar: Bar | None = None
         self._task: TaskID | None = None
-        self._started = self._told = monotonic()
+        self._started = monotonic()
+        self._told = -math.inf if json_lines else self._started
         self._done_before: int | None = None
 
     def __enter__(self) -> ClipProgress:

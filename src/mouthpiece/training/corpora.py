@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.errors import MouthpieceError, OptionError
+from mouthpiece.errors import InputError, MouthpieceError, OptionError, OutputError
 from mouthpiece.training.measuring import canonical_landmarks, measure_video, read_curves, read_sound
 from mouthpiece.training.recordings import (
     Hearing,
@@ -127,6 +127,7 @@ class CorpusReport:
     """Clips that were there already."""
     skipped: tuple[tuple[str, str], ...]
     """(clip, reason) of those that can't be used."""
+    corpus: str = ""
     clips: tuple[ClipReport, ...] = field(default=(), repr=False)
     """Every clip that there is a report of, those of earlier runs too."""
 
@@ -170,20 +171,24 @@ def prepare_corpus(
     Raises:
         InputError: there is nothing to prepare.
         OptionError: there is no worker.
+        OutputError: the cache can't be written.
+        WeightsError: the face models are missing.
     """
     if workers < 1:
         raise OptionError(f"expected 1 worker or more, got {workers}")
     every = find_sources(data)
     sources = [s for split in splits for s in [c for c in every if c.split == split][:limit]]
-    out.mkdir(parents=True, exist_ok=True)
-    known = read_report(out, every[0].corpus)
+    corpus = every[0].corpus
+    _make_folder(out)
+    known = read_report(out, corpus)
     unusable = {} if retry else {name: clip for name, clip in known.items() if clip.status is not ClipStatus.PREPARED}
     missing = [s for s in sources if s.name not in unusable and not (out / s.cached_name).is_file()]
-    kept = sum((out / source.cached_name).is_file() for source in sources)
+    there = [source for source in sources if (out / source.cached_name).is_file()]
+    known |= {source.name: _remembered(source, out) for source in there if source.name not in known}
     made = 0
     if progress:
         progress(len(sources) - len(missing), len(sources))
-    with _ReportFile(report_path(out, every[0].corpus), known) as reports:
+    with _ReportFile(report_path(out, corpus), known) as reports:
         for done, clip in enumerate(_prepare_all(missing, out, offsets, workers), start=1):
             reports.add(clip)
             made += clip.status is ClipStatus.PREPARED
@@ -191,7 +196,14 @@ def prepare_corpus(
                 progress(len(sources) - len(missing) + done, len(sources))
     clips = tuple(known[name] for name in sorted(known))
     skipped = tuple((clip.clip, clip.reason) for clip in clips if clip.status is not ClipStatus.PREPARED)
-    return CorpusReport(made, kept, skipped, clips)
+    return CorpusReport(made, len(there), skipped, corpus, clips)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out} can't be made: {error.strerror}; give another place") from error
 
 
 def read_report(cache: Path, corpus: str) -> dict[str, ClipReport]:
@@ -201,6 +213,23 @@ def read_report(cache: Path, corpus: str) -> dict[str, ClipReport]:
         return {row["clip"]: ClipReport(**{**row, "status": ClipStatus(row["status"])}) for row in rows}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _remembered(source: Source, out: Path) -> ClipReport:
+    """What can be told of a clip that was prepared before reports were written, or whose report got lost."""
+    path = out / source.cached_name
+    clip = load_recording(path)
+    return ClipReport(
+        source.name,
+        ClipStatus.PREPARED,
+        parts=1,
+        seconds=round(clip.frames / clip.fps, 2),
+        frames=clip.frames,
+        seen=round(float(clip.seen.mean()), 4),
+        offset_ms=clip.offset_s * 1000 if clip.offset_s else None,
+        corrected=bool(clip.offset_s),
+        bytes=path.stat().st_size,
+    )
 
 
 class _ReportFile:
@@ -289,8 +318,15 @@ def _prepare_one(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
     """Put one clip into the cache and tell what came of it."""
     try:
         return _cache_parts(source, [read_curves(source)] if source.curves else measure_video(source), out, offsets)
-    except MouthpieceError as error:
+    except InputError as error:
         return ClipReport(source.name, ClipStatus.SKIPPED, str(error))
+    except MouthpieceError:
+        raise  # No other clip would fare better.
+    except OSError as error:
+        raise OutputError(f"{source.name} can't be kept in {out}: {error.strerror}; make room") from error
+    except Exception as error:
+        reason = f"unexpected error: {type(error).__name__}: {error}; report it with the file"
+        return ClipReport(source.name, ClipStatus.SKIPPED, reason)
 
 
 @dataclass(slots=True)
@@ -377,7 +413,7 @@ def report_table(report: CorpusReport) -> str:
         f"{sum(clip.offset == 'shifted' for clip in prepared)} apart ({sum(clip.corrected for clip in prepared)} "
         f"corrected), {sum(clip.offset == 'unsure' for clip in prepared)} unsure"
     ]
-    odd = [clip for clip in report.clips if clip.status is not ClipStatus.PREPARED or clip.offset != "in-sync"]
+    odd = [clip for clip in report.clips if clip not in prepared or clip.offset not in ("in-sync", "")]
     rows = [("clip", "status", "picture late, ms", "confidence", "why"), *(_row(clip) for clip in odd)]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     if odd:

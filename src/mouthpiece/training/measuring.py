@@ -22,7 +22,7 @@ from mouthpiece.errors import InputError, NoFaceError, NoPictureError, OptionErr
 from mouthpiece.face import FaceTracker, reference_face
 from mouthpiece.face.pose import RIGID_POINTS
 from mouthpiece.media import Fit, open_face, open_speech
-from mouthpiece.training.recordings import Recording, Word
+from mouthpiece.training.recordings import Recording, Word, open_arrays
 from mouthpiece.training.sources import Source, read_align
 from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
 
@@ -33,11 +33,13 @@ MIN_SEEN = 0.8
 PART_S = 60.0
 """A part is no longer than this: the resting mouth is taken to be the same throughout."""
 SHORTEST_PART_S = 2.0
-"""Parts shorter than this tell too little of the person's rest; a video that is no longer itself is still taken."""
+"""Parts shorter than this tell too little of the person's rest."""
+SHORTEST_VIDEO_S = 1.0
+"""A video that is all one part may be a little shorter."""
 GAP_S = 1.0
 """Where the face is not seen for so long, a part ends."""
 BLUR = 0.1
-"""Frames nearer to a place on the even clock than this share of their distance are taken as they are."""
+"""Frames nearer to a tick of the even clock than this share of its step are taken as they are."""
 LONGEST_BRIDGE_S = 0.1
 """Frames farther apart than this have nothing between them."""
 MAX_FPS = 60
@@ -78,7 +80,7 @@ def measure_video(source: Source) -> Iterator[Recording]:
                 yield replace(recording, words=words_between(words, start_s, start_s + recording.frames / float(fps)))
     if count == 0:
         raise NoFaceError(
-            f"{source.name}: expected one face for {SHORTEST_PART_S:g} s and more, saw one in {cutter.seen} of "
+            f"{source.name}: expected one face for {SHORTEST_PART_S:g} s and more, saw it in {cutter.seen} of "
             f"{cutter.frames} frames; leave it out, or cut it to where somebody faces the camera"
         )
 
@@ -119,22 +121,22 @@ def _evenly(rows: Iterator[Row], fps: Fraction) -> Iterator[Row]:
     index = 0
     for row in rows:
         while index * step <= row[0] + BLUR * step:
-            yield index * step, row[1], _at(index * step, before, row)
+            yield index * step, row[1], _at(index * step, before, row, BLUR * step)
             index += 1
         before = row
 
 
-def _at(time_s: float, before: Row | None, after: Row) -> FloatArray | None:
-    """Landmarks at a moment between two frames."""
+def _at(time_s: float, before: Row | None, after: Row, near_s: float) -> FloatArray | None:
+    """Landmarks at a moment between two frames; those of a frame that is near."""
     if before is None or before[0] >= after[0]:
         return after[2]
-    share = (time_s - before[0]) / (after[0] - before[0])
-    if share > 1 - BLUR:
+    if time_s > after[0] - near_s:
         return after[2]
-    if share < BLUR:
+    if time_s < before[0] + near_s:
         return before[2]
     if before[1] != after[1] or before[2] is None or after[2] is None or after[0] - before[0] > LONGEST_BRIDGE_S:
         return None
+    share = (time_s - before[0]) / (after[0] - before[0])
     return np.asarray(before[2] + np.float32(share) * (after[2] - before[2]), dtype=np.float32)
 
 
@@ -210,7 +212,7 @@ class _PartCutter:
         while not whole and part.rows and part.rows[0] is None:
             part.rows.pop(0)
             part.first += 1
-        long_enough = len(part.rows) >= (2 if whole else SHORTEST_PART_S * self._fps)
+        long_enough = len(part.rows) >= (SHORTEST_VIDEO_S if whole else SHORTEST_PART_S) * self._fps
         return long_enough and float(part.seen.mean()) >= MIN_SEEN
 
 
@@ -282,7 +284,7 @@ def read_curves(source: Source) -> Recording:
     if source.curves is None:
         raise OptionError(f"{source.name} has no curves; use measure_video")
     try:
-        with np.load(source.curves, allow_pickle=False) as file:
+        with open_arrays(source.curves) as file:
             weights, names, fps = (
                 file["weights"].astype(np.float32),
                 [str(n) for n in file["names"]],

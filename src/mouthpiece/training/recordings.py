@@ -19,6 +19,8 @@ from __future__ import annotations
 import glob
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,13 @@ LANDMARK_STEPS = 8192
 """Steps that an outer eye distance is kept in: each a twentieth of the face mesh's own noise."""
 ALL_POINTS: NDArray[np.intp] = np.arange(468)
 """The face mesh."""
+
+
+@contextmanager
+def open_arrays(path: Path) -> Iterator[Any]:
+    """The arrays of an .npz file by name. (numpy itself leaves a file open that begins like one and is none.)"""
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        yield file
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +191,7 @@ def load_recording(path: Path) -> Recording:
         InputError: the file is not one of ours, or of a version that is not known.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             about = json.loads(str(file["about"]))
             if about["version"] not in READABLE_VERSIONS:
                 raise InputError(f"{path.name} was prepared by another version; delete it and prepare again")
@@ -227,7 +236,7 @@ def load_hearing(path: Path) -> Hearing:
         InputError: the file is not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path) as file:
             if "log_mel" in file:
                 heard = {name: file[name].astype(np.float32) for name in ("log_mel", "mfcc")}
                 return Hearing(**heard, activity=file["activity"].astype(np.float32) / 255)
@@ -259,7 +268,7 @@ def list_prepared(cache: Path, corpus: str | None = None, split: str | None = No
     found = []
     for path in sorted(cache.glob(f"{glob.escape(corpus)}.*.npz" if corpus else "[!.]*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open_arrays(path) as file:
                 about = json.loads(str(file["about"]))
             clip = Prepared(path, about["corpus"], about["name"], about["split"], about.get("offset_s", 0.0))
         except (OSError, KeyError, ValueError, TypeError, BadZipFile):
