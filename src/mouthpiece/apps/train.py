@@ -11,6 +11,7 @@ from mouthpiece.apps.console import say, say_event, tell
 from mouthpiece.apps.options import Debug, Json, Quiet
 from mouthpiece.apps.prepare import prepare_command
 from mouthpiece.apps.synthesise import synthesise_command
+from mouthpiece.apps.train_teacher import teacher_command
 
 train_app = typer.Typer(
     name="train", help="Train networks (extra 'train').", rich_markup_mode=None, pretty_exceptions_enable=False
@@ -19,6 +20,7 @@ train_app = typer.Typer(
 
 train_app.command("prepare")(prepare_command)
 train_app.command("synthesise")(synthesise_command)
+train_app.command("teacher")(teacher_command)
 
 
 @train_app.callback(invoke_without_command=True)

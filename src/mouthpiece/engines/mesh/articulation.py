@@ -36,6 +36,11 @@ CORE = 0.3
 """Share of a part, in its middle, over which its dominance is full."""
 SHORTEST_S = 0.01
 """Parts that are shorter count as this long."""
+LEAST_FADING = 8.0
+"""Dominance fades at least so fast, 1/s: no sound acts on another that is half a second away."""
+CARE = 1.7
+"""Effort that counts as 1. Fits melt sounds into each other more than speakers do, since phones' times are never exact;
+this gives the spread back and costs no agreement with the measured faces."""
 _FADED = 30.0
 """Exponent beyond which dominance is nothing."""
 
@@ -130,6 +135,8 @@ def lay_out(phones: Sequence[Phone]) -> Timeline:
 class ArticulationModel:
     """What was fitted. D = K directions of the motion space, F = len(FEATURES)."""
 
+    components: FloatArray
+    """(K, P, 3): the motion space that it was fitted in, as of MotionBasis."""
     directions: FloatArray
     """(D, K) orthonormal; coefficients = activations @ directions. The first ones are opening, width, jaw."""
     target: FloatArray
@@ -137,8 +144,8 @@ class ArticulationModel:
     dominance: FloatArray
     """(F, D): what each feature adds to the logarithm of the dominance."""
     fading: FloatArray
-    """(F, 2, D): what each feature adds to how fast dominance fades before (0) and after (1) the part, 1/s,
-    through softplus."""
+    """(F, 2, D): what each feature adds to how fast dominance fades before (0) and after (1) the part, 1/s;
+    LEAST_FADING + softplus of the sum."""
     letters: tuple[str, ...]
     """Letters with targets of their own."""
     letter_target: FloatArray
@@ -164,6 +171,7 @@ def load_model(path: Path = WEIGHTS) -> ArticulationModel:
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["features"])
             model = ArticulationModel(
+                components=file["components"].astype(np.float32),
                 directions=file["directions"].astype(np.float32),
                 target=file["target"].astype(np.float32),
                 dominance=file["dominance"].astype(np.float32),
@@ -183,6 +191,7 @@ def save_model(model: ArticulationModel, path: Path) -> None:
     np.savez_compressed(
         path,
         features=np.array(FEATURES),
+        components=model.components,
         directions=model.directions,
         target=model.target,
         dominance=model.dominance,
@@ -196,18 +205,14 @@ class MouthTeacher:
     """Phones in, motion out. Deterministic; knows nothing of sound."""
 
     def __init__(self, model: ArticulationModel, basis: MotionBasis) -> None:
-        """A teacher of a motion space.
+        """A teacher of a motion space; of another one than it was fitted in, it means the same displacements.
 
         Raises:
-            WeightsError: the model was fitted for another motion space.
+            WeightsError: the model was made for other mesh points.
         """
-        if model.directions.shape[1] != basis.size:
-            raise WeightsError(
-                f"the phone teacher is for {model.directions.shape[1]} coefficients, the basis has {basis.size}; train "
-                "the teacher again"
-            )
         self.model = model
         self.basis = basis
+        self._directions = _in_space(model, basis)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS, basis: MotionBasis | None = None) -> MouthTeacher:
@@ -239,8 +244,8 @@ class MouthTeacher:
             )
         line = lay_out(phones)
         time_s = np.arange(count) / rate
-        blended = blend(self.model, line, time_s, style.effort)
-        coefficients = (_smoothed(blended) @ self.model.directions).astype(np.float32)
+        blended = blend(self.model, line, time_s, CARE * style.effort)
+        coefficients = (_smoothed(blended) @ self._directions).astype(np.float32)
         activity = speaking(line, time_s)
         closure = lips_closed(line, time_s)
         coefficients = coefficients * (activity * np.float32(style.gain))[:, None]
@@ -249,6 +254,20 @@ class MouthTeacher:
         coefficients += (wanted - opening)[:, None] * self.basis.opening_direction
         coefficients = self.basis.clamp(coefficients)
         return TaughtMotion(coefficients, closure, activity, self.basis.opening(coefficients))
+
+
+def _in_space(model: ArticulationModel, basis: MotionBasis) -> FloatArray:
+    """(D, K) the model's directions as coefficients of a basis."""
+    if model.components.shape[1:] != basis.components.shape[1:]:
+        raise WeightsError(
+            f"the phone teacher moves {model.components.shape[1]} mesh points, the motion basis "
+            f"{basis.components.shape[1]}; train the teacher again"
+        )
+    if np.array_equal(model.components, basis.components):
+        return model.directions
+    own, other = model.components.reshape(len(model.components), -1), basis.components.reshape(basis.size, -1)
+    change = np.linalg.lstsq(other.T.astype(np.float64), own.T.astype(np.float64), rcond=None)[0]  # (K, K of the model)
+    return np.asarray(model.directions @ change.T, dtype=np.float32)
 
 
 def softplus(values: np.ndarray) -> np.ndarray:
@@ -261,7 +280,8 @@ def blend(model: ArticulationModel, line: Timeline, time_s: np.ndarray, effort: 
     rows = features(list(line.parts))
     targets = model.targets(line.parts)
     insistence = (rows @ model.dominance) * np.float32(effort)
-    fading = softplus(np.tensordot(rows, model.fading, axes=1)).astype(np.float32) * np.float32(effort)  # (N, 2, D)
+    fading = LEAST_FADING + softplus(np.tensordot(rows, model.fading, axes=1)).astype(np.float32)  # (N, 2, D)
+    fading *= np.float32(effort)
     blocks = [time_s[first : first + _BLOCK] for first in range(0, len(time_s), _BLOCK)]
     mixed = [_blend_block(line, block, targets, insistence, fading) for block in blocks]
     return np.concatenate(mixed) if mixed else np.zeros((0, targets.shape[1]), dtype=np.float32)

@@ -1,0 +1,149 @@
+"""Mouth shapes by phone, to look at: `python -m tools.phone_chart [OUT.png] [--teacher FILE]`.
+
+Every shape is what the phone teacher makes of the phone when it is held between two pauses, laid on the reference face:
+lips filled, the jaw's outline below, the resting mouth in grey. A sound of two parts shows its end in orange.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mouthpiece.engines.mesh.articulation import WEIGHTS, MouthTeacher
+from mouthpiece.engines.mesh.phonetics import parse
+from mouthpiece.engines.mesh.topology import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
+from mouthpiece.face import reference_face
+from mouthpiece.types import FloatArray, Phone
+
+CLASSES: tuple[tuple[str, str], ...] = (
+    ("lips together", "m b p mʲ bʲ pʰ pʲ ɓ ʘ"),
+    ("lower lip and teeth", "f v ɱ ʋ pf"),
+    ("lips near", "w ʍ ɥ ɸ β"),
+    ("pushed out", "ʃ ʒ tʃ dʒ ɕ ʑ tɕ ʂ ʐ"),
+    ("hissing", "s z ts dz sʲ θ ð"),
+    ("tongue's tip", "t d n l r ɾ ɹ ʈ ɖ ɳ ɭ ɽ"),
+    ("tongue's body", "j ʎ ɲ c ɟ ç k ɡ ŋ x ɣ"),
+    ("throat, emphatics", "q χ ʁ ħ ʕ h ʔ tˤ dˤ sˤ ðˤ"),
+    ("front vowels", "iː i ɪ e eː ɛ æ a aː"),
+    ("central vowels", "ɨ ə ɜː ɐ ʌ ɯ ɤ"),
+    ("back vowels", "u uː ʊ o oː ɔ ɔː ɒ ɑ ɑː"),
+    ("front rounded", "y yː ʏ ø øː œ ʉ ɵ"),
+    ("of two parts", "aɪ aʊ eɪ oʊ əʊ ɔɪ iə eə aj aw"),
+)
+COLUMNS = 12
+CELL_W, CELL_H = 104, 106
+LABEL_W = 116
+OVERSAMPLED = 3
+SCALE = 172
+"""Pixels per outer eye distance."""
+MIDDLE_X, MIDDLE_Y = 0.0, 0.97
+"""Canonical point in the middle of a cell."""
+JAW = np.array([172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397])
+LIP, INSIDE, JAW_INK, REST_INK, END_INK = "#c9605c", "#3a1518", "#6b5b53", "#c4c0bc", "#e08a1e"
+FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
+
+
+def held_shapes(teacher: MouthTeacher, symbol: str) -> list[FloatArray]:
+    """(468, 3) faces of a phone held for long: at its middle, or at the middles of its first and last part."""
+    parts = parse(symbol)
+    shares = np.cumsum([0.0, *(part.weight for part in parts)])
+    middles = (shares[:-1] + shares[1:]) / 2 / shares[-1]
+    length = 0.4 * len(parts)
+    motion = teacher.motion([Phone(symbol, 0.5, 0.5 + length)], int((1.0 + length) * 50))
+    wanted = [middles[0]] if len(parts) == 1 else [middles[0], middles[-1]]
+    return [_face(teacher, motion.coefficients[round((0.5 + share * length) * 50)]) for share in wanted]
+
+
+def _face(teacher: MouthTeacher, coefficients: FloatArray) -> FloatArray:
+    face = reference_face().copy()
+    # The reference face's lips stand slightly apart; the motion counts from closed ones.
+    gap = face[INNER_LOWER, 1] - face[INNER_UPPER, 1]
+    for lower, upper, part in zip(INNER_LOWER, INNER_UPPER, gap, strict=True):
+        middle = (face[lower, 1] + face[upper, 1]) / 2
+        if part > 0:
+            face[lower, 1] = face[upper, 1] = middle
+    face[teacher.basis.points] += teacher.basis.displacement(coefficients)
+    return face
+
+
+def _ring(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    return np.concatenate([upper, lower[::-1]])
+
+
+def _pixels(face: FloatArray, points: np.ndarray, left: float, top: float) -> list[tuple[float, float]]:
+    x = left + CELL_W / 2 + (face[points, 0] - MIDDLE_X) * SCALE
+    y = top + CELL_H / 2 + (face[points, 1] - MIDDLE_Y) * SCALE
+    return [(float(a) * OVERSAMPLED, float(b) * OVERSAMPLED) for a, b in zip(x, y, strict=True)]
+
+
+def _draw_mouth(
+    draw: ImageDraw.ImageDraw, faces: Sequence[FloatArray], rest: FloatArray, left: float, top: float
+) -> None:
+    outer, inner = _ring(OUTER_UPPER, OUTER_LOWER), _ring(INNER_UPPER, INNER_LOWER)
+    draw.line(_pixels(rest, JAW, left, top), fill=REST_INK, width=OVERSAMPLED)
+    draw.polygon(_pixels(faces[0], outer, left, top), fill=LIP)
+    opened = faces[0].copy()
+    # Pressed lips overlap; what is drawn of them is their seam.
+    opened[INNER_LOWER, 1] = np.maximum(opened[INNER_LOWER, 1], opened[INNER_UPPER, 1])
+    draw.polygon(_pixels(opened, inner, left, top), fill=INSIDE)
+    draw.line(_pixels(opened, INNER_UPPER, left, top), fill=INSIDE, width=OVERSAMPLED)
+    draw.line(_pixels(faces[0], JAW, left, top), fill=JAW_INK, width=2 * OVERSAMPLED)
+    ring = _pixels(rest, outer, left, top)
+    draw.line([*ring, ring[0]], fill=REST_INK, width=OVERSAMPLED)
+    for face in faces[1:]:
+        for points in (outer, inner):
+            ring = _pixels(face, points, left, top)
+            draw.line([*ring, ring[0]], fill=END_INK, width=OVERSAMPLED)
+        draw.line(_pixels(face, JAW, left, top), fill=END_INK, width=OVERSAMPLED)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font that has IPA, or Pillow's own."""
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
+    return ImageFont.load_default(size)
+
+
+def draw_chart(teacher: MouthTeacher) -> Image.Image:
+    """All classes below each other."""
+    rows = sum(-(-len(symbols.split()) // COLUMNS) for _, symbols in CLASSES)
+    size = (LABEL_W + COLUMNS * CELL_W, rows * CELL_H)
+    sheet = Image.new("RGB", (size[0] * OVERSAMPLED, size[1] * OVERSAMPLED), "white")
+    draw = ImageDraw.Draw(sheet)
+    small, large = _font(11 * OVERSAMPLED), _font(17 * OVERSAMPLED)
+    rest = _face(teacher, np.zeros(teacher.basis.size, dtype=np.float32))
+    top = 0
+    for name, symbols in CLASSES:
+        phones = symbols.split()
+        draw.text((4 * OVERSAMPLED, (top + CELL_H / 2 - 8) * OVERSAMPLED), name, fill="black", font=small)
+        for number, symbol in enumerate(phones):
+            left = LABEL_W + number % COLUMNS * CELL_W
+            below = top + number // COLUMNS * CELL_H
+            _draw_mouth(draw, held_shapes(teacher, symbol), rest, left, below)
+            draw.text(((left + 4) * OVERSAMPLED, (below + 2) * OVERSAMPLED), symbol, fill="black", font=large)
+        top += -(-len(phones) // COLUMNS) * CELL_H
+        draw.line(
+            [(0, top * OVERSAMPLED), (size[0] * OVERSAMPLED, top * OVERSAMPLED)], fill="#dddddd", width=OVERSAMPLED
+        )
+    return sheet.resize(size, Image.Resampling.LANCZOS).quantize(48)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the chart."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", nargs="?", type=Path, default=Path("docs/phones.png"))
+    parser.add_argument("--teacher", type=Path, default=WEIGHTS)
+    given = parser.parse_args(arguments)
+    draw_chart(MouthTeacher.load(given.teacher)).save(given.out, optimize=True)
+    print(f"{given.out}: {given.out.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
