@@ -147,9 +147,9 @@ def test_words_are_said_to_be_words(tmp_path: Path, speech: FloatArray) -> None:
 
 def test_phones_that_end_early_or_late_are_told(speech: FloatArray) -> None:
     short = visemes((speech, SAMPLE_RATE), VisemeOptions(phones=[Phone("a", 0.1, 0.3)]))
-    assert short.warnings == ("the phones ends at 0.30 s, the speech at 6.00 s: nothing is known of the rest",)
+    assert short.warnings == ("the list of phones ends at 0.30 s, the speech at 6.00 s: nothing is known of the rest",)
     late = visemes((speech, SAMPLE_RATE), VisemeOptions(phones=[Phone("a", 5.0, 7.5)]))
-    assert late.warnings == ("the phones goes on to 7.50 s, the speech ends at 6.00 s: the rest is not used",)
+    assert late.warnings == ("the list of phones goes on to 7.50 s, the speech ends at 6.00 s: the rest is not used",)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ Each shape is a formula over a few landmarks, so that one can check it by hand. 
 A dropping jaw draws the corners in and down and stretches the lips; what a reading is beyond that (PER_DROP) is the
 lips' own doing, and what it is beyond the noise of measured landmarks (the QUIET values) is told:
 
-    jawOpen         drop over JAW_FULL
+    jawOpen         drop over JAW_FULL; beyond JAW_KNEE it bends towards 1
     mouthClose      what jawOpen would open and the lips keep shut: jawOpen - opening / GAP_FULL, not below 0. ARKit's
                     mouthClose takes jawOpen's opening back, so closed lips (m, b, p) have mouthClose = jawOpen
     mouthFunnel     narrowed corners while open (o, sh);  mouthPucker: narrowed corners while about closed (u, w).
@@ -63,9 +63,11 @@ ARKIT_NAMES = (
 )
 """All of ARKit's blendshapes, in ARKit's order (ARFaceAnchor.BlendShapeLocation)."""
 
-JAW_FULL = 0.27
+JAW_FULL = 0.24
 """Drop at jawOpen 1, outer eye distances: a yawn. An open vowel of lively speech goes half as far."""
-GAP_FULL = 0.264
+JAW_KNEE = 0.7
+"""From here on jawOpen bends towards 1, which it never reaches."""
+GAP_FULL = 0.235
 """Opening at jawOpen 1 with the lips left to the jaw."""
 NARROW_FULL = 0.04
 """Narrowing of a kiss."""
@@ -151,7 +153,8 @@ class Readings:
     def as_blendshapes(self) -> dict[str, FloatArray]:
         """The shapes that speech knows, by name, each (...) float32 in 0-1; shapes with a side are named without it."""
         opening = np.maximum(self.opening, 0)
-        jaw = _share(self.drop, JAW_FULL)
+        dropped = as_float(np.maximum(self.drop, 0) / np.float32(JAW_FULL))
+        jaw = _bent(dropped)
         open_share, closed_share = _share(opening, FUNNEL_OPENING), 1 - _share(opening, CLOSED_OPENING)
         wide = _share(-self.narrowing - QUIET_WIDTH, WIDE_FULL)
         smiling = _share(self._own("corner_lift"), SMILE_LIFT)
@@ -170,7 +173,7 @@ class Readings:
             "mouthShrugLower": shrug,
             "mouthShrugUpper": shrug * _share(lift - QUIET_LIFT, LIFT_FULL),
             "mouthPress": closed_share * _share(np.minimum(thin_upper, thin_lower), PRESS_FULL),
-            "mouthLowerDown": _share(opening - jaw * np.float32(GAP_FULL) - lift - QUIET_LIFT, DROP_FULL),
+            "mouthLowerDown": _share(opening - dropped * np.float32(GAP_FULL) - lift - QUIET_LIFT, DROP_FULL),
             "mouthUpperUp": _share(lift - QUIET_LIFT, LIFT_FULL),
         }
 
@@ -202,6 +205,13 @@ def _height(displacement: FloatArray, points: tuple[int, ...]) -> FloatArray:
 @lru_cache
 def _rows(points: tuple[int, ...]) -> list[int]:
     return [motion_row(point) for point in points]
+
+
+def _bent(jaw: FloatArray) -> FloatArray:
+    """Values beyond JAW_KNEE bend towards 1."""
+    room = np.float32(1 - JAW_KNEE)
+    beyond = np.maximum(jaw - np.float32(JAW_KNEE), 0)
+    return as_float(np.minimum(jaw, np.float32(JAW_KNEE)) + room * np.tanh(beyond / room))
 
 
 def _share(value: ArrayLike, full: float) -> FloatArray:

@@ -56,7 +56,7 @@ def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") 
         spelled = spell_words(heard or file.words, file.name, language)
         note = f"{file.name} has words and no phones: their sounds are espeak-ng's ({language}), spread over each word"
         return _fitting(Said(spelled, source, (*file.warnings, note)), duration_s, file.name)
-    return _fitting(Said(_checked(given), "phones as given"), duration_s, "the phones")
+    return _fitting(Said(_checked(given), "phones as given"), duration_s, "the list of phones")
 
 
 def spell_words(words: Sequence[SpokenWord], name: str, language: str) -> tuple[Phone, ...]:
