@@ -133,6 +133,16 @@ def test_voice_without_speech_and_speech_without_voice_are_still(basis: MotionBa
         assert not played(MotionPlayer(basis), given).any()
 
 
+def test_live_lips_part_on_a_hint_and_no_further(basis: MotionBasis) -> None:
+    """Nobody knows yet whether speech comes: the network's guess parts the lips, voice activity alone opens them."""
+    wide = np.full(2 * RATE, 0.06, dtype=np.float32)
+    for activity, least, most in ((0.04, 0.0, 0.0), (0.35, 0.015, PARTING), (0.9, 0.015, PARTING)):
+        given = [Answer(np.float32(w) * basis.opening_direction, activity, 0.0, 0.0) for w in wide]
+        live = played(MotionPlayer(basis, hold=0), given, 0)
+        assert least <= live[20:].min() <= live.max() <= most
+        assert not played(MotionPlayer(basis), given).any(), "a file's lips wait for a voice"
+
+
 @pytest.mark.parametrize("hold", [0, HOLD_FRAMES])
 def test_closed_lips_touch_long_enough_to_be_seen(basis: MotionBasis, hold: int) -> None:
     """A closure of 60 ms: at 25 frames a second a frame at least must show touching lips, wherever frames fall."""

@@ -50,8 +50,10 @@ _VOICE_BEFORE, _VOICE_AFTER = 6, 8
 """Voice activity so many motion frames before and after counts for a frame."""
 _LINGER_FRAMES = 4
 """Lips may stay parted so long after speech."""
-_SURE = (0.3, 0.75)
+_SURE = (0.35, 0.80)
 """The network's activity that counts as none and as full."""
+_HINT = (0.05, 0.30)
+"""The network's activity at which lips begin to part, and are parted, where no hold tells whether speech comes."""
 _CLOSED = (0.45, 0.75)
 """The network's closure from which, and at which fully, lips are pulled together."""
 _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
@@ -250,7 +252,10 @@ class MotionPlayer:
         voice = max(one.voice for one in around[first : now + _VOICE_AFTER + 1])
         speaking = self._speaking.follow(_ramp(around[now].activity, _SURE) * voice)
         near = around[max(now - _LINGER_FRAMES, 0) :]
-        coming = _ramp(max(one.activity for one in near), _SURE) * max(voice, *(one.voice for one in near))
+        activity = max(one.activity for one in near)
+        coming = _ramp(activity, _SURE) * max(voice, *(one.voice for one in near))
+        if self._hold < HOLD_FRAMES:
+            coming = max(coming, _ramp(activity, _HINT))
         return speaking, max(self._parting.follow(coming), speaking)
 
     def _closed(self, around: list[Answer], now: int) -> float:
