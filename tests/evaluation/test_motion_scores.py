@@ -114,12 +114,14 @@ def test_a_rigs_jaw_judges_opening_and_jaw_but_not_closure() -> None:
 class _Teacher:
     """Lips touch on p, are apart on a, and nothing is sure about t; every coefficient is 1."""
 
+    basis = MotionBasis.load()
+
     def motion(self, phones: Sequence[Phone], count: int) -> TaughtMotion:
         closure = np.full(count, 0.5, dtype=np.float32)
         for phone in phones:
             first, end = round(phone.start_s * MOTION_RATE), round(phone.end_s * MOTION_RATE)
             closure[first:end] = {"p": 1.0, "a": 0.0}.get(phone.symbol, 0.5)
-        size = MotionBasis.load().size
+        size = self.basis.size
         return TaughtMotion(np.ones((count, size), np.float32), closure, closure, 0.1 * (1 - closure))
 
 
@@ -132,7 +134,7 @@ def test_synthetic_speech_is_judged_by_the_teacher() -> None:
     assert np.flatnonzero(reference.certain).tolist() == list(range(5, 20))
     np.testing.assert_allclose(reference.curves.opening[5:10], 0, atol=1e-7)
     np.testing.assert_allclose(reference.curves.opening[10:20], 0.1)
-    basis = MotionBasis.load()
+    basis = _Teacher.basis
     assert reference.curves.width is not None and reference.curves.jaw is not None
     assert reference.curves.width[3] == pytest.approx(basis.width_weights.sum(), abs=1e-6)
     assert reference.curves.jaw[3] == pytest.approx(basis.jaw_weights.sum(), abs=1e-6)

@@ -25,7 +25,6 @@ from mouthpiece.engines.mesh.motion import (
     RIGHT_CORNER,
     WEIGHTS,
     Motion,
-    MotionBasis,
     MotionStream,
     basis_path,
     load_basis,
@@ -265,7 +264,7 @@ def _taught(recording: Recording, teacher: MouthTeacher) -> Reference:
     """What the phone teacher would do."""
     count = motion_frames(len(recording.samples))
     taught = teacher.motion(recording.phones, count)
-    basis = MotionBasis.load()
+    basis = teacher.basis
     at_s = np.arange(recording.frames) / recording.fps
 
     def at_frames(values: FloatArray) -> FloatArray:

@@ -26,6 +26,7 @@ from mouthpiece.speech import features, log_mel
 from mouthpiece.training import sounds
 from mouthpiece.training.corpora import Recording, Word
 from mouthpiece.training.motion_space import measure_motion, project
+from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.training.revoicing import revoiced
 from mouthpiece.types import MEL_BANDS, MEL_RATE, SAMPLE_RATE, FloatArray
 
@@ -33,8 +34,6 @@ SPEECH_DBFS = -23.0
 """Level to which the speech room brings active speech."""
 LEAD_S, LAG_S = 0.10, 0.08
 """Mouths leave their rest before the sound and come back after it."""
-CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014
-"""Opening under which lips count as touching, and over which as surely apart."""
 EXAMPLES_VERSION = 2
 """Of what `save_examples` writes."""
 MOST_PHONES = 96
@@ -43,11 +42,6 @@ JOINT_FRAMES = 6
 """Motion frames to either side of a joint of two pieces that count for nothing."""
 QUIET_WEIGHT = 0.3
 """How much the shape counts where nobody speaks (the gate decides there)."""
-
-# Rig curves that open the mouth, widen it, narrow it (FACEGOOD's names).
-OPENING_CURVE = "mouth_stretch_c"
-WIDENING_CURVES = ("mouth_lipCornerPull", "mouth_lipStretch")
-NARROWING_CURVES = ("mouth_pucker", "mouth_funnel", "mouth_oo", "mouth_oh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +118,6 @@ def resampled(values: FloatArray, fps: float, count: int, speed: float = 1.0) ->
     return np.asarray(curve, dtype=np.float32)
 
 
-def motion_frames(samples: int) -> int:
-    """Motion frames of so many samples."""
-    return max(1, -(-samples * MOTION_RATE // SAMPLE_RATE))
-
-
 def words_activity(words: Sequence[Word], count: int) -> FloatArray:
     """1 from a little before each word until a little after it, (count,)."""
     time_s = np.arange(count) / MOTION_RATE
@@ -185,14 +174,6 @@ class CurveMapping:
 WIDE_QUANTILE = 0.95
 """Openings that are compared between a rig and measured faces."""
 _QUANTILES = np.linspace(0.01, 0.99, 50)
-
-
-def rig_width(recording: Recording) -> FloatArray:
-    """How wide minus how round a rig's mouth is, (T,)."""
-    names = recording.curves
-    wide = sum((names[n] for n in names if n.startswith(WIDENING_CURVES)), np.zeros(recording.frames, np.float32))
-    narrow = sum((names[n] for n in names if n.startswith(NARROWING_CURVES)), np.zeros(recording.frames, np.float32))
-    return np.asarray(wide - narrow, dtype=np.float32)
 
 
 def fit_curve_mapping(rigs: Sequence[Recording], faces: Sequence[Targets]) -> CurveMapping:

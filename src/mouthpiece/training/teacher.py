@@ -31,7 +31,8 @@ from mouthpiece.engines.mesh.phonetics import FEATURES, Part, all_letters, featu
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.training.alignment import align_phones
 from mouthpiece.training.corpora import Recording, load_corpus, prepare_corpus
-from mouthpiece.training.motion_data import CLOSED_BELOW, OPEN_ABOVE, Targets, face_targets
+from mouthpiece.training.motion_data import Targets, face_targets
+from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.types import FloatArray, Phone
 
 UPPER_LIP_TOP, LOWER_LIP_BOTTOM = 0, 17
