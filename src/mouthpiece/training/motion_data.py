@@ -34,10 +34,12 @@ SPEECH_DBFS = -23.0
 """Level to which the speech room brings active speech."""
 LEAD_S, LAG_S = 0.10, 0.08
 """Mouths leave their rest before the sound and come back after it."""
-EXAMPLES_VERSION = 2
+EXAMPLES_VERSION = 3
 """Of what `save_examples` writes."""
 MOST_PHONES = 96
 """Phones told apart."""
+JAW_TELLS_OPENING = 0.4
+"""How much a rig's jaw counts for the opening: lips close and round themselves over an open jaw."""
 JOINT_FRAMES = 6
 """Motion frames to either side of a joint of two pieces that count for nothing."""
 QUIET_WEIGHT = 0.3
@@ -54,6 +56,8 @@ class Targets:
     """(T,)."""
     width: FloatArray
     """(T,)."""
+    jaw: FloatArray
+    """(T,) how much lower than at rest the chin is."""
     activity: FloatArray
     """(T,) 0-1."""
     closure: FloatArray
@@ -62,6 +66,8 @@ class Targets:
     """(T,) how much `coefficients` count; 0 where they are not known."""
     opening_weight: FloatArray
     """(T,) the same for opening and width."""
+    jaw_weight: FloatArray
+    """(T,) the same for the jaw."""
     closure_weight: FloatArray
     """(T,) the same for closure."""
     phone: FloatArray
@@ -147,8 +153,10 @@ def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
         coefficients,
         opening,
         (coefficients @ basis.width_weights).astype(np.float32),
+        (coefficients @ basis.jaw_weights).astype(np.float32),
         spoken,
         closure.astype(np.float32),
+        weight.astype(np.float32),
         weight.astype(np.float32),
         weight.astype(np.float32),
         (seen * spoken).astype(np.float32),
@@ -166,6 +174,8 @@ class CurveMapping:
 
     opening_scale: float
     """Opening that goes with a jaw curve of 1."""
+    jaw_scale: float
+    """How much lower the chin is at a jaw curve of 1."""
     rig_width: FloatArray
     width: FloatArray
     """Both (Q,): values at the same quantiles."""
@@ -184,15 +194,17 @@ def fit_curve_mapping(rigs: Sequence[Recording], faces: Sequence[Targets]) -> Cu
     ]
     width = [resampled(rig_width(rig), rig.fps, len(on))[on] for rig, on in zip(rigs, speaking, strict=True)]
     spoken = [face.activity * face.shape_weight > 0.5 for face in faces]
-    wide = [
-        float(np.quantile(np.concatenate(pieces), WIDE_QUANTILE))
-        for pieces in (opening, [face.opening[on] for face, on in zip(faces, spoken, strict=True)])
-    ]
+    rig_wide = _wide(opening)
     return CurveMapping(
-        wide[1] / max(wide[0], 1e-6),
+        _wide([face.opening[on] for face, on in zip(faces, spoken, strict=True)]) / rig_wide,
+        _wide([face.jaw[on] for face, on in zip(faces, spoken, strict=True)]) / rig_wide,
         _quantiles(width),
         _quantiles([face.width[on] for face, on in zip(faces, spoken, strict=True)]),
     )
+
+
+def _wide(pieces: Sequence[np.ndarray]) -> float:
+    return max(float(np.quantile(np.concatenate(pieces), WIDE_QUANTILE)), 1e-6)
 
 
 def _quantiles(pieces: Sequence[np.ndarray]) -> FloatArray:
@@ -202,20 +214,23 @@ def _quantiles(pieces: Sequence[np.ndarray]) -> FloatArray:
 
 
 def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Targets:
-    """Targets of a clip that has rig curves: opening and width, no shape."""
+    """Targets of a clip that has rig curves: jaw and width, the opening as far as the jaw tells it; no shape."""
     count = motion_frames(len(recording.samples))
-    opening = (recording.curves[OPENING_CURVE] * mapping.opening_scale).astype(np.float32)
+    curve = resampled(recording.curves[OPENING_CURVE], recording.fps, count)
     width = np.interp(rig_width(recording), mapping.rig_width, mapping.width).astype(np.float32)
     activity = heard_activity(recording.samples, count)
     zeros = np.zeros(count, dtype=np.float32)
+    weight = (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * activity).astype(np.float32)
     return Targets(
         np.zeros((count, size), dtype=np.float32),
-        resampled(opening, recording.fps, count),
+        curve * np.float32(mapping.opening_scale),
         resampled(width, recording.fps, count),
+        curve * np.float32(mapping.jaw_scale),
         activity,
         zeros,
         zeros,
-        (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * activity).astype(np.float32),
+        weight * np.float32(JAW_TELLS_OPENING),
+        weight,
         zeros,
         zeros,
     )
@@ -239,7 +254,7 @@ def phone_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str
     from mouthpiece.engines.mesh.articulation import MouthTeacher
 
     count = motion_frames(len(recording.samples))
-    taught = MouthTeacher.load().motion(recording.phones, count)
+    taught = MouthTeacher.load(basis=basis).motion(recording.phones, count)
     phone = np.zeros(count, dtype=np.float32)
     for said in recording.phones:
         first, end = round(said.start_s * MOTION_RATE), round(said.end_s * MOTION_RATE)
@@ -249,8 +264,10 @@ def phone_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str
         taught.coefficients,
         taught.opening,
         (taught.coefficients @ basis.width_weights).astype(np.float32),
+        (taught.coefficients @ basis.jaw_weights).astype(np.float32),
         taught.activity,
         taught.closure,
+        weight,
         weight,
         weight,
         taught.activity,
@@ -352,10 +369,12 @@ class Batch:
     """(B, T, K)."""
     opening: Tensor
     width: Tensor
+    jaw: Tensor
     activity: Tensor
     closure: Tensor
     shape_weight: Tensor
     opening_weight: Tensor
+    jaw_weight: Tensor
     closure_weight: Tensor
     phone: Tensor
     """All (B, T)."""
@@ -453,7 +472,7 @@ class MotionBatches(IterableDataset[Batch]):
             mel[start:] = other_mel[start:]
             for name, value in values.items():
                 value[joint:] = getattr(other, name)[joint:]
-            for name in ("shape_weight", "opening_weight", "closure_weight", "phone"):
+            for name in ("shape_weight", "opening_weight", "jaw_weight", "closure_weight", "phone"):
                 values[name][max(joint - JOINT_FRAMES, 0) : joint + JOINT_FRAMES] = 0
         return mel, Targets(**values)
 
@@ -465,7 +484,7 @@ class MotionBatches(IterableDataset[Batch]):
         ones = np.ones(self._geometry.block, dtype=np.float32)
         rest = np.zeros((self._geometry.block, self._size), dtype=np.float32)
         none, little = ones * 0, ones * QUIET_WEIGHT
-        still = Targets(rest, none, none, none, ones, little, little, none, none)
+        still = Targets(rest, none, none, none, none, ones, little, little, little, none, none)
         return np.maximum(mel, SILENT_LOG_MEL).astype(np.float32), still
 
     def _pick_noise(self, rng: np.random.Generator) -> FloatArray:

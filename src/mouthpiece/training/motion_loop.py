@@ -29,7 +29,7 @@ WARM_UP = 0.08
 """Share of the steps in which the learning rate rises."""
 
 # What each term of the loss counts.
-_SHAPE, _OPENING, _WIDTH, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.3, 0.6, 0.3, 0.15, 0.3
+_SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.3, 0.5, 0.6, 0.3, 0.15, 0.3
 
 
 class MotionTask(lightning.LightningModule):
@@ -43,14 +43,13 @@ class MotionTask(lightning.LightningModule):
         self.average.load_state_dict(self.network.state_dict())
         self.average.eval()
         self._steps, self._learning_rate = steps, learning_rate
-        opening, width = torch.from_numpy(basis.opening_weights), torch.from_numpy(basis.width_weights)
+        readings = [torch.from_numpy(w) for w in (basis.opening_weights, basis.width_weights, basis.jaw_weights)]
         size = torch.from_numpy((basis.components**2).sum(axis=(1, 2)))
-        self.register_buffer("opening_weights", opening)
-        self.register_buffer("width_weights", width)
+        self.register_buffer("readings", torch.stack(readings, dim=1))  # (K, 3)
         # Coefficients count by how far they move the face, and a little each.
         self.register_buffer("shares", 0.8 * size / size.sum() + 0.2 / len(size))
         # Coefficients are uncorrelated with mean square 1, so this is each reading's mean square.
-        self.register_buffer("spreads", torch.stack([opening.square().sum(), width.square().sum()]).sqrt())
+        self.register_buffer("spreads", self._buffer("readings").square().sum(dim=0).sqrt())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch."""
@@ -66,17 +65,17 @@ class MotionTask(lightning.LightningModule):
         """All terms together; (B, T, K), (B, T), (B, T) -> ()."""
         shape = ((coefficients - batch.coefficients).square() @ self._buffer("shares")) * batch.shape_weight
         terms = _SHAPE * _mean(shape, batch.shape_weight)
-        readings = (
-            (self._buffer("opening_weights"), batch.opening, _OPENING, 0),
-            (self._buffer("width_weights"), batch.width, _WIDTH, 1),
+        readings = (coefficients @ self._buffer("readings")).unbind(dim=-1)
+        taught = (
+            (batch.opening, batch.opening_weight, _OPENING),
+            (batch.width, batch.opening_weight, _WIDTH),
+            (batch.jaw, batch.jaw_weight, _JAW),
         )
-        for weights, wanted, counts, row in readings:
-            error = (coefficients @ weights - wanted) / self._buffer("spreads")[row]
-            terms = terms + counts * _mean(error.square() * batch.opening_weight, batch.opening_weight)
+        for reading, spread, (wanted, weight, counts) in zip(readings, self._buffer("spreads"), taught, strict=True):
+            error = (reading - wanted) / spread
+            terms = terms + counts * _mean(error.square() * weight, weight)
             change = (error[:, 1:] - error[:, :-1]) * 2
-            terms = terms + _VELOCITY * counts * _mean(
-                change.square() * batch.opening_weight[:, 1:], batch.opening_weight
-            )
+            terms = terms + _VELOCITY * counts * _mean(change.square() * weight[:, 1:], weight)
         binary = nn.functional.binary_cross_entropy_with_logits
         terms = terms + _ACTIVITY * binary(activity, batch.activity)
         touching = binary(closure, batch.closure, reduction="none") * batch.closure_weight
@@ -122,7 +121,7 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 class Validation(Callback):
-    """Every so many steps: tells r of the opening on each corpus's validation clips, and keeps the best network.
+    """Every so many steps: tells r on each corpus's validation clips, and keeps the best network.
 
     The best by free speech and synthetic voices that it never heard: validation clips of the speaker and grammar that
     it learns from go on rising while everybody else's fall.
@@ -151,11 +150,11 @@ class Validation(Callback):
         if step % self._every and step < trainer.max_steps:
             return
         scores = {
-            corpus: opening_correlation(pl_module.average, clips, self._basis)
+            corpus: validation_correlation(pl_module.average, clips, self._basis)
             for corpus, clips in self._validation.items()
         }
         said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
-        self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r of opening {said}")
+        self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r {said}")
         for corpus, score in scores.items():
             pl_module.log(f"r/{corpus}", score)
         score = float(np.mean([scores[name] for name in self._chosen_on]))
@@ -164,19 +163,26 @@ class Validation(Callback):
             torch.save(pl_module.average.saved(), self._kept)
 
 
-def opening_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
-    """Mean over clips of r between the bare network's opening and the measured one, where it counts."""
+def validation_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
+    """Mean over clips of r between what the bare network says and what was measured, where it counts.
+
+    Of the opening; of the jaw where a clip knows the jaw better.
+    """
     scores = []
     for clip in clips:
-        geometry = network.settings.geometry(clip.targets.frames)
+        targets = clip.targets
+        geometry = network.settings.geometry(targets.frames)
         mel = np.full((geometry.input_mels, clip.log_mel.shape[1]), SILENT_LOG_MEL, dtype=np.float32)
         known = clip.log_mel[: geometry.input_mels - geometry.past]
         mel[geometry.past : geometry.past + len(known)] = known
         with torch.no_grad():
             coefficients = network(torch.from_numpy(mel[None]))[0][0].numpy()
-        counts = clip.targets.opening_weight > 0
-        if counts.sum() > MOTION_RATE and clip.targets.opening[counts].std() > 0:
-            scores.append(np.corrcoef(basis.opening(coefficients)[counts], clip.targets.opening[counts])[0, 1])
+        made, wanted, weight = basis.opening(coefficients), targets.opening, targets.opening_weight
+        if targets.jaw_weight.sum() > weight.sum():
+            made, wanted, weight = coefficients @ basis.jaw_weights, targets.jaw, targets.jaw_weight
+        counts = weight > 0
+        if counts.sum() > MOTION_RATE and wanted[counts].std() > 0:
+            scores.append(np.corrcoef(made[counts], wanted[counts])[0, 1])
     return float(np.mean(scores)) if scores else 0.0
 
 
