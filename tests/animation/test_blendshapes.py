@@ -128,6 +128,14 @@ def test_closed_lips_of_m_b_p(teacher: MouthTeacher) -> None:
         assert closed["jawOpen"] < said(teacher, "a")["jawOpen"] / 2
 
 
+def test_f_and_v_roll_the_lower_lip_in(teacher: MouthTeacher) -> None:
+    for symbol in "fv":
+        rolled = said(teacher, symbol)
+        assert rolled["mouthRollLower"] > 0.1
+        assert rolled["mouthRollLower"] > said(teacher, "t")["mouthRollLower"] + 0.1
+        assert 0 < rolled["mouthClose"] < rolled["jawOpen"]
+
+
 def test_rounded_spread_and_open_vowels(teacher: MouthTeacher) -> None:
     u, i, a = (said(teacher, symbol, around="t") for symbol in ("uː", "iː", "a"))
 

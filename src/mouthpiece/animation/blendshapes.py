@@ -69,15 +69,15 @@ JAW_KNEE = 0.7
 """From here on jawOpen bends towards 1, which it never reaches."""
 GAP_FULL = 0.235
 """Opening at jawOpen 1 with the lips left to the jaw."""
-NARROW_FULL = 0.04
+NARROW_FULL = 0.055
 """Narrowing of a kiss."""
-WIDE_FULL = 0.04
+WIDE_FULL = 0.025
 """Widening of a drawn-out i."""
 LIFT_FULL = 0.06
 DROP_FULL = 0.08
-ROLL_FULL = 0.008
+ROLL_FULL = 0.004
 """Thinning of a lip that the mesh shows where it rolls in: little, its landmarks follow the lip's edge reluctantly."""
-PRESS_FULL = 0.005
+PRESS_FULL = 0.003
 SHRUG_FULL = 0.04
 FUNNEL_OPENING = 0.08
 """Opening from which on roundness is all funnel; at 0 it is all pucker."""
@@ -85,7 +85,7 @@ CLOSED_OPENING = 0.015
 """Opening from which on lips can't press each other."""
 SMILE_LIFT = 0.03
 """Lift of the corners, beyond the jaw's, that makes a stretched mouth all smile."""
-QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.004, 0.003, 0.0006
+QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.004, 0.003, 0.0003
 """Changes of width, of the upper lip's place and of a lip's height that mean nothing."""
 
 PER_DROP = {

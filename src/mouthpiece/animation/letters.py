@@ -48,9 +48,9 @@ _WRONG_CLOSED = (1.0, 3.0)
 _CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
 """How strongly a sound asks for its letter: those that lips can't miss or can't show; vowels; other consonants."""
 
-_OPENINGS = {"A": 0.0, "B": 0.030, "C": 0.068, "D": 0.120, "E": 0.060, "F": 0.028}
+_OPENINGS = {"A": 0.0, "B": 0.033, "C": 0.058, "D": 0.095, "E": 0.042, "F": 0.019}
 """How far open each letter is, outer eye distances."""
-_ROUNDNESS = {"B": 0.05, "C": 0.05, "D": 0.05, "E": 0.45, "F": 0.60}
+_ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.35, "F": 0.65}
 _OPENING_SPREAD = 0.35
 """Openings are told apart by their ratio: so much of a power of e is one unit of distance."""
 _OPENING_FLOOR = 0.012
