@@ -77,6 +77,8 @@ def spell_words(words: Sequence[SpokenWord], name: str, language: str) -> tuple[
     with Speaker() as speaker:
 
         def pronounce(word: str) -> tuple[Phone, ...]:
+            if not any(sign.isalnum() for sign in word):
+                return ()  # Punctuation with a time of its own.
             try:
                 return speaker.say(word, voice=language).phones
             except InputError as error:
