@@ -1,8 +1,9 @@
-"""How well mouth motion follows speech: python benchmarks/motion.py DATA [--weights FILE] [--cache DIR]
+"""How well mouth motion follows speech: python benchmarks/motion.py DATA [--weights FILE] [--cache DIR] [--said DIR]
 
-DATA is the folder that holds grid_s1, grid_unseen_dev, facegood_mandarin and audio; what is missing is left out.
-Prints a table of agreement with measured faces, one of how lively and how still the mouth is where nothing was known,
-and the cost of a frame, all from one run.
+DATA is the folder that holds grid_s1, grid_unseen_dev, facegood_mandarin and audio; what is missing is left out. DIR of
+--said holds synthetic speech that was prepared (`mouthpiece train synthesise`). Without --weights both packaged
+networks are measured, offline and live. Prints a table of agreement with measured faces (as `mouthpiece evaluate
+motion` does), one of how lively and how still the mouth is where nothing was known, and the cost of a frame.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.engines.mesh.motion import WEIGHTS, MotionStream
+from mouthpiece.engines.mesh.motion import MotionStream
 from mouthpiece.evaluation.motion import (
     LEAK_ABOVE,
     correlation,
     energy_envelope,
     evaluate_motion,
     in_speech,
+    is_live,
     joined_words,
     play,
     score_table,
+    shipped_networks,
 )
+from mouthpiece.evaluation.sets import MotionSet, find_sets
 from mouthpiece.speech import SpeechStream, features, speech_stretches
 from mouthpiece.training.corpora import OffsetRule, Word, prepare_corpus, read_sound
 from mouthpiece.types import SAMPLE_RATE, FloatArray
@@ -38,26 +42,36 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--said", type=Path)
     parser.add_argument("--cache", type=Path, default=ROOT / "runs" / "motion-benchmark")
     arguments = parser.parse_args()
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     )
-    print(f"commit {commit.stdout.strip() or 'unknown'}, weights {arguments.weights.name}\n")
-    print_agreement(arguments.data, arguments.cache, arguments.weights)
-    print_liveliness(arguments.data, arguments.weights)
-    print_cost(arguments.weights)
+    networks = {arguments.weights.stem: arguments.weights} if arguments.weights else shipped_networks()[0]
+    print(f"commit {commit.stdout.strip() or 'unknown'}, weights {', '.join(p.name for p in networks.values())}\n")
+    print_agreement(arguments.data, arguments.cache, arguments.said, networks)
+    for name, weights in networks.items():
+        print_liveliness(arguments.data, name, weights)
+        print_cost(name, weights)
 
 
-def print_agreement(data: Path, cache: Path, weights: Path) -> None:
-    """Against measured faces and rigs."""
-    scores = []
+def print_agreement(data: Path, cache: Path, said: Path | None, networks: dict[str, Path]) -> None:
+    """Against measured faces, rigs and the phone teacher."""
+    judged = []
     for corpus, split in SETS:
         if (data / corpus).is_dir():
             prepare_corpus(data / corpus, cache, splits=[split], offsets=OffsetRule.KEEP)
-            scores.append(evaluate_motion(cache, corpus, split, weights=weights))
-    print("Agreement with what was measured (motion as played, intensity 1):\n")
+            judged.append(MotionSet(cache, corpus, split, 0))
+    if said:
+        judged += find_sets([said])[0]
+    scores = [
+        evaluate_motion(each.cache, each.corpus, each.split, weights=weights, network=name)
+        for each in judged
+        for name, weights in networks.items()
+    ]
+    print("Agreement with what mouths did (motion as played, intensity 1):\n")
     print(score_table([score for score in scores if score]) + "\n")
 
 
@@ -78,30 +92,31 @@ def sounds_without_speech() -> dict[str, FloatArray]:
     return {name: np.asarray(sound, dtype=np.float32) for name, sound in made.items()}
 
 
-def print_liveliness(data: Path, weights: Path) -> None:
+def print_liveliness(data: Path, name: str, weights: Path) -> None:
     """Where nothing was measured: free speech should move, its pauses and other sounds should not."""
-    print("Without measured faces (opening over the outer eye distance, intensity 1; open is beyond .02):\n")
+    print(f"Without measured faces, {name} (opening over the outer eye distance, intensity 1; open is beyond .02):\n")
     print("| sound | seconds | opening median | p90 | p99 | r with the energy envelope | open in pauses over 0.3 s |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     heard = {path.stem: read_sound(path) for path in sorted((data / "audio").glob("*.wav"))}
     heard |= {f"variants/{p.stem}": read_sound(p) for p in sorted((data / "audio" / "variants").glob("*.wav"))}
-    for name, samples in (heard | sounds_without_speech()).items():
+    live = is_live(weights)
+    for title, samples in (heard | sounds_without_speech()).items():
         times_s = np.arange(len(samples) * FPS // SAMPLE_RATE) / FPS
-        opening = play(samples, times_s, weights)[0].opening
+        opening = play(samples, times_s, weights, live=live)[0].opening
         spoken_at = [Word("", start, end) for start, end in speech_stretches(features(samples)[1])]
-        speaking = in_speech(times_s, joined_words(spoken_at) if name in heard else [])
+        speaking = in_speech(times_s, joined_words(spoken_at) if title in heard else [])
         spoken = opening[speaking] if speaking.any() else opening
         middle, high, top = np.percentile(spoken, [50, 90, 99])
         r = correlation(opening[speaking], energy_envelope(samples, times_s)[speaking])
         leak = f"{(opening[~speaking] > LEAK_ABOVE).mean():.1%} of {(~speaking).sum()}" if (~speaking).any() else "-"
         said = f"{r:.2f}" if np.isfinite(r) else "-"
         print(
-            f"| {name} | {len(samples) / SAMPLE_RATE:.0f} | {middle:.3f} | {high:.3f} | {top:.3f} | {said} | {leak} |"
+            f"| {title} | {len(samples) / SAMPLE_RATE:.0f} | {middle:.3f} | {high:.3f} | {top:.3f} | {said} | {leak} |"
         )
     print()
 
 
-def print_cost(weights: Path) -> None:
+def print_cost(name: str, weights: Path) -> None:
     """CPU time of a frame: network, gate and interpolation; the speech room's part not counted."""
     rng = np.random.default_rng(7)
     speech = SpeechStream()
@@ -114,7 +129,7 @@ def print_cost(weights: Path) -> None:
             stream.at(frames / FPS)
             frames += 1
     spent = time.process_time() - started
-    print(f"{1000 * spent / frames:.3f} CPU ms a frame at {FPS} fps; look-ahead {stream.look_ahead_s:.2f} s")
+    print(f"{name}: {1000 * spent / frames:.3f} CPU ms a frame at {FPS} fps; look-ahead {stream.look_ahead_s:.2f} s\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from mouthpiece.engines.mesh.motion import (
     CHIN,
     LEFT_CORNER,
+    LIVE_LOOK_AHEAD_S,
+    LIVE_WEIGHTS,
     MOTION_RATE,
     RIGHT_CORNER,
     WEIGHTS,
@@ -49,12 +51,8 @@ MAX_LAG = 5
 """Frames to either side at which a lag is looked for."""
 ENVELOPE_S = 0.04
 """Window of the energy envelope."""
-LIVE_AHEAD_S = 0.08
-"""A network that looks no further ahead is played as live sound would be: level followed as it comes."""
 LIVE_CHUNK = SAMPLE_RATE // 50
 """Samples that live sound comes in."""
-LIVE_WEIGHTS = WEIGHTS.with_name("motion_live.onnx")
-"""The packaged network for live sound."""
 TAUGHT_CLOSED, TAUGHT_OPEN = 0.9, 0.1
 """The teacher's closure above which lips count as touching, and under which as surely apart."""
 
@@ -221,7 +219,7 @@ def is_live(weights: Path) -> bool:
     Raises:
         WeightsError: its basis is missing or damaged.
     """
-    return load_basis(basis_path(weights))[1].ahead / MEL_RATE <= LIVE_AHEAD_S
+    return load_basis(basis_path(weights))[1].ahead / MEL_RATE <= LIVE_LOOK_AHEAD_S
 
 
 def measured_curves(recording: Recording) -> Curves:
