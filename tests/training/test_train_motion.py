@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.training.made_clips import spoken_clip
 
-from mouthpiece.engines.mesh.motion import MotionStream, basis_path
+from mouthpiece.engines.mesh.motion import LIVE_LOOK_AHEAD_S, MotionStream, basis_path, load_basis, load_habit
+from mouthpiece.engines.mesh.playing import Habit
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.speech import features
 from mouthpiece.training.motion import TrainOptions, train_motion
@@ -49,11 +50,35 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
     assert "made test" in card and "rig val" in card and '"seed": 1' in card
     assert basis_path(out).is_file()
     samples = spoken_clip("z").samples
+    assert load_habit(basis_path(out)) != Habit(), "measured, not assumed"
     stream = MotionStream(weights=out)
     log_mel, activity = features(samples)
     stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
     stream.finish()
     assert np.isfinite(stream.at(1.5).displacement).all()
+
+
+def test_a_short_look_ahead_makes_a_live_network(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    faces, _, work = made_corpora
+    options = TrainOptions(
+        steps=2,
+        batch=4,
+        seconds=1.0,
+        versions=2,
+        channels=16,
+        workers=1,
+        limit=3,
+        check_every=2,
+        look_ahead_s=LIVE_LOOK_AHEAD_S,
+        work=tmp_path / "live",
+    )
+    (tmp_path / "live").mkdir()
+    (tmp_path / "live" / "corpora").symlink_to(work / "corpora")
+    train_motion(faces, tmp_path / "live.onnx", options=options)
+    geometry = load_basis(basis_path(tmp_path / "live.onnx"))[1]
+    assert geometry.ahead <= 8 and geometry.memory == (56, 16)
+    assert MotionStream(weights=tmp_path / "live.onnx").look_ahead_s < 0.15
 
 
 def test_without_torch_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

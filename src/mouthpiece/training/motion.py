@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis, basis_path, save_basis
-from mouthpiece.errors import MissingExtraError, OptionError
+from mouthpiece.engines.mesh.motion import LIVE_LOOK_AHEAD_S, MOTION_RATE, MotionBasis, basis_path, save_basis
+from mouthpiece.errors import InputError, MissingExtraError, OptionError
+from mouthpiece.types import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from mouthpiece.evaluation.motion import MotionScore
@@ -30,6 +31,8 @@ EXPORT_BLOCK = 32
 """Motion frames that the shipped network makes in one run: 0.64 s."""
 SHARES = (0.35, 0.2, 0.45)
 """Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
+HABIT_CLIPS, HABIT_S = 40, 20
+"""Clips of each corpus, and seconds of each, by which it is measured how far a network opens the mouth."""
 SYNTHETIC = "synthetic"
 """Name of the corpus of synthetic speech."""
 KNOWN_CITATIONS = {
@@ -131,7 +134,7 @@ class TrainOptions:
             return self.shares
         main, others, synthetic = SHARES
         count = len(self.more_corpora)
-        return (main, *[others / count] * count, *([synthetic] if self.synthetic else []))
+        return (main, *([others / count] * count if count else []), *([synthetic] if self.synthetic else []))
 
 
 def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) -> Path:
@@ -156,17 +159,34 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
         raise OptionError(f"--out expects a file name that ends in .onnx, got {out.name}")
     from mouthpiece.training.motion_loop import averaged_network, fit
     from mouthpiece.training.motion_network import export_network
+    from mouthpiece.training.streaming_network import export_streaming
 
     started = time.monotonic()
     work = options.work or out.with_name(f".{out.stem}-training")
     material = gather(data, work, options)
     network = averaged_network(fit(material, work, options))
     out.parent.mkdir(parents=True, exist_ok=True)
-    geometry = export_network(network, out, EXPORT_BLOCK)
+    live = options.look_ahead_s <= LIVE_LOOK_AHEAD_S
+    geometry = export_streaming(network, out) if live else export_network(network, out, EXPORT_BLOCK)
     save_basis(material.basis, geometry, basis_path(out))
+    _learn_habit(out, data, work, options)
     scores = score_network(out, data, work, options)
     write_card(out, data, options, scores, (time.monotonic() - started) / 60)
     return out
+
+
+def _learn_habit(out: Path, data: Path, work: Path, options: TrainOptions) -> None:
+    """Measure on training clips of every corpus how far the network opens the mouth, and keep it in the basis."""
+    from mouthpiece.training.habit import keep_habit, measure_habit
+
+    places = [(work / "corpora", folder.name) for folder in (data, *options.more_corpora)]
+    if options.synthetic:
+        places.append((options.synthetic, SYNTHETIC))
+    clips = [clip for cache, corpus in places for clip in _load(cache, corpus, "train", HABIT_CLIPS)]
+    try:
+        keep_habit(out, measure_habit(out, (clip.samples[: HABIT_S * SAMPLE_RATE] for clip in clips)))
+    except InputError as error:
+        options.progress(f"{error}; the usual range is taken")
 
 
 def _require_extra() -> None:
@@ -295,7 +315,6 @@ def _examples(
 
 def _unaltered(cache: Path, corpus: str, teacher: _Teacher, options: TrainOptions) -> tuple[Example, ...]:
     """Validation clips as they are; none if the corpus has none."""
-    from mouthpiece.errors import InputError
     from mouthpiece.training.motion_data import versions
 
     try:
