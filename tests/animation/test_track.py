@@ -40,7 +40,7 @@ def test_a_track_covers_the_speech(track: VisemeTrack) -> None:
     assert track.frames.max() <= 1
     assert track.names == ARKIT_NAMES
     check_cues(track.cues, 6.0)
-    assert {cue.letter for cue in track.cues} >= set("ABCX")
+    assert {cue.letter for cue in track.cues} >= set("BCX")
     assert not {cue.letter for cue in track.cues} & set("GH"), "lips alone show neither teeth nor tongue"
     assert track.warnings == ()
 
@@ -56,7 +56,7 @@ def test_the_jaw_is_the_engines_own_at_the_very_moment(track: VisemeTrack, speec
     assert int(np.argmax(r)) == 3, "no lag"
     assert max(r) > 0.9
     assert 0.15 < np.percentile(jaw, 95) < 0.6
-    assert jaw.max() < 0.8
+    assert jaw.max() < 0.95
 
 
 def test_the_rest_of_the_face_keeps_still(track: VisemeTrack) -> None:

@@ -42,7 +42,7 @@ def test_words_sound_as_espeak_says_them(tmp_path: Path) -> None:
     assert symbols.count("p") == 2
     assert said.phones[1].start_s == pytest.approx(0.2)
     assert said.phones[3].end_s == pytest.approx(0.6)
-    assert [phone.start_s for phone in said.phones if phone.symbol == "p"][0] == pytest.approx(1.0)
+    assert next(phone.start_s for phone in said.phones if phone.symbol == "p") == pytest.approx(1.0)
     assert said.warnings == (
         "said.tsv has words and no phones: their sounds are espeak-ng's (en), spread over each word",
     )
