@@ -46,6 +46,23 @@ def motion_command(
         list[float] | None,
         typer.Option("--share", help="Share of each corpus in a batch, the main one first; given once a corpus."),
     ] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option("--synthetic", metavar="DIR", help="What `mouthpiece train synthesise` made, to learn from too."),
+    ] = None,
+    score_on: Annotated[
+        list[Path] | None,
+        typer.Option("--score-on", metavar="DIR", help="A corpus only for the model card's scores; several times."),
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option("--latency", metavar="offline|live", help="For files, or for live speech.")
+    ] = None,
+    revoice: Annotated[
+        float | None, typer.Option("--revoice", help="Share of altered versions that another voice speaks, 0 to 1.")
+    ] = None,
+    mosaic: Annotated[
+        float | None, typer.Option("--mosaic", help="Share of sequences pieced together from several clips, 0 to 1.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps of training.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Sequences in a step.")] = None,
     channels: Annotated[int | None, typer.Option("--channels", help="Width of the network.")] = None,
@@ -83,6 +100,11 @@ def motion_command(
     given: dict[str, Any] = {
         "more_corpora": tuple(corpus) if corpus else None,
         "shares": tuple(share) if share else None,
+        "synthetic": synthetic,
+        "score_on": tuple(score_on) if score_on else None,
+        "latency": latency,
+        "revoice": revoice,
+        "mosaic": mosaic,
         "steps": steps,
         "batch": batch,
         "channels": channels,

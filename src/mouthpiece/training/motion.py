@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 EXPORT_BLOCK = 32
 """Motion frames that the shipped network makes in one run: 0.64 s."""
-SHARES = (0.35, 0.2, 0.45)
+LATENCIES = {"offline": 0.2, "live": 0.06}
+"""By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms more
+pass until the next motion frame is there: 80 ms together."""
+VERSIONS_S, MOST_VERSIONS = 6700.0, 12
+"""Further corpora get versions until they last so long, but no more than so many."""
+SHARES = (0.4, 0.15, 0.45)
 """Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
 HABIT_CLIPS, HABIT_S = 40, 20
 """Clips of each corpus, and seconds of each, by which it is measured how far a network opens the mouth."""
@@ -85,21 +90,23 @@ class TrainOptions:
     """Share of each corpus in a batch: the main one, the further ones, the synthetic one; SHARES if empty."""
     score_on: tuple[Path, ...] = ()
     """Folders that nothing is learned from, scored for the model card."""
-    steps: int = 7000
+    steps: int = 9000
     batch: int = 16
     seconds: float = 2.0
     """Length of the sequences learned from."""
     learning_rate: float = 1.5e-3
     seed: int = 1
-    versions: int = 5
+    versions: int = 4
     """Altered versions of the sound kept of each clip of the main corpus."""
     revoice: float = 0.75
     """Share of the altered versions that another voice speaks; more than 0 needs the extra `speech`."""
     dropout: float = 0.1
     mosaic: float = 0.5
     """Share of the sequences of further and synthetic corpora that are pieced together from several examples."""
-    look_ahead_s: float = 0.2
-    """How much speech after a moment the network may look at."""
+    latency: str = "offline"
+    """One of LATENCIES."""
+    look_ahead_s: float | None = None
+    """How much speech after a moment the network may look at, if not as the latency has it."""
     channels: int = 144
     workers: int = 2
     """Processes and threads."""
@@ -125,8 +132,14 @@ class TrainOptions:
             raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
         if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1 and 0 <= self.mosaic <= 1):
             raise OptionError("revoice, dropout and mosaic expect shares from 0 to 1")
+        if self.latency not in LATENCIES:
+            raise OptionError(f"latency expects one of {', '.join(LATENCIES)}, got {self.latency!r}")
         if not 0.5 <= self.seconds <= 10:
             raise OptionError(f"seconds expects 0.5 to 10, got {self.seconds}")
+
+    def ahead_s(self) -> float:
+        """How much speech after a moment the network may look at."""
+        return LATENCIES[self.latency] if self.look_ahead_s is None else self.look_ahead_s
 
     def all_shares(self) -> tuple[float, ...]:
         """Share of each corpus, the main one first, the synthetic one last."""
@@ -164,9 +177,9 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
     started = time.monotonic()
     work = options.work or out.with_name(f".{out.stem}-training")
     material = gather(data, work, options)
-    network = averaged_network(fit(material, work, options))
+    network = averaged_network(fit(material, work / options.latency, options))
     out.parent.mkdir(parents=True, exist_ok=True)
-    live = options.look_ahead_s <= LIVE_LOOK_AHEAD_S
+    live = options.ahead_s() <= LIVE_LOOK_AHEAD_S
     geometry = export_streaming(network, out) if live else export_network(network, out, EXPORT_BLOCK)
     save_basis(material.basis, geometry, basis_path(out))
     _learn_habit(out, data, work, options)
@@ -235,7 +248,8 @@ def gather(data: Path, work: Path, options: TrainOptions) -> Material:
         clips = _load(cache, folder.name, "train", options.limit)
         teacher.learn_rig(clips)
         # A corpus of few minutes gets more versions, so that none is seen too often.
-        count = max(options.versions, min(40, 6 * 2700 // max(1, sum(int(len(c.samples) / 16000) for c in clips))))
+        seconds = sum(len(clip.samples) for clip in clips) / SAMPLE_RATE
+        count = max(options.versions, min(MOST_VERSIONS, int(VERSIONS_S / max(1.0, seconds))))
         corpora.append(tuple(_examples(clips, teacher, count if options.limit is None else 2, options, work)))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
     if options.synthetic:

@@ -194,7 +194,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
     settings = NetworkSettings(
         coefficients=material.basis.size,
         channels=options.channels,
-        look_ahead_s=options.look_ahead_s,
+        look_ahead_s=options.ahead_s(),
         dropout=options.dropout,
         phones=material.phones,
     )
