@@ -65,8 +65,8 @@ speech activity and lip closure out, at {rate} frames a second.
 
 ## Scores
 
-Against what was measured, beside the energy envelope; *r network* is the bare network, all else is as the engine plays
-it. docs/training.md says what each column means.
+Against what was measured, beside the energy envelope; *bare network* is without gate and range, all else is as the
+engine plays it. docs/evaluation.md says what each column means.
 
 {table}
 
