@@ -1,7 +1,8 @@
-"""Mouth shapes by phone, to look at: `python -m tools.phone_chart [OUT.png] [--teacher FILE]`.
+"""Mouth shapes by phone, to look at: `python -m tools.phone_chart [OUT.png] [--teacher FILE] [--table]`.
 
 Every shape is what the phone teacher makes of the phone when it is held between two pauses, laid on the reference face:
-lips filled, the jaw's outline below, the resting mouth in grey. A sound of two parts shows its end in orange.
+lips filled, the chin's outline below, the resting mouth in grey. A sound of two parts shows its end in orange.
+`--table` prints the rows of docs/phones.md instead.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mouthpiece.engines.mesh.articulation import WEIGHTS, MouthTeacher
-from mouthpiece.engines.mesh.phonetics import parse
+from mouthpiece.engines.mesh.articulation import WEIGHTS, MouthStyle, MouthTeacher
+from mouthpiece.engines.mesh.phonetics import Part, all_letters, features, parse
 from mouthpiece.engines.mesh.topology import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from mouthpiece.face import reference_face
 from mouthpiece.types import FloatArray, Phone
@@ -35,14 +36,16 @@ CLASSES: tuple[tuple[str, str], ...] = (
     ("of two parts", "aɪ aʊ eɪ oʊ əʊ ɔɪ iə eə aj aw"),
 )
 COLUMNS = 12
-CELL_W, CELL_H = 104, 106
+CELL_W, CELL_H = 112, 118
 LABEL_W = 116
 OVERSAMPLED = 3
-SCALE = 172
+SCALE = 165
 """Pixels per outer eye distance."""
-MIDDLE_X, MIDDLE_Y = 0.0, 0.97
+MIDDLE_X, MIDDLE_Y = 0.0, 0.985
 """Canonical point in the middle of a cell."""
-JAW = np.array([172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397])
+GAIN = 1.5
+"""Motion as large as the engine plays it; at 1 it is as large as GRID's speakers'."""
+JAW = np.array([176, 148, 152, 377, 400])
 LIP, INSIDE, JAW_INK, REST_INK, END_INK = "#c9605c", "#3a1518", "#6b5b53", "#c4c0bc", "#e08a1e"
 FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
 
@@ -53,7 +56,8 @@ def held_shapes(teacher: MouthTeacher, symbol: str) -> list[FloatArray]:
     shares = np.cumsum([0.0, *(part.weight for part in parts)])
     middles = (shares[:-1] + shares[1:]) / 2 / shares[-1]
     length = 0.4 * len(parts)
-    motion = teacher.motion([Phone(symbol, 0.5, 0.5 + length)], int((1.0 + length) * 50))
+    style = MouthStyle(gain=GAIN)
+    motion = teacher.motion([Phone(symbol, 0.5, 0.5 + length)], int((1.0 + length) * 50), style=style)
     wanted = [middles[0]] if len(parts) == 1 else [middles[0], middles[-1]]
     return [_face(teacher, motion.coefficients[round((0.5 + share * length) * 50)]) for share in wanted]
 
@@ -127,7 +131,7 @@ def draw_chart(teacher: MouthTeacher) -> Image.Image:
             left = LABEL_W + number % COLUMNS * CELL_W
             below = top + number // COLUMNS * CELL_H
             _draw_mouth(draw, held_shapes(teacher, symbol), rest, left, below)
-            draw.text(((left + 4) * OVERSAMPLED, (below + 2) * OVERSAMPLED), symbol, fill="black", font=large)
+            draw.text(((left + 2) * OVERSAMPLED, (below + 0) * OVERSAMPLED), symbol, fill="black", font=large)
         top += -(-len(phones) // COLUMNS) * CELL_H
         draw.line(
             [(0, top * OVERSAMPLED), (size[0] * OVERSAMPLED, top * OVERSAMPLED)], fill="#dddddd", width=OVERSAMPLED
@@ -135,12 +139,63 @@ def draw_chart(teacher: MouthTeacher) -> Image.Image:
     return sheet.resize(size, Image.Resampling.LANCZOS).quantize(48)
 
 
+def describe(part: Part) -> str:
+    """What lips and jaw do in a sound, in words."""
+    if part.vowel:
+        heights = ("close", "near-close", "mid", "open-mid", "open")
+        height = heights[int(np.searchsorted([0.1, 0.3, 0.5, 0.75], part.open))]
+        place = "front" if part.back < 0.3 else "back" if part.back > 0.7 else "central"
+        return f"{height}, {place}{', rounded' if part.round >= 0.5 else ''}{', rhotic' if part.rhotic else ''}"
+    degrees = {
+        "lips touch": part.closure,
+        "lower lip meets the upper teeth": part.dental_lip,
+        "lips rounded and pushed out": part.round,
+        "lips near each other": part.labial * (part.round < 0.5),
+        "lips pushed out and flared with the jaw high": part.hushing,
+        "teeth nearly together (lips: the neighbours')": part.hissing,
+        "tongue between the teeth (these stand a little apart)": part.dental,
+        "tongue's tip or blade, jaw rather high (lips: the neighbours')": part.coronal,
+        "tongue's body (lips and jaw: the neighbours')": part.dorsal,
+        "throat (lips and jaw: wholly the neighbours')": part.guttural,
+        "corners apart": part.spread * (part.spread >= 0.3),
+        "jaw lowered": part.open,
+        "tongue bunched or curled": part.rhotic * (part.coronal < 0.5),
+    }
+    found = sorted(((degree, words) for words, degree in degrees.items() if degree > 0.15), reverse=True)
+    return "; ".join(words if degree > 0.4 else f"a little: {words}" for degree, words in found)
+
+
+def table_rows(teacher: MouthTeacher) -> list[str]:
+    """A Markdown row for every letter: what it does, its target's opening, width and jaw, and what it insists on."""
+    model, basis = teacher.model, teacher.basis
+    rows = []
+    for letter in all_letters():
+        (part,) = parse(letter)
+        target = model.targets([part])[0] @ model.directions
+        opening, width, jaw = (
+            round(float(target @ weights) * 1000)
+            for weights in (basis.opening_weights, basis.width_weights, basis.jaw_weights)
+        )
+        insists = features([part])[0] @ model.dominance
+        strong = [name for name, value in zip(("opening", "width", "jaw"), insists, strict=False) if value > 0.6]
+        weak = [name for name, value in zip(("opening", "width", "jaw"), insists, strict=False) if value < -0.6]
+        said = "; ".join(
+            f"{word} {', '.join(names)}" for word, names in (("firm:", strong), ("yields:", weak)) if names
+        )
+        rows.append(f"| {letter} | {describe(part)} | {opening} | {width:+d} | {jaw} | {said} |")
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the chart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?", type=Path, default=Path("docs/phones.png"))
     parser.add_argument("--teacher", type=Path, default=WEIGHTS)
+    parser.add_argument("--table", action="store_true", help="print the rows of docs/phones.md")
     given = parser.parse_args(arguments)
+    if given.table:
+        print("\n".join(table_rows(MouthTeacher.load(given.teacher))))
+        return
     draw_chart(MouthTeacher.load(given.teacher)).save(given.out, optimize=True)
     print(f"{given.out}: {given.out.stat().st_size} bytes")
 

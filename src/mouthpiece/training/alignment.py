@@ -99,7 +99,12 @@ def align_text(
 
 
 def align_phones(
-    samples: FloatArray, words: Sequence[Word], voice: str = "en-gb", *, speaker: Speaker | None = None
+    samples: FloatArray,
+    words: Sequence[Word],
+    voice: str = "en-gb",
+    *,
+    speaker: Speaker | None = None,
+    rendered: dict[str, Spoken] | None = None,
 ) -> tuple[Phone, ...]:
     """Phones of a recording whose words and their times are known.
 
@@ -108,6 +113,7 @@ def align_phones(
         words: in order; the phones of each fill its time.
         voice: espeak-ng's language code.
         speaker: who renders; one is started if not given.
+        rendered: words rendered before in this voice, added to; pass the same for many recordings to save time.
 
     Returns:
         The sounds in order, without the silences.
@@ -119,10 +125,13 @@ def align_phones(
     if not words:
         raise InputError("expected words to align, got none")
     heard = _cepstra(samples)
+    rendered = {} if rendered is None else rendered
     phones: list[Phone] = []
     with _voice_box(speaker) as box:
         for word in words:
-            phones += _align_word(heard, word, _render_word(box, word.text, voice))
+            if word.text not in rendered:
+                rendered[word.text] = _render_word(box, word.text, voice)
+            phones += _align_word(heard, word, rendered[word.text])
     return tuple(phones)
 
 
@@ -245,7 +254,7 @@ def _warp(heard: FloatArray, template: _Template, limits: np.ndarray) -> np.ndar
     # Steps are priced by what frames that belong together differ by.
     unit = np.float32(np.median(np.sqrt(((pattern[:, None] - heard[None, ::7]) ** 2).sum(axis=2)).min(axis=0)))
     steps = _STEPS * unit
-    unpopular = np.where(template.silent, 0.3 * unit, 0.0)
+    unpopular = np.where(template.silent, 0.6 * unit, 0.0)
     stay = np.where(template.silent, 0.0, steps[0]).astype(np.float32)
     padded = np.full(len(pattern) + 3, 1e12, dtype=np.float32)
     for frame in range(len(heard)):

@@ -26,54 +26,43 @@ from mouthpiece.engines.mesh.articulation import (
     lay_out,
     save_model,
 )
-from mouthpiece.engines.mesh.motion import CHIN, LOWER_LIP, MOTION_RATE, MotionBasis
+from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis
 from mouthpiece.engines.mesh.phonetics import FEATURES, Part, all_letters, features, parse
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.training.alignment import align_phones
+from mouthpiece.training.articulatory import (
+    MARKED,
+    NAMED,
+    PROTRUSION,
+    WIDTH,
+    directions_of,
+    expected_dominance,
+    expected_readings,
+    reading_rows,
+)
 from mouthpiece.training.corpora import Recording, load_corpus, prepare_corpus
 from mouthpiece.training.motion_data import Targets, face_targets
 from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.types import FloatArray, Phone
-
-UPPER_LIP_TOP, LOWER_LIP_BOTTOM = 0, 17
-"""Mesh points in the middle of the lips' outer edges."""
 
 CORRECTED = 0.6
 """How far, from what the speaker did to what phonetics expects, the named readings of a letter's target go in the end.
 One speaker of one accent is no measure of what tells phones apart: his uː, say, is hardly rounded."""
 FADING = 26.0
 """How fast dominance fades where the faces don't say otherwise, 1/s."""
-NAMED = 4
-"""Directions that phonetics has expectations of, whatever the phone."""
-WIDTH, PROTRUSION = 1, 3
-"""Directions, and rows of `reading_rows`."""
 CLIPS = 300
+"""Clips to learn from."""
 STEPS = 220
+RATE, BETAS = 0.05, (0.9, 0.98)
+"""Of gradient descent (Adam)."""
+EXPECTED_UNIT = 0.01
+"""Canonical units; a reading so far from what phonetics expects costs one."""
+EXPECTED_WEIGHT = 5e-4
+"""How much that costs beside the error on faces, for a letter that was met on faces."""
+UNMET_WEIGHT = 4e-3
+"""The same, for a letter that was not."""
 LETTER_LEAST = 15
-"""A letter's own target moves away from what phonetics says of it only if it occurs so often."""
-
-MARKED = (
-    "tˤ",
-    "dˤ",
-    "sˤ",
-    "ðˤ",
-    "lˠ",
-    "kʷ",
-    "tʷ",
-    "sʷ",
-    "tʲ",
-    "nʲ",
-    "kʲ",
-    "sʲ",
-    "iː",
-    "uː",
-    "aː",
-    "ɑː",
-    "oː",
-    "ɔː",
-    "eː",
-)
-"""Letters with marks that change what lips and jaw do, to teach the features what the marks mean."""
+"""A letter counts as met on faces if it occurs so often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,103 +71,6 @@ class Taught:
 
     phones: tuple[Phone, ...]
     targets: Targets
-
-
-def reading_rows(basis: MotionBasis) -> FloatArray:
-    """(R, K): linear readings of a mouth that name the first directions: opening, width, jaw, protrusion, thickness of
-    the lower lip."""
-    lip = basis.components[:, :, :]
-
-    def of(point: int, axis: int) -> FloatArray:
-        return np.asarray(lip[:, basis.row(point), axis], dtype=np.float32)
-
-    return np.stack(
-        [
-            basis.opening_weights,
-            basis.width_weights,
-            of(CHIN, 1),
-            -(of(UPPER_LIP_TOP, 2) + of(LOWER_LIP_BOTTOM, 2)) / 2,
-            of(LOWER_LIP_BOTTOM, 1) - of(LOWER_LIP, 1),
-        ]
-    )
-
-
-EXPECTED_UNIT = 0.01
-"""Canonical units; a reading so far from what phonetics expects costs one."""
-EXPECTED_WEIGHT = 5e-4
-"""How much that costs beside the error on faces, a letter that was met on faces."""
-UNMET_WEIGHT = 4e-3
-"""The same, a letter that was not."""
-
-
-def expected_readings(part: Part) -> FloatArray:
-    """What articulatory phonetics expects a mouth to do, at the scale of GRID's speech: (5,) as `reading_rows`, in
-    canonical units.
-
-    Vowels: the jaw lowers with openness, lips narrow, advance and come nearer with rounding, corners go apart in front
-    unrounded vowels (Ladefoged & Johnson, A Course in Phonetics; IPA Handbook, 1999).
-    """
-    if part.vowel:
-        opening = 0.030 + 0.048 * part.open**1.2
-        opening -= part.round * (0.014 + 0.014 * part.open)
-        jaw = 0.020 + 0.040 * part.open**1.2
-        # Corners come in when the jaw lowers.
-        width = 0.016 * part.spread - 0.010 - 0.008 * part.open - part.round * (0.040 - 0.016 * part.open)
-        advance = part.round * (0.016 - 0.006 * part.open) - 0.006 * part.spread
-        return np.array([opening, width, jaw, advance, 0.0], dtype=np.float32)
-    free = 1 - max(part.closure, part.dental_lip, part.labial, part.hissing, part.hushing, part.dental, part.round)
-    opening = 0.030 * free + 0.005 * part.dental_lip + 0.012 * part.labial * (1 - part.round)
-    opening += 0.022 * part.hissing + 0.028 * part.hushing + 0.022 * part.dental + 0.030 * part.open
-    if part.round and not part.labial and not part.rhotic:
-        opening += 0.022 * part.round
-    opening += 0.010 * part.round * (part.labial > 0 and part.closure < 0.5)
-    opening += 0.006 * part.rhotic * part.round
-    jaw = 0.018 + 0.006 * part.guttural + 0.004 * part.dorsal - 0.012 * part.hissing - 0.006 * part.hushing
-    jaw += 0.020 * part.open - 0.003 * part.coronal
-    width = -0.008 * free - 0.044 * part.round - 0.028 * part.hushing + 0.008 * part.spread - 0.006 * part.hissing
-    advance = 0.015 * part.round + 0.013 * part.hushing - 0.003 * part.spread
-    lower = -0.0005 * part.dental_lip
-    return np.array([opening, width, jaw, advance, lower], dtype=np.float32)
-
-
-def expected_dominance(directions: int) -> FloatArray:
-    """(F, D): logarithms of dominance to start from and to lean to: closures insist on the opening, rounding on width
-    and protrusion, hissing sounds on the jaw, what the tongue does alone on next to nothing (Cohen & Massaro 1993)."""
-    rows = dict.fromkeys(FEATURES, (0.0, 0.0, 0.0, 0.0, 0.0))
-    # opening, width, jaw, protrusion, the rest
-    rows |= {
-        "closure": (1.8, -0.8, 0.3, -0.3, 0.0),
-        "labial": (1.2, 0.2, 0.3, 0.3, 0.0),
-        "dental_lip": (1.6, 0.0, 0.6, 0.0, 1.0),
-        "round_vowel": (0.5, 1.0, 0.0, 1.0, 0.3),
-        "round_consonant": (0.6, 1.2, 0.0, 1.2, 0.3),
-        "hushing": (0.7, 0.8, 0.8, 0.8, 0.3),
-        "hissing": (0.9, -0.3, 1.2, -0.3, 0.0),
-        "dental": (0.2, -0.5, 0.5, -0.5, -0.3),
-        "coronal": (-0.8, -1.2, -0.3, -1.2, -1.0),
-        "dorsal": (-1.4, -1.5, -1.2, -1.5, -1.4),
-        "guttural": (-2.2, -2.2, -2.2, -2.2, -2.2),
-        "spread_vowel": (0.0, 0.4, 0.0, 0.2, 0.0),
-    }
-    first = np.array([rows[name] for name in FEATURES], dtype=np.float32)
-    return np.concatenate([first[:, :4], np.repeat(first[:, 4:], directions - 4, axis=1)], axis=1)
-
-
-def directions_of(basis: MotionBasis) -> FloatArray:
-    """(K, K) orthonormal: the readings in their order, each without what the ones before it explain, then the rest."""
-    wanted = np.concatenate([reading_rows(basis), np.eye(basis.size, dtype=np.float32)])
-    kept: list[np.ndarray] = []
-    for row in wanted.astype(np.float64):
-        left = row / np.linalg.norm(row)
-        for other in kept:
-            left = left - (left @ other) * other
-        if np.linalg.norm(left) > 0.05 and len(kept) < basis.size:
-            kept.append(left / np.linalg.norm(left))
-    for row in np.eye(basis.size):
-        left = row - sum((row @ other) * other for other in kept)
-        if len(kept) < basis.size and np.linalg.norm(left) > 1e-3:
-            kept.append(left / np.linalg.norm(left))
-    return np.asarray(kept, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +130,90 @@ def _frames(taught: Sequence[Taught], directions: FloatArray) -> tuple[_Frames, 
     return frames, features(every), [part.letter for part in every]
 
 
+class _Learnt:
+    """What the fit looks for: F features, L letters and one more for none, D directions."""
+
+    def __init__(self, letters: int, leaning: Tensor) -> None:
+        count, size = leaning.shape
+        self.target = torch.zeros(count, size, requires_grad=True)
+        self.letter = torch.zeros(letters + 1, size, requires_grad=True)
+        self.dominance = leaning.clone().requires_grad_(True)
+        self.fading = _usual_fading(size).requires_grad_(True)
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        """One that moves them, fading faster than the others."""
+        slow = [self.target, self.letter, self.dominance]
+        return torch.optim.Adam([{"params": slow, "lr": RATE}, {"params": [self.fading], "lr": 8 * RATE}], betas=BETAS)
+
+    def made(self, frames: _Frames, x: Tensor, identity: Tensor) -> Tensor:
+        """(N, D) what the frames come out as; `x` (parts, F), `identity` (parts,)."""
+        own = self.letter[identity] * (identity < len(self.letter) - 1)[:, None]
+        goal = (x @ self.target + own) * (1 - x[:, :1])
+        fading = LEAST_FADING + torch.nn.functional.softplus(torch.einsum("nf,fsd->nsd", x, self.fading))
+        return _blended(frames, goal, x @ self.dominance, fading)
+
+    def model(self, basis: MotionBasis, directions: FloatArray, letters: tuple[str, ...]) -> ArticulationModel:
+        """As it is kept; silence is rest."""
+
+        def array(values: Tensor) -> FloatArray:
+            return np.array(values.detach().numpy(), dtype=np.float32)
+
+        target = array(self.target)
+        target[0] = 0
+        return ArticulationModel(
+            components=basis.components,
+            directions=directions,
+            target=target,
+            dominance=array(self.dominance),
+            fading=array(self.fading),
+            letters=letters,
+            letter_target=array(self.letter)[:-1],
+        )
+
+
+def _usual_fading(size: int) -> Tensor:
+    """(F, 2, D) of sounds and silence alike."""
+    fading = torch.zeros(len(FEATURES), 2, size)
+    fading[[FEATURES.index(name) for name in ("silence", "vowel", "consonant")]] = FADING - LEAST_FADING
+    return fading
+
+
+class _Expectations:
+    """What being far from phonetics costs."""
+
+    def __init__(
+        self, letters: tuple[str, ...], counts: Counter[str], basis: MotionBasis, directions: FloatArray
+    ) -> None:
+        parts = [parse(symbol)[0] for symbol in (*letters, *MARKED)]
+        rows = reading_rows(basis)
+        self._x = torch.from_numpy(features(parts))
+        self._identity = torch.tensor([letters.index(part.letter) for part in parts])
+        self._expected = torch.from_numpy(np.stack([expected_readings(part) for part in parts]))
+        self._readings = torch.from_numpy((directions @ rows.T).astype(np.float32))  # (D, R)
+        met = torch.tensor([counts[part.letter] >= LETTER_LEAST for part in parts])
+        self._weight = torch.where(met, EXPECTED_WEIGHT, UNMET_WEIGHT)[:, None].repeat(1, len(rows))
+        self._weight[:, NAMED:] *= torch.tensor([part.dental_lip for part in parts])[:, None]
+        # Directions without a name say little: what the speaker's face adds to them is kept small.
+        self._stiffness = torch.full((basis.size,), 6e-4)
+        self._stiffness[:NAMED] = 6e-5
+        self._firmness = torch.full((len(FEATURES), basis.size), 6e-4)
+        # What the speaker hardly does (rounding, protruding) says nothing about how strongly others insist on it.
+        self._firmness[:, [WIDTH, PROTRUSION]] = 3e-3
+        # These occur beside the same few sounds throughout a small vocabulary (please, place, blue): what follows from
+        # them is the neighbours'.
+        self._firmness[[FEATURES.index(name) for name in ("lateral", "dental", "rhotic")]] = 5e-3
+        self._fading = _usual_fading(basis.size)
+        self.leaning = torch.from_numpy(expected_dominance(basis.size))
+
+    def cost(self, learnt: _Learnt) -> Tensor:
+        """Of targets, dominances and fading."""
+        off = (self._x @ learnt.target + learnt.letter[self._identity]) @ self._readings - self._expected
+        size = (self._stiffness * ((learnt.target**2).sum(0) + 4 * (learnt.letter**2).sum(0))).sum()
+        dominance = (self._firmness * (learnt.dominance - self.leaning) ** 2).sum()
+        fading = 1.5e-5 * ((learnt.fading - self._fading) ** 2).sum()
+        return (self._weight * (off / EXPECTED_UNIT) ** 2).sum() + size + dominance + fading
+
+
 def fit_teacher(
     taught: Sequence[Taught],
     basis: MotionBasis,
@@ -245,83 +221,37 @@ def fit_teacher(
     steps: int = STEPS,
     progress: Callable[[str], None] | None = None,
 ) -> ArticulationModel:
-    """Find targets and dominances that come nearest to measured faces."""
+    """Find targets and dominances that come near to measured faces and to what phonetics expects.
+
+    Args:
+        taught: recordings.
+        basis: the motion space of their targets.
+        steps: of gradient descent, over all frames each.
+        progress: called with a line of text now and then.
+    """
     directions = directions_of(basis)
-    frames, rows, letters = _frames(taught, directions)
-    counts = Counter(letters)
-    own = all_letters()
-    index = {letter: i for i, letter in enumerate(own)}
-    identity = torch.tensor([index.get(letter, len(own)) for letter in letters])
-    known = [parse(symbol)[0] for symbol in (*own, *MARKED)]
-    known_x = torch.from_numpy(features(known))
-    known_identity = torch.tensor([index[part.letter] for part in known])
-    expected = torch.from_numpy(np.stack([expected_readings(part) for part in known]))
-    matters = torch.ones(len(known), 5)
-    matters[:, 4] = torch.tensor([part.dental_lip for part in known])
-    readings = torch.from_numpy((directions @ reading_rows(basis).T).astype(np.float32))  # (D, R)
-    met = torch.tensor([counts[part.letter] >= LETTER_LEAST for part in known])
-    lean = torch.where(met, EXPECTED_WEIGHT, UNMET_WEIGHT)[:, None]
+    frames, rows, said = _frames(taught, directions)
+    letters = all_letters()
+    expectations = _Expectations(letters, Counter(said), basis, directions)
     x = torch.from_numpy(rows)
-    size = basis.size
+    identity = torch.tensor([letters.index(letter) if letter in letters else len(letters) for letter in said])
     # How much of the face a direction moves.
     moved = np.sqrt((np.tensordot(directions, basis.components, axes=1) ** 2).sum(axis=(1, 2)))
     energy = torch.from_numpy((moved / moved.max()).astype(np.float32) ** 2)
-    target = torch.zeros(len(FEATURES), size, requires_grad=True)
-    letter = torch.zeros(len(own) + 1, size, requires_grad=True)
-    # Directions without a name say little: what the speaker's face adds to them is kept small.
-    stiffness = torch.full((size,), 6e-4)
-    stiffness[:NAMED] = 6e-5
-    # What the speaker hardly does (rounding, protruding) says nothing about how strongly others insist on it.
-    firmness = torch.full((len(FEATURES), size), 6e-4)
-    firmness[:, [WIDTH, PROTRUSION]] = 3e-3
-    # These occur beside the same few sounds throughout a small vocabulary (please, place, blue): what follows from
-    # them is the neighbours'.
-    firmness[[FEATURES.index(name) for name in ("lateral", "dental", "rhotic")]] = 5e-3
-    leaning = torch.from_numpy(expected_dominance(size))
-    dominance = leaning.clone().requires_grad_(True)
-    fading = torch.zeros(len(FEATURES), 2, size)
-    fading[[FEATURES.index("silence"), FEATURES.index("vowel"), FEATURES.index("consonant")]] = FADING - LEAST_FADING
-    start = fading.clone()
-    fading.requires_grad_(True)
-    optimiser = torch.optim.Adam(
-        [{"params": [target, letter, dominance], "lr": 0.05}, {"params": [fading], "lr": 0.4}], betas=(0.9, 0.98)
-    )
-    silent = x[:, 0:1]
+    learnt = _Learnt(len(letters), expectations.leaning)
+    optimiser = learnt.optimiser()
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(1 - step / steps, 0.0) ** 0.5)
     for step in range(steps):
-        for group, rate in zip(optimiser.param_groups, (0.05, 0.4), strict=True):
-            group["lr"] = rate * (1 - step / steps) ** 0.5
-        goal = (x @ target + letter[identity] * (identity < len(own))[:, None]) * (1 - silent)
-        made = _blended(
-            frames,
-            goal,
-            x @ dominance,
-            LEAST_FADING + torch.nn.functional.softplus(torch.einsum("nf,fsd->nsd", x, fading)),
-        )
+        made = learnt.made(frames, x, identity)
         error = ((made - frames.wanted) ** 2 * frames.weight[:, None]).sum(0) / frames.weight.sum()
-        loss = (error * energy).sum()
-        loss = (
-            loss
-            + (stiffness * ((target**2).sum(0) + 4 * (letter**2).sum(0))).sum()
-            + (firmness * (dominance - leaning) ** 2).sum()
-        )
-        off = ((known_x @ target + letter[known_identity]) @ readings - expected) / EXPECTED_UNIT
-        loss = loss + (lean * matters * off**2).sum()
-        loss = loss + 1.5e-5 * ((fading - start) ** 2).sum()
+        loss = (error * energy).sum() + expectations.cost(learnt)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        schedule.step()
         if progress and step % 50 == 49:
-            progress(f"step {step + 1}: {float(loss.detach()):.4f}")
-
-    def array(values: Tensor) -> FloatArray:
-        return np.asarray(values.detach().numpy(), dtype=np.float32)
-
-    found = array(target)
-    found[0] = 0
-    model = ArticulationModel(
-        basis.components, directions, found, array(dominance), array(fading), own, array(letter)[:-1]
-    )
-    return corrected(model, basis)
+            progress(f"step {step + 1} of {steps}: {float(loss.detach()):.4f}")
+    return corrected(learnt.model(basis, directions, letters), basis)
 
 
 def corrected(model: ArticulationModel, basis: MotionBasis, share: float = CORRECTED) -> ArticulationModel:
@@ -460,7 +390,7 @@ def train_teacher(
     if clips < 1 or steps < 1:
         raise OptionError(f"expected at least one clip and one step, got {clips} and {steps}")
     try:
-        from mouthpiece.speech.espeak import Speaker
+        from mouthpiece.speech.espeak import Speaker, Spoken
     except ImportError as error:
         raise MissingExtraError("aligning phones", "speech") from error
 
@@ -471,12 +401,16 @@ def train_teacher(
     prepare_corpus(data, cache, workers=workers)
     basis = MotionBasis.load()
     found: dict[str, list[Taught]] = {}
+    rendered: dict[str, Spoken] = {}
     with Speaker() as speaker:
         for split in ("train", "val", "test"):
             recordings = _with_words(cache, data.name, split, clips)
             say(f"aligning {len(recordings)} clips of the split {split}")
             found[split] = [
-                Taught(align_phones(one.samples, one.words, voice, speaker=speaker), face_targets(one, basis))
+                Taught(
+                    align_phones(one.samples, one.words, voice, speaker=speaker, rendered=rendered),
+                    face_targets(one, basis),
+                )
                 for one in recordings
             ]
     if not found["train"]:
