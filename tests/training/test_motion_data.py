@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.training.made_clips import rigged_clip, spoken_clip
@@ -13,18 +15,20 @@ from mouthpiece.training.motion_data import (
     MotionBatches,
     Targets,
     alter_mel,
+    common_phones,
     curve_targets,
     face_targets,
     fit_curve_mapping,
     levelled_log_mel,
     load_examples,
     noise_bank,
+    phone_targets,
     resampled,
     save_examples,
     versions,
 )
 from mouthpiece.training.motion_space import fit_basis, measure_motion
-from mouthpiece.types import MEL_BANDS, SAMPLE_RATE
+from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, Phone
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,39 @@ def test_a_rig_opens_when_a_face_would(basis: MotionBasis) -> None:
     mapping = fit_curve_mapping(rigs, faces)
     made = curve_targets(rigs[0], mapping, basis.size)
     assert np.corrcoef(made.opening, faces[0].opening)[0, 1] > 0.95
-    assert not made.shape_weight.any() and not made.closure_weight.any() and made.opening_weight.max() == 1
+    assert np.corrcoef(made.jaw, made.opening)[0, 1] > 0.999 and made.jaw_weight.max() == 1
+    assert not made.shape_weight.any() and not made.closure_weight.any() and 0 < made.opening_weight.max() < 1
+
+
+def test_known_phones_teach_everything(basis: MotionBasis) -> None:
+    clip = spoken_clip("a")
+    phones = (Phone("a", 0.8, 1.2), Phone("m", 1.2, 1.4), Phone("u", 1.4, 1.8), Phone("q", 1.8, 1.9))
+    clip = replace(clip, landmarks=None, phones=phones, words=())
+    numbers = common_phones([clip], most=3)
+    assert sorted(numbers.values()) == [1, 2, 3]
+    made = phone_targets(clip, basis, numbers)
+    assert made.opening[50] > 0.03 and abs(made.opening[65]) < 0.01 and made.closure[65] > 0.9 > made.closure[50]
+    assert made.phone[50] == numbers["a"] and made.phone[10] == 0 and made.phone[93] == numbers.get("q", 0)
+    np.testing.assert_allclose(made.jaw, made.coefficients @ basis.jaw_weights, atol=1e-6)
+    half = made.played(0.5, 2 * made.frames)
+    np.testing.assert_array_equal(half.phone[::2], made.phone)
+
+
+def test_pieces_count_for_nothing_at_their_joints(basis: MotionBasis) -> None:
+    targets = [face_targets(spoken_clip(name), basis) for name in "ab"]
+    corpora = [[versions(spoken_clip(name), t, 1, 1)[0]] for name, t in zip("ab", targets, strict=True)]
+    geometry = NetworkGeometry(past=20, ahead=10, block=100)
+    noises = noise_bank(2, 3.0, 1)
+    pieced = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0, mosaic=1)
+    whole = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0)
+    rng = np.random.default_rng(3)
+    batch, plain = pieced.draw(rng), whole.draw(rng)
+    inside = batch.shape_weight[:, 30:70]
+    assert ((inside == 0).sum(dim=1) >= 6).any(), "a joint in the middle of some sequence"
+    steps = (batch.opening[:, 1:] - batch.opening[:, :-1]).abs()
+    counted = (batch.opening_weight[:, 1:] > 0) & (batch.opening_weight[:, :-1] > 0)
+    usual = (plain.opening[:, 1:] - plain.opening[:, :-1]).abs().max()
+    assert (steps * counted).max() <= usual * 1.5 + 1e-6, "no jump counts"
 
 
 def test_versions_keep_sound_and_targets_together(targets: Targets) -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 EXPORT_BLOCK = 32
 """Motion frames that the shipped network makes in one run: 0.64 s."""
 LATENCIES = {"offline": 0.2, "live": 0.06}
-"""By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms more
-pass until the next motion frame is there: 80 ms together."""
+"""By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms
+more pass until the next motion frame is there: 80 ms together."""
 VERSIONS_S, MOST_VERSIONS = 6700.0, 12
 """Further corpora get versions until they last so long, but no more than so many."""
 SHARES = (0.4, 0.15, 0.45)
