@@ -60,8 +60,13 @@ def test_upper_teeth_stay_and_lower_teeth_go_with_the_jaw(stage: tuple[MouthFram
 
 def test_upper_teeth_are_bright_and_the_rest_is_dark(stage: tuple[MouthFrame, PlaneMap, FaceMaps]) -> None:
     drawn = draw(stage, np.array([0, 0.14], np.float32))
-    middle = drawn[:, drawn.shape[1] // 2 - 8 : drawn.shape[1] // 2 - 3].mean(axis=(1, 2))
-    assert middle.max() > 1.5 * np.median(middle)
+    _, _, maps = stage
+    assert maps.mouth is not None
+    columns = slice(drawn.shape[1] // 2 - 8, drawn.shape[1] // 2 - 3)
+    inside = ((maps.mouth.above < 0) & (maps.mouth.below < 0))[:, columns].all(axis=1)
+    middle = drawn[inside, columns].mean(axis=(1, 2))
+    assert middle[:3].max() > 1.5 * np.median(middle), "teeth beneath the upper lip"
+    assert middle.min() < 0.4 * middle.max()
     assert drawn.min() >= 0
     assert drawn.max() <= 255
     assert drawn.dtype == np.float32

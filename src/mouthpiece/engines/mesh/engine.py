@@ -12,7 +12,7 @@ import numpy as np
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
-from mouthpiece.engines.mesh.lips import LentLips, LipRim, LipView, bare_lips, lip_hem, parted_edges
+from mouthpiece.engines.mesh.lips import LentLips, LipRim, LipView, bare_lips, lip_hem, parted_edges, teeth_shown
 from mouthpiece.engines.mesh.motion import (
     MotionBasis,
     MotionStream,
@@ -21,7 +21,7 @@ from mouthpiece.engines.mesh.motion import (
     motion_row,
     shipped_weights,
 )
-from mouthpiece.engines.mesh.own_teeth import OwnTeeth, TeethSource, suitability, take_teeth
+from mouthpiece.engines.mesh.own_mouth import MouthSource, OwnMouth, suitability, take_mouth, worth_of_teeth
 from mouthpiece.engines.mesh.seam import CLOSED_OPENING, PARTED_OPENING, LipEdges, LipStrip, find_edges, lip_strip
 from mouthpiece.engines.mesh.style import Style, estimate_style, styled
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
@@ -64,7 +64,8 @@ class _Person:
     warp: LipWarp
     mouth: MouthFrame
     drawn: DrawnMouth
-    teeth: OwnTeeth | None
+    own: OwnMouth | None
+    """The inside of the mouth as the survey saw it; None where it saw none."""
     lips: LentLips | None
     """Of the frame that shows them best; None where the survey saw none wholly."""
     follow: FloatArray
@@ -103,8 +104,8 @@ class _Sightings:
     """Straightened lips of the frames in which they are about closed."""
     lips: list[tuple[float, LipView]] = field(default_factory=list)
     """Lips that may be lent to all frames, each with how far from closed and frontal they are; the least so."""
-    open_mouth: TrackedFrame | None = None
-    """The frame that shows the inside of the mouth best."""
+    open_mouth: tuple[LipView, FloatArray] | None = None
+    """The lips of the frame that shows the inside of the mouth best, and the light on that face."""
     open_mouth_suits: float = 0.0
 
     def add(self, tracked: TrackedFrame, face: Face) -> None:
@@ -120,8 +121,12 @@ class _Sightings:
             self.strips.append(lip_strip(tracked.frame.rgb, face, PlaneMap.of(face, aspect)))
         self._see_lips(tracked, face, gap)
         suits = suitability(gap, face.pose.scale, face.pose.yaw_deg)
-        if suits > self.open_mouth_suits:
-            self.open_mouth, self.open_mouth_suits = tracked, suits
+        view = LipView.of(tracked.frame, face) if suits > self.open_mouth_suits else None
+        if view is not None:
+            suits *= worth_of_teeth(teeth_shown(view.rgb, view.rim()))
+            if suits > self.open_mouth_suits:
+                self.open_mouth = view, face_light(tracked.frame.rgb, face.landmarks)
+                self.open_mouth_suits = suits
 
     def _see_lips(self, tracked: TrackedFrame, face: Face, gap: float) -> None:
         """Keep the frame's lips if they are among the best so far."""
@@ -223,14 +228,10 @@ class MeshEngine(Engine):
         person = _Person(seen.appearance, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow, style)
         if view is not None:
             person.lips = self._lend(person, view)
-        if seen.open_mouth is not None and seen.open_mouth.face is not None:
-            face, frame = seen.open_mouth.face, seen.open_mouth.frame
-            look = self._look(person, face, float(frame.pixel_aspect))
-            light = face_light(frame.rgb, face.landmarks)
-            source = TeethSource(frame.rgb, face, look.plane, look.shift, self._jaw(look.shown), light)
-            person.teeth = take_teeth(source, mouth)
-            if person.teeth is not None and not person.teeth.lower:
-                drawn.hang_upper_teeth(person.teeth.edge)
+        if seen.open_mouth is not None:
+            person.own = self._own_mouth(person, *seen.open_mouth)
+            if person.own is not None:
+                drawn.match(person.own.dark, person.own.light)
         return person
 
     def _style(self, openings: list[float]) -> Style:
@@ -242,8 +243,7 @@ class MeshEngine(Engine):
     def _edges(seen: _Sightings, view: LipView | None) -> tuple[LipEdges, float]:
         """Where the lips' edges are against the landmarks, and how far open the mouth was that told."""
         if view is not None and not any(strip.opening < CLOSED_OPENING for strip in seen.strips):
-            corner = np.array([view.box.x0, view.box.y0], dtype=np.float32)
-            rim = LipRim.of(view.face.landmarks[:, :2] - corner, view.face.pose.scale)
+            rim = view.rim()
             edges = parted_edges(view.rgb, rim)
             if edges is not None:
                 return edges, rim.gap
@@ -261,6 +261,15 @@ class MeshEngine(Engine):
         )
         closed_lips, parted = (bare_lips(view.rgb, rim, parted=far) for far in (False, True))
         return LentLips(closed_lips, parted, upper, lower, view.face.pose.yaw_deg, view.face.pose.scale)
+
+    def _own_mouth(self, person: _Person, view: LipView, light: FloatArray) -> OwnMouth | None:
+        """Lift the inside of the mouth out of a frame."""
+        look = self._look(person, view.face, view.pixel_aspect)
+        corner = np.array([view.box.x0, view.box.y0], dtype=np.float32)
+        plane = replace(look.plane, centre=as_float(look.plane.centre - corner))
+        return take_mouth(
+            MouthSource(view.rgb, view.rim(), plane, look.shift, self._jaw(look.shown), light), person.mouth
+        )
 
     def _look(self, person: _Person, face: Face, pixel_aspect: float) -> _Look:
         """Compare a frame's face with the person's neutral one."""
@@ -353,11 +362,10 @@ class MeshEngine(Engine):
             person.light_age = 0
         person.light_age += 1
         scene = MouthScene(look.plane, look.shift, maps, person.light, person.mouth.mm)
-        inside, teeth = person.drawn.behind(scene, jaw), person.teeth
-        if teeth is None or not teeth.lower:
-            # Whoever shows the lower teeth hides the upper ones behind the lip.
-            inside = person.drawn.upper_teeth(inside, scene)
-        return inside if teeth is None else teeth.lay_over(inside, scene, person.mouth, jaw)
+        inside = person.drawn.behind(scene, jaw)
+        if person.own is None:
+            return person.drawn.upper_teeth(inside, scene)
+        return person.own.lay_over(inside, scene, person.mouth, jaw)
 
 
 def _opened(mouth: MouthMaps | None, inside: FloatArray) -> tuple[MouthMaps, FloatArray] | None:

@@ -18,9 +18,8 @@ from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
 from mouthpiece.types import FloatArray, Picture, as_float
 
 MOUTH_WIDTH_MM = 50.0
-UPPER_EDGE_BELOW_SEAM_MM = 1.7
+UPPER_EDGE_BELOW_SEAM_MM = 2.4
 """Where the upper cutting edge stands under the line of the closed lips."""
-UPPER_EDGE_RANGE_MM = (0.5, 3.5)
 LOWER_EDGE_BELOW_SEAM_MM = 1.8
 TEETH_BEHIND_LIPS = 0.06
 """Depth of the teeth behind the lips, outer eye distances."""
@@ -28,13 +27,19 @@ JAW_SHARE = 0.9
 """How far the lower teeth go along with the lower lip."""
 TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM, TEXTURE_BOTTOM_MM = 30.0, -14.0, 14.0
 
-CAVITY_RGB = np.array([56, 25, 24], dtype=np.float32)
-TONGUE_RGB = np.array([150, 82, 80], dtype=np.float32)
-GUM_RGB = np.array([168, 98, 96], dtype=np.float32)
-TOOTH_RGB = np.array([222, 214, 200], dtype=np.float32)
+CAVITY_RGB = np.array([58, 24, 22], dtype=np.float32)
+TONGUE_RGB = np.array([186, 98, 94], dtype=np.float32)
+GUM_RGB = np.array([176, 98, 94], dtype=np.float32)
+TOOTH_RGB = np.array([236, 227, 212], dtype=np.float32)
 REFERENCE_LIGHT = 190.0
 """The light (sRGB value of a white thing in the face's light) at which the colours above are meant."""
 LIP_SHADOW_MM = 3.2
+LIP_SHADOWS = (0.42, 0.30)
+"""How much light the upper and the lower lip take from what is right behind them."""
+TOOTH_SHADOW = 0.55
+"""How much of these shadows falls on teeth: they stand right behind the lips, the rest lies deep."""
+GRAIN = 0.02
+"""How unevenly enamel reflects, a share of its brightness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,12 @@ class MouthScene:
         self._origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
         self._size = (columns.stop - columns.start, rows.stop - rows.start)
         pixels_per_mm = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
-        self.shade = as_float(_lip_shadow(maps.mouth, pixels_per_mm)[..., None] * (light / REFERENCE_LIGHT))
+        shadow = _lip_shadow(maps.mouth, pixels_per_mm)[..., None]
+        relit = as_float(light / REFERENCE_LIGHT)
+        self.shade = as_float(shadow * relit)
         """(h, w, 3) what colours meant at `REFERENCE_LIGHT` are multiplied with."""
+        self.tooth_shade = as_float((1 - TOOTH_SHADOW + TOOTH_SHADOW * shadow) * relit)
+        """(h, w, 3) the same for teeth."""
 
     def place(self, texture: FloatArray, mouth: MouthFrame, corner: FloatArray, pixel: float) -> FloatArray:
         """Bring a texture in the teeth's plane into the mouth's rectangle.
@@ -141,7 +150,7 @@ class _ToothRow:
 
 
 # As seen from the front: the arch foreshortens the outer teeth.
-UPPER_ROW = _ToothRow(np.array([8.4, 14.7, 21.2, 25.6, 28.6]), np.array([0.0, 0.7, 0.2, 1.0, 1.6]), 10.5)
+UPPER_ROW = _ToothRow(np.array([8.4, 14.7, 21.2, 25.6, 28.6]), np.array([0.0, 0.8, 0.6, 1.6, 2.4]), 10.5)
 LOWER_ROW = _ToothRow(np.array([5.2, 10.8, 16.8, 21.6, 25.2]), np.array([0.0, 0.1, 0.0, 0.8, 1.4]), 9.0)
 
 
@@ -163,22 +172,40 @@ def _draw_teeth(x_mm: FloatArray, y_mm: FloatArray, row: _ToothRow, pixel_mm: fl
     body = np.clip((y_mm - edge) / soft + 0.5, 0, 1)
     ends = np.clip((edges[-1] - across) / 1.5, 0, 1)
     to_gap = (1 - np.abs(t)) * half[index]
-    gap = 1 - 0.30 * min(1.0, 0.45 / pixel_mm) * np.exp(-((to_gap / max(0.45, pixel_mm)) ** 2))
-    arch = 0.58 + 0.42 * np.cos(np.clip(across / edges[-1], 0, 1) * np.pi / 2) ** 0.8
-    bulge = 1 - 0.10 * np.abs(t) ** 3
-    tip = 1 - 0.10 * np.exp(-np.clip(y_mm - edge, 0, None) / 0.9)
-    shade = gap * arch * bulge * tip
+    gap = 1 - 0.26 * min(1.0, 0.35 / pixel_mm) * np.exp(-((to_gap / max(0.35, pixel_mm)) ** 2))
+    arch = 0.25 + 0.75 * np.cos(np.clip(across / (0.92 * edges[-1]), 0, 1) * np.pi / 2) ** 0.8
+    # Each crown bulges: its middle third catches the light, its flanks and its thin, glassy tip do not.
+    bulge = 1 - 0.14 * np.abs(t) ** 3
+    up = np.clip(y_mm - edge, 0, None)
+    crown = (
+        1 - 0.12 * np.exp(-up / 0.9) + 0.06 * np.exp(-(((up - 0.35 * length) / (0.25 * length)) ** 2) - (t / 0.6) ** 2)
+    )
+    neck = 1 - 0.18 * np.clip(up / length - 0.5, 0, 1)
+    shade = gap * arch * bulge * crown * neck * _grain(x_mm.shape, pixel_mm)
     gum = np.clip((y_mm - length + 0.2 + t**2) / 0.8, 0, 1)[..., None]
-    colour = (TOOTH_RGB * (1 - gum) + GUM_RGB * gum) * shade[..., None]
+    # Towards the neck enamel thins and the yellow beneath shows.
+    warm = np.stack([np.ones_like(up), 1 - 0.05 * up / length, 1 - 0.13 * up / length], axis=-1).clip(0.5, 1)
+    colour = (TOOTH_RGB * warm * (1 - gum) + GUM_RGB * gum) * shade[..., None]
     return colour.astype(np.float32), (body * ends).astype(np.float32)
+
+
+def _grain(shape: tuple[int, ...], pixel_mm: float) -> FloatArray:
+    """(h, w) about 1: fine upright streaks, as enamel has; always the same."""
+    noise = np.random.default_rng(7).standard_normal(shape).astype(np.float32)
+    blurred = cv2.GaussianBlur(noise, (0, 0), sigmaX=max(0.5, 0.15 / pixel_mm), sigmaY=max(0.8, 0.9 / pixel_mm))
+    return as_float(1 + GRAIN * blurred / max(float(blurred.std()), 1e-6))
 
 
 def _tongue(x_mm: FloatArray, y_mm: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Draw the tongue's back; y = 0 is the lower teeth's cutting edge, positive y goes to the floor of the mouth."""
-    radius = np.sqrt((x_mm / 19.0) ** 2 + ((y_mm - 3.2) / 10.5) ** 2)
-    alpha = np.clip((1.0 - radius) / 0.12, 0, 1)
-    groove = 1 - 0.16 * np.exp(-((x_mm / 1.6) ** 2))
-    shade = (0.36 + 0.70 * np.clip(1.15 - radius, 0, 1)) * groove
+    radius = np.sqrt((x_mm / 20.0) ** 2 + ((y_mm - 3.2) / 11.0) ** 2)
+    alpha = np.clip((1.0 - radius) / 0.30, 0, 1)
+    alpha = alpha * alpha * (3 - 2 * alpha)
+    groove = 1 - 0.14 * np.exp(-((x_mm / 1.8) ** 2))
+    # Its tip, behind the lower teeth, lies in the light that falls in; its back does not.
+    light = 0.42 + 0.50 * np.clip((y_mm + 7.0) / 9.0, 0, 1)
+    wet = 1 + 0.10 * np.exp(-(((x_mm - 4.0) / 5.0) ** 2) - ((y_mm - 0.5) / 2.0) ** 2)
+    shade = light * (0.70 + 0.30 * np.clip(1.2 - radius, 0, 1)) * groove * wet
     return (TONGUE_RGB * shade[..., None]).astype(np.float32), alpha.astype(np.float32)
 
 
@@ -188,6 +215,7 @@ class DrawnMouth:
     def __init__(self, mouth: MouthFrame, pixels_per_unit: float) -> None:
         """Draw the teeth and tongue once, at about the resolution of the frames."""
         self._mouth = mouth
+        self._cavity = CAVITY_RGB
         self.upper_edge = UPPER_EDGE_BELOW_SEAM_MM * mouth.mm
         """How far the upper cutting edge stands under the line of the closed lips, outer eye distances."""
         self._pixel_mm = max(1.0 / (pixels_per_unit * mouth.mm), 0.12)
@@ -199,17 +227,14 @@ class DrawnMouth:
         )
         upper = _draw_teeth(x, -y, UPPER_ROW, self._pixel_mm)
         lower = _draw_teeth(x, y, LOWER_ROW, self._pixel_mm)
-        lower = (lower[0] * 0.80, lower[1])
         self._upper = self._pack(upper)
-        jaw = self._pack(lower)
-        tongue = self._pack(_tongue(x, y))
-        # The lower teeth stand before the tongue; both ride on the jaw: one texture.
-        self._jaw = jaw + tongue * (1 - jaw[..., 3:])
+        self._lower = self._pack((lower[0] * 0.88, lower[1]))
+        self._tongue = self._pack(_tongue(x, y))
 
-    def hang_upper_teeth(self, edge: float) -> None:
-        """Let the drawn upper teeth end where the face's own do, outer eye distances under the closed lips' line."""
-        low, high = (limit * self._mouth.mm for limit in UPPER_EDGE_RANGE_MM)
-        self.upper_edge = min(max(edge, low), high)
+    def match(self, dark: FloatArray, light: FloatArray) -> None:
+        """Take on the darkness (3,) of the face's own mouth, seen in a light (3,)."""
+        own = dark / np.maximum(light, 1) * REFERENCE_LIGHT
+        self._cavity = as_float(np.clip(own, CAVITY_RGB / 4, CAVITY_RGB * 1.1))
 
     @staticmethod
     def _pack(layer: tuple[FloatArray, FloatArray]) -> FloatArray:
@@ -228,27 +253,31 @@ class DrawnMouth:
             (h, w, 3) float32 in 0-255, of the mouth's rectangle.
         """
         picture = np.empty((*scene.shade.shape[:2], 3), dtype=np.float32)
-        picture[:] = CAVITY_RGB
+        picture[:] = self._cavity
         picture *= scene.shade
         edge = jaw + np.array([0, LOWER_EDGE_BELOW_SEAM_MM * self._mouth.mm], dtype=np.float32)
-        return self._lay_over(picture, self._jaw, scene, edge)
+        picture = self._lay_over(picture, self._tongue, scene, edge, scene.shade)
+        return self._lay_over(picture, self._lower, scene, edge, scene.tooth_shade)
 
     def upper_teeth(self, inside: FloatArray, scene: MouthScene) -> FloatArray:
         """Draw the upper teeth over what is behind them, (h, w, 3) float32 in 0-255."""
-        return self._lay_over(inside, self._upper, scene, np.array([0, self.upper_edge], dtype=np.float32))
+        edge = np.array([0, self.upper_edge], dtype=np.float32)
+        return self._lay_over(inside, self._upper, scene, edge, scene.tooth_shade)
 
-    def _lay_over(self, inside: FloatArray, texture: FloatArray, scene: MouthScene, edge: FloatArray) -> FloatArray:
+    def _lay_over(
+        self, inside: FloatArray, texture: FloatArray, scene: MouthScene, edge: FloatArray, shade: FloatArray
+    ) -> FloatArray:
         """Lay a texture, shaded by lips and light, over the inside; its y = 0 goes `edge` from the seam's middle."""
         mm = self._mouth.mm
         corner = edge + np.array([-TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM], dtype=np.float32) * mm
         layer = scene.place(texture, self._mouth, corner, self._pixel_mm * mm)
-        return as_float(inside * (1 - layer[..., 3:]) + layer[..., :3] * scene.shade)
+        return as_float(inside * (1 - layer[..., 3:]) + layer[..., :3] * shade)
 
 
 def _lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
     """How much light the lips leave the inside, (h, w) float32 in 0-1: less under the upper lip than over the lower."""
     from_upper = np.clip(-mouth.above, 0, None) / pixels_per_mm
     from_lower = np.clip(-mouth.below, 0, None) / pixels_per_mm
-    upper = 1 - 0.42 * np.exp(-from_upper / LIP_SHADOW_MM)
-    lower = 1 - 0.30 * np.exp(-from_lower / (LIP_SHADOW_MM / 2))
+    upper = 1 - LIP_SHADOWS[0] * np.exp(-from_upper / LIP_SHADOW_MM)
+    lower = 1 - LIP_SHADOWS[1] * np.exp(-from_lower / (LIP_SHADOW_MM / 2))
     return np.asarray(upper * lower, dtype=np.float32)

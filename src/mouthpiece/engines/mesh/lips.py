@@ -9,7 +9,7 @@ over with the lip's own nearest colours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,26 +19,32 @@ from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
 from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
 
-MARGIN = 0.16
+MARGIN = 0.22
 """What is kept around a frame's lips, outer eye distances."""
 REACH = 0.035
 """How far from the lips' inner edges things are looked for that are no lip, outer eye distances."""
 EDGE_REACH = 0.06
 """How far from the landmarks the edges of parted lips are sought, outer eye distances."""
+NEAR_MIDDLE = 0.03
+"""How far from the middle between the landmarks' edges it may begin."""
 _EDGE_STEP = 0.5
 """Pixels from one look to the next on the way there."""
 CORNER_TAPER = 0.07
 """Distance from the corners within which their own dark stays more and more as it is."""
-OPEN_FROM, OPEN_AT = 0.016, 0.030
+OPEN_FROM, OPEN_AT = 0.021, 0.034
 """Gap from which, and from which on surely, lips may be open (the mesh sees a small gap between closed ones)."""
+WIDE_FROM, WIDE_AT = 0.06, 0.09
+"""The same for a gap that tells by itself, whatever shows in it; of lips so far apart, landmarks see the edges well."""
 ALIEN_FROM, ALIEN_AT = 0.15, 0.40
 """Share of what the edges enclose that looks like no lip, from which, and from which on surely, they are open."""
 # Beside its lip a tooth is at least so much brighter and so much paler, and the dark at most that bright.
-TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.08, 0.82, 0.80
+TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.0, 0.82, 0.80
 SOFT = 0.10
 """Width of these thresholds."""
 HEM = (0.03, 0.10)
 """Distance from the lips' outline up to which lent lips cover all, and from which on nothing, outer eye distances."""
+HEM_BELOW = 0.05
+"""How much further they reach beneath the lower lip."""
 MAX_TURN_DEG = (16.0, 30.0)
 """Difference in turn up to which lips are lent wholly, and from which on not at all."""
 MAX_ENLARGED = (1.4, 2.2)
@@ -92,6 +98,11 @@ class LipView:
     pixel_aspect: float
     sharpness: float
     """How much detail the lips show, against their brightness and size."""
+
+    def rim(self) -> LipRim:
+        """Where the landmarks see the lips, pixels of `rgb`."""
+        corner = np.array([self.box.x0, self.box.y0], dtype=np.float32)
+        return LipRim.of(as_float(self.face.landmarks[:, :2] - corner), self.face.pose.scale)
 
     @classmethod
     def of(cls, frame: Frame, face: Face) -> LipView | None:
@@ -185,30 +196,55 @@ def parted_edges(part: Picture, rim: LipRim) -> LipEdges | None:
     offsets = np.arange(-count, count + 1, dtype=np.float32) * np.float32(_EDGE_STEP)
     places = as_float(middle[:, None] + offsets[None, :, None] * down)
     # The corners' own dark tells nothing.
-    fade = np.clip(np.minimum(share, 1 - share) / 0.15, 0, 1)
+    fade = np.clip(np.minimum(share, 1 - share) / 0.15, 0, 1) * (1 - _wide(rim))
     found = []
     for line, (tooth, dark), upwards in zip(lines, looks, (True, False), strict=True):
         alien = cv2.remap(np.maximum(tooth, dark), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
-        edge = offsets[_end_of_alien(alien > 0.5, count, upwards=upwards, near=round(0.03 * rim.eye / _EDGE_STEP))]
-        found.append(_smooth(as_float((edge - (line - middle) @ down) / rim.eye * fade)))
+        near = round(NEAR_MIDDLE * rim.eye / _EDGE_STEP)
+        ends, known = _end_of_alien(alien > 0.5, count, upwards=upwards, near=near)
+        moved = (offsets[ends] - (line - middle) @ down) / rim.eye
+        if known.any():
+            moved = np.interp(share, share[known], moved[known])
+        found.append(_smooth(as_float(moved * fade)))
     return LipEdges(found[0], found[1])
 
 
-def _end_of_alien(alien: _Flags, middle: int, *, upwards: bool, near: int) -> NDArray[np.intp]:
-    """Walk each column of what is no lip (columns, n) to its end, from where it is nearest to the middle."""
+def parted_rim(part: Picture, rim: LipRim) -> LipRim | None:
+    """The rim of lips that are apart, moved from the landmarks onto their edges; None where they aren't apart."""
+    edges = parted_edges(part, rim)
+    if edges is None:
+        return None
+    left, right = rim.upper[0], rim.upper[-1]
+    along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
+    down = np.array([-along[1], along[0]], dtype=np.float32)
+    moved = []
+    for line, edge in ((rim.upper, edges.upper), (rim.lower, edges.lower)):
+        place = (line - left) @ along / max(float((right - left) @ along), 1e-6)
+        offset = np.interp(place, np.linspace(0, 1, COLUMNS), edge) * rim.eye
+        moved.append(as_float(line + offset[:, None] * down))
+    return replace(rim, upper=moved[0], lower=moved[1])
+
+
+def _end_of_alien(alien: _Flags, middle: int, *, upwards: bool, near: int) -> tuple[NDArray[np.intp], _Flags]:
+    """Walk each column of what is no lip (columns, n) to its end, from where it is nearest to the middle.
+
+    Returns:
+        the ends, and which columns have any.
+    """
     bridge = np.ones((1, 2 * max(1, near // 4) + 1), dtype=np.uint8)
     filled = cv2.morphologyEx(alien.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
     ends = np.full(len(alien), middle)
+    known = np.zeros(len(alien), dtype=np.bool_)
+    step = -1 if upwards else 1
     for column, flags in enumerate(filled):
         candidates = np.flatnonzero(flags[middle - near : middle + near + 1]) + middle - near
         if not len(candidates):
             continue
-        end = int(candidates[np.abs(candidates - middle).argmin()])
-        step, last = (-1, 0) if upwards else (1, len(flags) - 1)
-        while end != last and flags[end + step]:
+        end, known[column] = int(candidates[np.abs(candidates - middle).argmin()]), True
+        while 0 < end < len(flags) - 1 and flags[end + step]:
             end += step
         ends[column] = end
-    return ends
+    return ends, known
 
 
 def _smooth(values: FloatArray) -> FloatArray:
@@ -226,7 +262,20 @@ def _openness(rim: LipRim, inside: FloatArray, looks: list[tuple[FloatArray, Flo
         return 0.0
     alien = np.minimum(*(np.maximum(tooth, dark) for tooth, dark in looks))
     share = float((alien * inside).sum()) / area
-    return by_gap * min(max((share - ALIEN_FROM) / (ALIEN_AT - ALIEN_FROM), 0.0), 1.0)
+    by_look = min(max((share - ALIEN_FROM) / (ALIEN_AT - ALIEN_FROM), 0.0), 1.0)
+    return by_gap * max(by_look, _wide(rim))
+
+
+def _wide(rim: LipRim) -> float:
+    """0-1: how surely lips are apart, and their landmarks right, by the gap alone."""
+    return min(max((rim.gap - WIDE_FROM) / (WIDE_AT - WIDE_FROM), 0.0), 1.0)
+
+
+def teeth_shown(part: Picture, rim: LipRim) -> float:
+    """0-1: which part of what the lips' edges enclose looks like teeth."""
+    inside, _ = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
+    tooth, _ = _looks(part, rim)[0]
+    return float((tooth * inside).sum()) / max(float(inside.sum()), 1.0)
 
 
 def _inside_and_below(upper: FloatArray, lower: FloatArray, size: tuple[int, ...]) -> tuple[FloatArray, _Flags]:
@@ -342,5 +391,8 @@ def lip_hem(neutral: FloatArray, grid: FloatArray) -> FloatArray:
     outline = neutral[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER[-2:0:-1]]), :2]
     contour = np.ascontiguousarray(outline[:, None], dtype=np.float32)
     inside = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid.reshape(-1, 2)]
-    t = np.clip((as_float(inside).reshape(grid.shape[:2]) + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
+    # Of all of a mouth's outline, where its lower lip ends is seen worst.
+    seam = float(neutral[topo.INNER_BOTTOM, 1])
+    more = HEM_BELOW * np.clip((grid[..., 1] - seam) / 0.1, 0, 1)
+    t = np.clip((as_float(inside).reshape(grid.shape[:2]) + more + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
     return as_float(t * t * (3 - 2 * t))
