@@ -27,6 +27,7 @@ from mouthpiece.evaluation.motion import (
     play,
     play_on,
     reference_of,
+    score_recordings,
     score_table,
     shipped_networks,
     stretches,
@@ -54,6 +55,26 @@ def test_correlation_and_lag() -> None:
     assert max(lags, key=lambda lag: lags[lag]) == 2 and lags[2] == pytest.approx(1, abs=1e-6)
     assert correlation(measured, -measured) == pytest.approx(-1)
     assert np.isnan(correlation(measured, np.zeros(300, dtype=np.float32)))
+
+
+def test_what_was_not_seen_does_not_count() -> None:
+    clip = spoken_clip("a", "test")
+    assert clip.landmarks is not None
+    score = score_recordings([clip], "made", "test")
+    hidden = np.arange(clip.frames) % 5 == 0
+    spoilt = clip.landmarks.copy()
+    # Repeats a neighbour's, as the cache does; a little is lost, and no more.
+    spoilt[hidden] = spoilt[np.flatnonzero(hidden) - 1]
+    partly = score_recordings([replace(clip, landmarks=spoilt, seen=~hidden)], "made", "test")
+    assert score is not None and partly is not None
+    assert partly.opening_r == pytest.approx(score.opening_r, abs=0.02)
+    assert partly.lag_frames == score.lag_frames
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 40)).astype(np.float32)
+    known = rng.random(40) < 0.7
+    for lag in (-3, 0, 2):
+        pairs = [(a[i + lag], b[i]) for i in range(40) if known[i] and 0 <= i + lag < 40]
+        assert lagged_correlation(a, b, lag, known) == pytest.approx(np.corrcoef(np.array(pairs).T)[0, 1], abs=1e-6)
 
 
 def test_envelope_is_the_level() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +15,20 @@ from tests.training.made_clips import rigged_clip, spoken_clip
 
 from mouthpiece.errors import InputError, NoPictureError, NoSoundError, WeightsError
 from mouthpiece.face import FaceTracker, head_pose, reference_face
+from mouthpiece.speech import features, mfcc
+from mouthpiece.training import corpora
 from mouthpiece.training.corpora import (
+    ClipReport,
+    ClipStatus,
+    OffsetRule,
     Recording,
     Source,
     canonical_landmarks,
     find_sources,
+    hear,
+    list_prepared,
     load_corpus,
+    load_hearing,
     load_recording,
     measure_video,
     prepare_corpus,
@@ -25,6 +37,7 @@ from mouthpiece.training.corpora import (
     save_recording,
 )
 from mouthpiece.training.measuring import KEPT_POINTS
+from mouthpiece.training.motion_space import measure_motion
 from mouthpiece.types import Face, Phone
 
 
@@ -51,6 +64,45 @@ def test_layouts_are_told_apart(shared_data: Path) -> None:
     assert all(source.media.stem.endswith("_224") and source.align for source in unseen)
     curves = {source.name: source.split for source in find_sources(shared_data / "facegood_mandarin")}
     assert curves["1114_2_01"] == "train" and curves["1114_3_15"] == "val" and curves["1114_3_16"] == "test"
+
+
+def test_videos_in_folders_of_many_kinds(tmp_path: Path) -> None:
+    data = tmp_path / "many"
+    for name in (
+        "s1/a.mpg",
+        "s2/a.mpg",
+        "s2/b.mpg",
+        "s2/b_224.mp4",
+        "top.MOV",
+        "top.mkv",
+        ".trash/x.mp4",
+        "s1/notes.txt",
+    ):
+        path = data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for name in ("alignments/s1/a.align", "s2/align/a.align", "s2/b.align"):
+        path = data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (data / "manifest.csv").write_text("\ufeffclip,split\ns2_a,test\nb,val\n", encoding="utf-8")
+    found = {source.name: source for source in find_sources(data)}
+    assert sorted(found) == ["s1_a", "s2_a", "s2_b", "top", "top_mkv"]
+    aligned = {name: source.align and source.align.relative_to(data).as_posix() for name, source in found.items()}
+    assert aligned["s1_a"] == "alignments/s1/a.align" and aligned["s2_a"] == "s2/align/a.align"
+    assert aligned["s2_b"] == "s2/b.align" and aligned["top"] is None
+    assert found["s2_b"].media.name == "b_224.mp4"
+    assert {name: source.split for name, source in found.items() if source.split != "train"} == {
+        "s2_a": "test",
+        "s2_b": "val",
+    }
+
+
+def test_a_corpus_is_called_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.mp4").touch()
+    monkeypatch.chdir(tmp_path / "mine")
+    assert [source.corpus for source in find_sources(Path())] == ["mine"]
 
 
 def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
@@ -101,6 +153,79 @@ def test_synthetic_speech_has_phones_and_nothing_else(tmp_path: Path) -> None:
     back = load_recording(tmp_path / "synthetic.u1.npz")
     assert (back.phones, back.language, back.voice) == (phones, "ar", "ar+f3")
     assert back.landmarks is None and back.curves == {} and back.frames == 10
+
+
+def test_the_first_version_of_the_cache_is_still_read(tmp_path: Path) -> None:
+    clip = spoken_clip("a")
+    assert clip.landmarks is not None
+    about = {"version": 1, "corpus": "made", "name": "a", "split": "val", "fps": 25.0, "words": [], "curves": []}
+    np.savez(
+        tmp_path / "made.a.npz",
+        samples=np.zeros(48_000, np.int16),
+        seen=clip.seen,
+        about=np.array(json.dumps(about)),
+        landmarks=(clip.landmarks - reference_face()).astype(np.float16),
+    )
+    back = load_recording(tmp_path / "made.a.npz")
+    assert back.split == "val" and back.phones == () and len(back.points) == 468
+    np.testing.assert_allclose(back.shapes(KEPT_POINTS), clip.landmarks[:, KEPT_POINTS], atol=1e-4)
+    about["version"] = 99
+    np.savez(tmp_path / "made.b.npz", about=np.array(json.dumps(about)))
+    with pytest.raises(InputError, match="another version"):
+        load_recording(tmp_path / "made.b.npz")
+
+
+def test_few_points_are_kept_and_the_others_missed(tmp_path: Path) -> None:
+    clip = spoken_clip("a")
+    few = replace(clip, landmarks=clip.shapes(KEPT_POINTS), points=KEPT_POINTS)
+    save_recording(few, tmp_path / "made.few.npz")
+    save_recording(clip, tmp_path / "made.all.npz")
+    assert (tmp_path / "made.few.npz").stat().st_size < 0.7 * (tmp_path / "made.all.npz").stat().st_size
+    back = load_recording(tmp_path / "made.few.npz")
+    np.testing.assert_allclose(back.shapes(KEPT_POINTS), few.landmarks, atol=7e-5)
+    assert measure_motion(back).opening == pytest.approx(measure_motion(clip).opening, abs=2e-4)
+    missing = int(np.setdiff1d(np.arange(468), KEPT_POINTS)[0])
+    with pytest.raises(InputError, match=rf"kept without the mesh points \[{missing}\]"):
+        back.shapes(np.array([missing, 13]))
+
+
+def test_what_was_heard_is_kept_beside(tmp_path: Path) -> None:
+    clip = spoken_clip("a")
+    save_recording(clip, tmp_path / "made.with.npz", hear(clip.samples))
+    save_recording(clip, tmp_path / "made.without.npz")
+    kept, heard = load_hearing(tmp_path / "made.with.npz"), load_hearing(tmp_path / "made.without.npz")
+    log_mel, activity = features(clip.samples)
+    assert kept.log_mel.shape == (300, 80) and kept.mfcc.shape == (300, 39) and kept.activity.shape == (300,)
+    np.testing.assert_allclose(kept.log_mel, log_mel, atol=0.01)
+    np.testing.assert_allclose(kept.activity, activity, atol=0.003)
+    np.testing.assert_allclose(kept.mfcc, mfcc(log_mel), atol=0.06)
+    np.testing.assert_allclose(heard.log_mel, kept.log_mel, atol=0.2)
+
+
+def test_a_damaged_cache_file_is_no_clip(tmp_path: Path) -> None:
+    save_recording(spoken_clip("a"), tmp_path / "made.a.npz")
+    whole = (tmp_path / "made.a.npz").read_bytes()
+    (tmp_path / "made.b.npz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / ".made.c.npz.0.part.npz").write_bytes(whole)
+    assert [clip.name for clip in list_prepared(tmp_path)] == ["a"]
+    with pytest.raises(InputError, match="not a prepared recording"):
+        load_recording(tmp_path / "made.b.npz")
+
+
+def _die(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
+    """Stands in for a clip whose decoder takes the process with it."""
+    if source.name == "b":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ClipReport(source.name, ClipStatus.PREPARED)
+
+
+def test_a_clip_that_kills_its_process_stops_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(corpora, "_prepare_one", _die)
+    sources = [Source("c", name, tmp_path / name) for name in "abcdef"]
+    reports = {clip.clip: clip for clip in corpora._prepare_all(sources, tmp_path, OffsetRule.KEEP, 2)}
+    assert sorted(reports) == list("abcdef")
+    assert [name for name, clip in reports.items() if clip.status is ClipStatus.SKIPPED] == ["b"]
+    assert "ended its process" in reports["b"].reason
 
 
 def test_what_is_no_recording_is_told(tmp_path: Path) -> None:

@@ -294,11 +294,14 @@ def correlation(a: FloatArray, b: FloatArray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def lagged_correlation(made: FloatArray, measured: FloatArray, lag: int) -> float:
-    """r when the made curve is taken `lag` frames later."""
-    if lag >= 0:
-        return correlation(made[lag:], measured[: len(measured) - lag])
-    return correlation(made[:lag], measured[-lag:])
+def lagged_correlation(
+    made: FloatArray, measured: FloatArray, lag: int, known: NDArray[np.bool_] | None = None
+) -> float:
+    """r when the made curve is taken `lag` frames later; of the frames at which the measured one is known."""
+    known = np.ones(len(measured), dtype=bool) if known is None else known
+    here = slice(0, len(measured) - lag) if lag >= 0 else slice(-lag, None)
+    there = slice(lag, None) if lag >= 0 else slice(0, lag)
+    return correlation(made[there][known[here]], measured[here][known[here]])
 
 
 def area_under_curve(score: FloatArray, positive: NDArray[np.bool_]) -> float:
@@ -438,10 +441,17 @@ class _ClipScore:
     envelope: FloatArray
     reference: Reference
     speaking: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+    """(T,) frames at which the reference is known."""
 
     @property
     def measured(self) -> Curves:
         return self.reference.curves
+
+    def r(self, made: FloatArray | None, measured: FloatArray | None, *, speaking: bool = False) -> float:
+        """Agreement of two curves where the reference is known; NaN where one of them isn't there."""
+        counted = self.seen & self.speaking if speaking else self.seen
+        return float("nan") if made is None or measured is None else agreement(made[counted], measured[counted])
 
 
 def _score_clip(
@@ -460,6 +470,7 @@ def _score_clip(
         energy_envelope(recording.samples, times_s),
         reference_of(recording, teacher),
         in_speech(times_s, stretches(recording)),
+        recording.seen,
     )
 
 
@@ -469,7 +480,7 @@ _LAGS = np.arange(-MAX_LAG, MAX_LAG + 1)
 def _summary(corpus: str, split: str, network: str, rows: list[_ClipScore]) -> MotionScore:
     metric = [row for row in rows if row.reference.metric]
     by_lag = np.array(
-        [[lagged_correlation(r.made.opening, r.measured.opening, int(lag)) for lag in _LAGS] for r in rows]
+        [[lagged_correlation(r.made.opening, r.measured.opening, int(lag), r.seen) for lag in _LAGS] for r in rows]
     )
     best = [_best_lag(correlations) for correlations in by_lag]
     known = [abs(lag) <= 1 for lag in best if lag is not None]
@@ -477,6 +488,7 @@ def _summary(corpus: str, split: str, network: str, rows: list[_ClipScore]) -> M
     measured = np.concatenate([row.measured.opening for row in rows])
     envelope = np.concatenate([row.envelope for row in rows])
     speaking = np.concatenate([row.speaking for row in rows])
+    seen = np.concatenate([row.seen for row in rows])
     touching = np.concatenate([row.reference.touching for row in rows])
     certain = speaking & np.concatenate([row.reference.certain for row in rows])
     clips = [_agreement_of(row, lag) for row, lag in zip(rows, best, strict=True)]
@@ -486,18 +498,16 @@ def _summary(corpus: str, split: str, network: str, rows: list[_ClipScore]) -> M
         clips=len(rows),
         network_r=_mean([clip.network_r for clip in clips]),
         opening_r=_mean([clip.opening_r for clip in clips]),
-        opening_r_speaking=_mean(
-            [agreement(row.made.opening[row.speaking], row.measured.opening[row.speaking]) for row in rows]
-        ),
-        opening_r_pooled=agreement(made, measured),
-        width_r=_mean([_optional(row.made.width, row.measured.width) for row in rows]),
-        jaw_r=_mean([_optional(row.made.jaw, row.measured.jaw) for row in rows]),
-        opening_mae=_mean([float(np.abs(row.made.opening - row.measured.opening).mean()) for row in metric]),
+        opening_r_speaking=_mean([row.r(row.made.opening, row.measured.opening, speaking=True) for row in rows]),
+        opening_r_pooled=agreement(made[seen], measured[seen]),
+        width_r=_mean([row.r(row.made.width, row.measured.width) for row in rows]),
+        jaw_r=_mean([row.r(row.made.jaw, row.measured.jaw) for row in rows]),
+        opening_mae=_mean([_error(row) for row in metric]),
         lag_frames=_best_lag(np.array([_mean(list(column)) for column in by_lag.T])),
         clips_within_a_frame=float(np.mean(known)) if known else float("nan"),
         closure_auc=area_under_curve(-made[certain], touching[certain]),
         silence_leak=float((made[~speaking] > LEAK_ABOVE).mean()) if (~speaking).any() else float("nan"),
-        spread_ratio=_mean([float(row.made.opening.std() / max(row.measured.opening.std(), 1e-6)) for row in metric]),
+        spread_ratio=_mean([_spread(row) for row in metric]),
         envelope_r=_mean([clip.envelope_r for clip in clips]),
         envelope_auc=area_under_curve(-envelope[certain], touching[certain]),
         network=network,
@@ -511,9 +521,9 @@ def _agreement_of(row: _ClipScore, lag: int | None) -> ClipAgreement:
         row.name,
         row.language,
         row.voice,
-        opening_r=agreement(row.made.opening, measured),
-        network_r=agreement(row.bare, measured),
-        envelope_r=agreement(row.envelope, measured),
+        opening_r=row.r(row.made.opening, measured),
+        network_r=row.r(row.bare, measured),
+        envelope_r=row.r(row.envelope, measured),
         lag_frames=lag,
     )
 
@@ -525,8 +535,12 @@ def _best_lag(correlations: NDArray[np.float64]) -> int | None:
     return int(_LAGS[np.nanargmax(correlations)])
 
 
-def _optional(a: FloatArray | None, b: FloatArray | None) -> float:
-    return float("nan") if a is None or b is None else agreement(a, b)
+def _error(row: _ClipScore) -> float:
+    return float(np.abs(row.made.opening - row.measured.opening)[row.seen].mean())
+
+
+def _spread(row: _ClipScore) -> float:
+    return float(row.made.opening[row.seen].std() / max(row.measured.opening[row.seen].std(), 1e-6))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,7 +4,8 @@ Three layouts are known, told apart by what lies in the folder:
 
 - GRID: `clips/*.mp4` with their sound, `align/*.align`, `manifest.csv` with the columns `clip` and `split`;
 - videos: `*.mp4` (or .mpg, .mkv, .mov, .webm, .avi) in the folder or in folders inside it, each with an `.align` of the
-  same name beside it, or in a folder `align` beside it, or without; of `NAME.mpg` and `NAME_224.mp4` the second counts;
+  same name beside it, or in a folder `align` or `alignments` near it, or without; of `NAME.mpg` and `NAME_224.mp4`
+  the second counts;
 - curves: `*.flac` or `*.wav` with an `.npz` of the same name that holds `weights` (frames, n), `names` (n) and `fps`:
   a face rig's curves instead of a picture.
 """
@@ -24,6 +25,7 @@ ALIGN_UNITS_PER_S = 25_000
 """GRID's .align files count in 1/25000 s."""
 SILENT_WORDS = frozenset({"sil", "sp", ""})
 """What .align files call the time in which nobody speaks."""
+ALIGN_FOLDERS = ("align", "alignments")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg")
 SOUND_SUFFIXES = (".flac", ".wav")
 SPLITS = ("train", "val", "test", "unseen")
@@ -113,8 +115,10 @@ def _splits(data: Path) -> dict[str, str]:
 
 
 def _align_of(media: Path, name: str) -> Path | None:
-    """The .align file of a clip: beside it, or in a folder `align` there or one level up."""
-    folders = (media.parent, media.parent / "align", media.parent.parent / "align")
+    """The .align file of a clip: beside it, or in a folder `align` there or one level up (`align/s1` for `s1`)."""
+    beside, above = media.parent, media.parent.parent
+    folders = [beside, *(place / word for word in ALIGN_FOLDERS for place in (beside, above))]
+    folders += [above / word / beside.name for word in ALIGN_FOLDERS]
     return next((path for folder in folders if (path := folder / f"{name}.align").is_file()), None)
 
 
