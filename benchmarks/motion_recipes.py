@@ -36,6 +36,7 @@ class Recipe:
     revoice: float | None = None
     """Share of re-voiced versions, if not the usual one."""
     mosaic: float = 0.5
+    spread: float = 0.0
 
 
 RECIPES = (
@@ -47,6 +48,7 @@ RECIPES = (
     Recipe("more synthetic speech", (0.2, 0.1, 0.7)),
     Recipe("all three, no re-voicing", revoice=0.0),
     Recipe("all three, nothing pieced together", mosaic=0.0),
+    Recipe("all three, a term for the spread", spread=0.1),
     Recipe("all three, 0.5 M parameters", channels=104),
     Recipe("all three, 2.5 M parameters", channels=242),
     Recipe("all three, 5 M parameters", channels=344),
@@ -96,6 +98,7 @@ def rows(data: Path, work: Path, options: TrainOptions) -> Iterator[list[str]]:
             synthetic=options.synthetic if len(kept) > 1 + len(options.more_corpora) else None,
             channels=recipe.channels,
             mosaic=recipe.mosaic,
+            spread=recipe.spread,
         )
         part = replace(material, corpora=tuple(examples for examples, _ in kept))
         with tempfile.TemporaryDirectory() as folder:

@@ -103,6 +103,8 @@ class TrainOptions:
     dropout: float = 0.1
     mosaic: float = 0.5
     """Share of the sequences of further and synthetic corpora that are pieced together from several examples."""
+    spread: float = 0.0
+    """What moving less than the teacher counts in the loss; the player spreads the motion anyway."""
     latency: str = "offline"
     """One of LATENCIES."""
     look_ahead_s: float | None = None

@@ -25,6 +25,8 @@ EMA_DECAY = 0.997
 """Of the averaged weights, which are the ones that get scored and shipped."""
 NOISES, NOISE_S = 96, 6.0
 WEIGHT_DECAY = 0.02
+LEAST_SPREAD = 0.01
+"""Sequences whose opening varies less than this have no spread to compare."""
 WARM_UP = 0.08
 """Share of the steps in which the learning rate rises."""
 
@@ -35,14 +37,24 @@ _SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.
 class MotionTask(lightning.LightningModule):
     """Learns the network and keeps an average of its weights."""
 
-    def __init__(self, settings: NetworkSettings, basis: MotionBasis, steps: int, learning_rate: float) -> None:
-        """Build the network and its average."""
+    def __init__(
+        self, settings: NetworkSettings, basis: MotionBasis, steps: int, learning_rate: float, spread: float = 0.0
+    ) -> None:
+        """Build the network and its average.
+
+        Args:
+            settings: of the network.
+            basis: the motion space.
+            steps: of the whole training.
+            learning_rate: at its highest.
+            spread: what a mouth that moves less (or more) than it should counts, beside where it is.
+        """
         super().__init__()
         self.network = MotionNetwork(settings)
         self.average = MotionNetwork(settings).requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
         self.average.eval()
-        self._steps, self._learning_rate = steps, learning_rate
+        self._steps, self._learning_rate, self._spread = steps, learning_rate, spread
         readings = [torch.from_numpy(w) for w in (basis.opening_weights, basis.width_weights, basis.jaw_weights)]
         size = torch.from_numpy((basis.components**2).sum(axis=(1, 2)))
         self.register_buffer("readings", torch.stack(readings, dim=1))  # (K, 3)
@@ -76,6 +88,8 @@ class MotionTask(lightning.LightningModule):
             terms = terms + counts * _mean(error.square() * weight, weight)
             change = (error[:, 1:] - error[:, :-1]) * 2
             terms = terms + _VELOCITY * counts * _mean(change.square() * weight[:, 1:], weight)
+        if self._spread:
+            terms = terms + self._spread * spread_loss(readings[0], batch.opening, batch.opening_weight)
         binary = nn.functional.binary_cross_entropy_with_logits
         terms = terms + _ACTIVITY * binary(activity, batch.activity)
         touching = binary(closure, batch.closure, reduction="none") * batch.closure_weight
@@ -105,6 +119,19 @@ class MotionTask(lightning.LightningModule):
         with torch.no_grad():
             for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
+
+
+def spread_loss(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """How far each sequence's spread is from what it should be, as a share of it, squared; (B, T) each -> ()."""
+    total = weight.sum(dim=1).clamp(min=1.0)
+
+    def spread(values: Tensor) -> Tensor:
+        mean = (values * weight).sum(dim=1) / total
+        return (((values - mean[:, None]).square() * weight).sum(dim=1) / total + 1e-6).sqrt()
+
+    lively = spread(wanted)
+    counts = (lively > LEAST_SPREAD).float()
+    return _mean((spread(made) / lively.clamp(min=LEAST_SPREAD) - 1).square() * counts, counts)
 
 
 def phone_loss(logits: Tensor, phone: Tensor) -> Tensor:
@@ -199,7 +226,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
         phones=material.phones,
     )
     average, last = work / "average.pt", work / "last.ckpt"
-    task = MotionTask(settings, material.basis, options.steps, options.learning_rate)
+    task = MotionTask(settings, material.basis, options.steps, options.learning_rate, options.spread)
     trainer = lightning.Trainer(
         max_steps=options.steps,
         accelerator="auto",
