@@ -38,6 +38,9 @@ LIP_SHADOWS = (0.42, 0.30)
 """How much light the upper and the lower lip take from what is right behind them."""
 TOOTH_SHADOW = 0.55
 """How much of these shadows falls on teeth: they stand right behind the lips, the rest lies deep."""
+NARROW_MM, NARROW_SHADE = (0.4, 3.0), 0.5
+"""Through gaps as narrow as the first hardly any light falls in, through the second all: what is left of it in the
+first."""
 GRAIN = 0.02
 """How unevenly enamel reflects, a share of its brightness."""
 
@@ -84,7 +87,9 @@ class MouthScene:
         self._size = (columns.stop - columns.start, rows.stop - rows.start)
         pixels_per_mm = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
         shadow = _lip_shadow(maps.mouth, pixels_per_mm)[..., None]
-        relit = as_float(light / REFERENCE_LIGHT)
+        self.let_in = _let_in(maps.mouth, pixels_per_mm)[..., None]
+        """(h, w, 1) 0-1: how much light the gap lets in."""
+        relit = as_float(light / REFERENCE_LIGHT) * self.let_in
         self.shade = as_float(shadow * relit)
         """(h, w, 3) what colours meant at `REFERENCE_LIGHT` are multiplied with."""
         self.tooth_shade = as_float((1 - TOOTH_SHADOW + TOOTH_SHADOW * shadow) * relit)
@@ -281,3 +286,10 @@ def _lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
     upper = 1 - LIP_SHADOWS[0] * np.exp(-from_upper / LIP_SHADOW_MM)
     lower = 1 - LIP_SHADOWS[1] * np.exp(-from_lower / (LIP_SHADOW_MM / 2))
     return np.asarray(upper * lower, dtype=np.float32)
+
+
+def _let_in(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
+    """How much light the gap between the lips lets in, (h, w) float32 in 0-1."""
+    gap_mm = (-mouth.above - mouth.below) / pixels_per_mm
+    t = np.clip((gap_mm - NARROW_MM[0]) / (NARROW_MM[1] - NARROW_MM[0]), 0, 1)
+    return as_float(NARROW_SHADE + (1 - NARROW_SHADE) * t * t * (3 - 2 * t))

@@ -79,7 +79,7 @@ class OwnMouth:
             jaw: (2,) plane displacement of the jaw now.
         """
         corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
-        relit = as_float(scene.light / np.maximum(self.light, 1))
+        relit = as_float(scene.light / np.maximum(self.light, 1)) * scene.let_in
         for texture, moved in ((self.lower, jaw - self.jaw), (self.upper, np.array([0, self.drop]))):
             seen = scene.place(texture, mouth, as_float(corner + moved), 1 / self.density)
             inside = as_float(seen[..., :3] * relit + inside * (1 - seen[..., 3:]))

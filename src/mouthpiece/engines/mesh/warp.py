@@ -43,6 +43,8 @@ SEAM_WIDTH = 0.006
 """Half the width of the line drawn between closed lips, outer eye distances."""
 _SEAM_RGB = np.array([0.85, 1.0, 1.0], dtype=np.float32)
 """How much of its darkness each colour takes: what light comes out of a seam has passed through lips."""
+_MANY = 4000
+"""Pixels from which on every other one is enough to tell the light."""
 _MAX_GAIN = 1.8
 """By how much lent lips are made lighter or darker at most."""
 
@@ -84,7 +86,7 @@ class MouthMaps:
     hem: FloatArray | None
     """(h, w) 0-1: where lent lips cover what is around."""
     along: FloatArray | None
-    """(h, w) 0-1: whether the slit goes so far to the side."""
+    """(h, w) 0-1: whether the slit goes so far to the side; None where no line is to be drawn along it."""
 
     def cropped(self, rows: slice, columns: slice) -> MouthMaps:
         """A part of the rectangle, without the lips' maps: for what lies between them."""
@@ -184,12 +186,11 @@ class LipWarp:
         inside = np.minimum(GRID[..., 0] - left, right - GRID[..., 0])
         self.split = _smoothstep(-0.005, SPLIT_TAPER, inside)[..., None]
         """(GRID_H, GRID_W, 1) 0-1: 1 between the corners, 0 beyond them."""
+        # Beyond the slit a lip's field shows nowhere; left to run out there it would be too steep to be inverted.
         first_below = np.argmax(GRID[..., 1] >= self.slit_y[None, :], axis=0)
         rows = np.arange(GRID_H)[:, None]
-        self._up_to_slit = np.minimum(rows, first_below[None])
-        self._from_slit_on = np.maximum(rows, first_below[None] - 1)
-        """(GRID_H, GRID_W) for each node the nearest of its column on a lip's own side of the slit, or just across."""
-        self._beyond = as_float(_smoothstep(*_BEYOND, np.abs(self._side)) * self.split)
+        self._spread_upper = self._held_beyond(self._spread_upper, np.minimum(rows, first_below[None]))
+        self._spread_lower = self._held_beyond(self._spread_lower, np.maximum(rows, first_below[None] - 1))
         spread_all = self._operator(neutral[points, :2], np.ones_like(window))
         reference = neutral[points, 2].mean()
         depth = spread_all @ (neutral[points, 2:] - reference) + reference
@@ -224,6 +225,17 @@ class LipWarp:
         spread = kernel(GRID.reshape(-1, 2).astype(np.float64), positions.astype(np.float64)) @ weights
         return np.ascontiguousarray((spread * window.reshape(-1, 1)).astype(np.float32))
 
+    def _held_beyond(self, spread: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+        """Let an operator say beyond the slit what it says at the slit, within the corners.
+
+        Args:
+            spread: (GRID_H * GRID_W, n).
+            rows: (GRID_H, GRID_W) for each node the nearest row of its column on the lip's own side, or just across.
+        """
+        grid = spread.reshape(GRID_H, GRID_W, -1)
+        held = _smoothstep(*_BEYOND, np.abs(self._side)) * self.split
+        return np.ascontiguousarray((grid + (grid[rows, np.arange(GRID_W)] - grid) * held).reshape(spread.shape))
+
     def fields(self, shown: FloatArray, wanted: FloatArray) -> LipFields:
         """Spread displacements over the chart.
 
@@ -234,10 +246,6 @@ class LipWarp:
         both = np.concatenate([shown, wanted], axis=1).astype(np.float32)
         upper = self._product(self._spread_upper, both[self._upper_rows])
         lower = self._product(self._spread_lower, both[self._lower_rows])
-        # Beyond the slit a lip's field shows nowhere; left to run out there it would be too steep to be inverted.
-        columns = np.arange(GRID_W)
-        upper += (upper[self._up_to_slit, columns] - upper) * self._beyond
-        lower += (lower[self._from_slit_on, columns] - lower) * self._beyond
         middle, half = (upper + lower) / 2, (lower - upper) / 2 * self.split
         upper, lower = as_float(middle - half), as_float(middle + half)
         return LipFields((upper[..., :2], lower[..., :2]), (upper[..., 2:], lower[..., 2:]))
@@ -285,9 +293,9 @@ class LipWarp:
         chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
         affine, size = self._to_pixels(plane, shift, box), (box.width, box.height)
         source, window = _spread(chosen, affine, size), _spread(self._soft_window, affine, size)
-        return FaceMaps(
-            box, source, window, self._mouth_maps(plane, shift, box, (upper, lower), own=own), _stretch(plane)
-        )
+        seam = lent is not None and lent.closed.seam > 0
+        mouth = self._mouth_maps(plane, shift, box, (upper, lower), own=own, seam=seam)
+        return FaceMaps(box, source, window, mouth, _stretch(plane))
 
     def _inverted(
         self, plane: PlaneMap, shift: FloatArray, field: tuple[FloatArray, FloatArray, FloatArray | None]
@@ -320,7 +328,14 @@ class LipWarp:
         return as_float((GRID + shown + self._depth * plane.slant + shift) @ plane.matrix.T + plane.centre)
 
     def _mouth_maps(
-        self, plane: PlaneMap, shift: FloatArray, box: Box, sides: tuple[FloatArray, FloatArray], *, own: bool
+        self,
+        plane: PlaneMap,
+        shift: FloatArray,
+        box: Box,
+        sides: tuple[FloatArray, FloatArray],
+        *,
+        own: bool,
+        seam: bool,
     ) -> MouthMaps | None:
         """Both lips' maps where they differ, and where lent ones go."""
         upper, lower = sides
@@ -356,7 +371,7 @@ class LipWarp:
             own=LipMaps(spread(upper[..., :2]), spread(lower[..., :2])) if own or cover is None else None,
             lent=LipMaps(spread(upper[..., 3:5]), spread(lower[..., 3:5])) if cover is not None else None,
             hem=spread(cover[..., 0]) if cover is not None else None,
-            along=spread(cover[..., 1]) if cover is not None else None,
+            along=spread(cover[..., 1]) if cover is not None and seam else None,
         )
 
     def _pixel_box(self, plane: PlaneMap, shift: FloatArray) -> Box:
@@ -418,28 +433,45 @@ def draw_lips(frame: Picture, maps: FaceMaps, loan: Loan | None = None) -> tuple
         return picture, np.zeros((0, 0), dtype=np.float32)
     above = np.clip(mouth.above + np.float32(0.5), 0, 1)
     below = np.clip(mouth.below + np.float32(0.5), 0, 1)
-    share = above / np.maximum(above + below, np.float32(1e-6))
     part = picture[mouth.part]
     if mouth.own is not None:
-        upper, lower = _read(frame, mouth.own.upper), _read(frame, mouth.own.lower)
-        part[:] = cv2.blendLinear(upper, lower, share, 1 - share)
+        part[:] = _joined(frame, frame, mouth.own, above, below)
     if loan is not None and mouth.lent is not None and mouth.hem is not None:
-        upper, lower = _read(loan.lips.upper, mouth.lent.upper), _read(loan.lips.lower, mouth.lent.lower)
-        lent = np.asarray(cv2.blendLinear(upper, lower, share, 1 - share), dtype=np.uint8)
-        if loan.lips.seam > 0:
-            lent = _with_seam(lent, mouth, loan.lips.seam, max(0.6, SEAM_WIDTH * maps.eye))
+        lent = _joined(loan.lips.upper, loan.lips.lower, mouth.lent, above, below)
+        if loan.lips.seam > 0 and mouth.along is not None:
+            lent = _with_seam(lent, mouth, mouth.along * np.float32(loan.lips.seam), max(0.6, SEAM_WIDTH * maps.eye))
         lent = _in_the_light_of(part, lent, mouth.hem)
         hem = as_float(mouth.hem * np.float32(loan.share))
         part[:] = cv2.blendLinear(lent, np.ascontiguousarray(part), hem, 1 - hem)
     return picture, np.clip(1 - above - below, 0, 1)
 
 
-def _with_seam(lips: Picture, mouth: MouthMaps, shade: float, width: float) -> Picture:
-    """Darken lips (h, w, 3) along the slit, as lips that meet shade each other; not where it ends."""
+def _joined(upper: Picture, lower: Picture, lips: LipMaps, above: FloatArray, below: FloatArray) -> Picture:
+    """Read each lip from its own picture where it shows, and join them; (h, w, 3)."""
+    rows = np.arange(len(above))
+    end = int(rows[above.any(axis=1)].max(initial=-1)) + 1
+    # Where they are nowhere side by side, what lies between is the mouth's inside.
+    start = min(int(rows[below.any(axis=1)].min(initial=len(above))), end)
+    seen = np.empty((*above.shape, 3), dtype=np.uint8)
+    seen[:end] = _read(upper, lips.upper[:end]) if end else 0
+    if start < len(above):
+        under = np.asarray(_read(lower, lips.lower[start:]), dtype=np.uint8)
+        band = end - start
+        if band:
+            share = above[start:end] / np.maximum(above[start:end] + below[start:end], np.float32(1e-6))
+            seen[start:end] = cv2.blendLinear(
+                np.ascontiguousarray(seen[start:end]), np.ascontiguousarray(under[:band]), share, 1 - share
+            )
+        seen[end:] = under[band:]
+    return seen
+
+
+def _with_seam(lips: Picture, mouth: MouthMaps, shade: FloatArray, width: float) -> Picture:
+    """Darken lips (h, w, 3) by a shade (h, w) along the slit, as lips that meet shade each other."""
     # Lips that are pressed together overlap: they meet in the middle of what both of them would cover.
     overlap = np.maximum(mouth.above + mouth.below, 0)
     away = (np.maximum(mouth.above, mouth.below) - overlap / 2) / np.float32(width)
-    dark = np.float32(shade) * np.exp(-away * away) * mouth.along
+    dark = shade * np.exp(-away * away)
     return np.asarray(lips * (1 - dark[..., None] * _SEAM_RGB) + np.float32(0.5), dtype=np.uint8)
 
 
@@ -448,17 +480,21 @@ def _in_the_light_of(around: Picture, lent: Picture, hem: FloatArray) -> Picture
 
     The light may change from left to right, not from top to bottom: over the lips the skin is too narrow to tell.
     """
-    skin = ((hem > 0.02) & (hem < 0.7)).astype(np.uint8)
-    half = hem.shape[1] // 2
+    # Where much is to be seen, every other pixel tells enough.
+    step = 2 if hem.size > _MANY else 1
+    sparse = hem[::step, ::step]
+    skin = ((sparse > 0.02) & (sparse < 0.7)).astype(np.uint8)
+    pictures = [np.ascontiguousarray(picture[::step, ::step]) for picture in (around, lent)]
+    half = sparse.shape[1] // 2
     gains = []
     for columns in (slice(None, half), slice(half, None)):
         mask = np.ascontiguousarray(skin[:, columns])
         if cv2.countNonZero(mask) < 4:
             return lent
-        here, there = (np.array(cv2.mean(np.ascontiguousarray(p[:, columns]), mask)[:3]) for p in (around, lent))
+        here, there = (np.array(cv2.mean(np.ascontiguousarray(p[:, columns]), mask)[:3]) for p in pictures)
         gains.append(np.clip((here + 1) / (there + 1), 1 / _MAX_GAIN, _MAX_GAIN))
     if max(float(np.abs(gain - 1).max()) for gain in gains) < 0.004:
         return lent
-    place = ((np.arange(hem.shape[1], dtype=np.float32) + 0.5) / max(half, 1) - 0.5).clip(0, 1)[:, None]
+    place = ((np.arange(hem.shape[1], dtype=np.float32) + 0.5) / max(hem.shape[1] / 2, 1.0) - 0.5).clip(0, 1)[:, None]
     gain = as_float(gains[0] + (gains[1] - gains[0]) * place)[None]
     return np.asarray(np.clip(lent * gain + np.float32(0.5), 0, 255), dtype=np.uint8)
