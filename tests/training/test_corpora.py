@@ -221,9 +221,9 @@ def _die(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
 
 def test_a_clip_that_kills_its_process_stops_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(corpora, "_prepare_one", _die)
-    sources = [Source("c", name, tmp_path / name) for name in "abcdef"]
-    reports = {clip.clip: clip for clip in corpora._prepare_all(sources, tmp_path, OffsetRule.KEEP, 2)}
-    assert sorted(reports) == list("abcdef")
+    sources = [Source("c", name, tmp_path / name) for name in "abc"]
+    reports = {clip.clip: clip for clip in corpora._prepare_all(sources, corpora._Job(tmp_path, OffsetRule.KEEP, 2))}
+    assert sorted(reports) == list("abc")
     assert [name for name, clip in reports.items() if clip.status is ClipStatus.SKIPPED] == ["b"]
     assert "ended its process" in reports["b"].reason
 

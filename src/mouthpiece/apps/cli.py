@@ -213,8 +213,8 @@ def run_sync(
 class Stopped(Exception):
     """A signal ended the job."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__("cancelled; nothing was written")
+    def __init__(self, number: int, said: str = "cancelled; nothing was written") -> None:
+        super().__init__(said)
         self.exit_code = EXIT_SIGNAL_BASE + number
 
 

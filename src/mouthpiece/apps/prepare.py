@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,9 @@ import typer
 
 from mouthpiece.apps.clip_progress import ClipProgress
 from mouthpiece.apps.console import as_json, say, say_event
+from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
-from mouthpiece.errors import InputError, OutputError
+from mouthpiece.errors import Cancelled, InputError, OutputError
 
 
 class OffsetChoice(StrEnum):
@@ -60,17 +62,23 @@ def prepare_command(
     for name in splits:
         if name not in SPLITS:
             raise typer.BadParameter(f"expected one of {', '.join(SPLITS)}, got {name!r}", param_hint="'--split'")
-    with ClipProgress("preparing", json_lines=json, quiet=quiet) as progress:
-        report = prepare_corpus(
-            data,
-            out,
-            splits=splits,
-            workers=workers,
-            limit=limit,
-            progress=progress,
-            offsets=OffsetRule(offsets.value),
-            retry=retry,
-        )
+    with Interruption() as interruption, ClipProgress("preparing", json_lines=json, quiet=quiet) as progress:
+        try:
+            report = prepare_corpus(
+                data,
+                out,
+                splits=splits,
+                workers=workers,
+                limit=limit,
+                progress=progress,
+                offsets=OffsetRule(offsets.value),
+                retry=retry,
+                cancelled=interruption,
+            )
+        except Cancelled as error:
+            from mouthpiece.apps.cli import Stopped
+
+            raise Stopped(interruption.signal_number or signal.SIGINT, str(error)) from error
     listed = report_path(out, report.corpus)
     table = report_table(report)
     _write(listed.with_suffix(".txt"), table + "\n")

@@ -13,16 +13,17 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.errors import InputError, MouthpieceError, OptionError, OutputError
+from mouthpiece.errors import Cancelled, InputError, MouthpieceError, OptionError, OutputError
 from mouthpiece.training.measuring import canonical_landmarks, measure_video, read_curves, read_sound
 from mouthpiece.training.recordings import (
     Hearing,
@@ -72,6 +73,8 @@ __all__ = [
 ]
 
 SAVE_REPORT_EVERY_S = 5.0
+ASK_EVERY_S = 0.2
+"""How often the caller is asked whether to stop."""
 
 
 class OffsetRule(StrEnum):
@@ -152,6 +155,7 @@ def prepare_corpus(
     progress: Callable[[int, int], None] | None = None,
     offsets: OffsetRule = OffsetRule.CORRECT,
     retry: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> CorpusReport:
     """Measure every clip of a folder and keep the result, one .npz a clip (or a part of a long one), and a report.
 
@@ -167,8 +171,10 @@ def prepare_corpus(
         progress: called with (clips done, clips in all).
         offsets: what to do with clips whose picture and sound are apart.
         retry: try again what could not be used.
+        cancelled: asked now and then whether to stop.
 
     Raises:
+        Cancelled: it was; what was done stays, and the next run goes on from there.
         InputError: there is nothing to prepare.
         OptionError: there is no worker.
         OutputError: the cache can't be written.
@@ -189,7 +195,7 @@ def prepare_corpus(
     if progress:
         progress(len(sources) - len(missing), len(sources))
     with _ReportFile(report_path(out, corpus), known) as reports:
-        for done, clip in enumerate(_prepare_all(missing, out, offsets, workers), start=1):
+        for done, clip in enumerate(_prepare_all(missing, _Job(out, offsets, workers, cancelled)), start=1):
             reports.add(clip)
             made += clip.status is ClipStatus.PREPARED
             if progress:
@@ -260,58 +266,71 @@ class _ReportFile:
         self._saved = time.monotonic()
 
 
-def _prepare_all(sources: Sequence[Source], out: Path, offsets: OffsetRule, workers: int) -> Iterator[ClipReport]:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What all clips are prepared by."""
+
+    out: Path
+    offsets: OffsetRule
+    workers: int = 1
+    cancelled: Callable[[], bool] = lambda: False
+
+    def go_on(self) -> None:
+        """Raise Cancelled if asked to stop."""
+        if self.cancelled():
+            raise Cancelled("stopped as asked; what was prepared stays, and the next run goes on from there")
+
+
+def _prepare_all(sources: Sequence[Source], job: _Job) -> Iterator[ClipReport]:
     """Reports in the order in which clips get done."""
-    if workers <= 1 or len(sources) < 2:
+    if job.workers <= 1 or len(sources) < 2:
         for source in sources:
-            yield _prepare_one(source, out, offsets)
+            job.go_on()
+            yield _prepare_one(source, job.out, job.offsets)
         return
     waiting = list(reversed(sources))
     while waiting:
         suspects: list[Source] = []
-        yield from _prepare_in_pool(waiting, out, offsets, workers, suspects)
+        yield from _prepare_in_pool(waiting, job, suspects)
         # A process died. Whose clip it was shows when each is tried alone.
         for source in suspects:
-            yield _prepare_alone(source, out, offsets)
+            lost: list[Source] = []
+            yield from _prepare_in_pool([source], replace(job, workers=1), lost)
+            if lost:
+                reason = "reading it ended its process; it may be damaged, or too large for the memory"
+                yield ClipReport(source.name, ClipStatus.SKIPPED, reason)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: the parent may have OpenVINO's or torch's threads running.
-    # Ctrl-C reaches them too: they finish their clip in silence, the parent tells the end.
-    return ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
-    )
+def _settle_worker() -> None:
+    """Leave Ctrl-C to the parent, and when it says stop, tidy up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
-def _prepare_in_pool(
-    waiting: list[Source], out: Path, offsets: OffsetRule, workers: int, suspects: list[Source]
-) -> Iterator[ClipReport]:
+def _prepare_in_pool(waiting: list[Source], job: _Job, suspects: list[Source]) -> Iterator[ClipReport]:
     """Take clips from `waiting` until it is empty or a process dies; then `suspects` gets those in work."""
     running: dict[Future[ClipReport], Source] = {}
-    with _pool(workers) as pool:
+    others = set(multiprocessing.active_children())
+    # Spawned, not forked: the parent may have OpenVINO's or torch's threads running.
+    with ProcessPoolExecutor(job.workers, multiprocessing.get_context("spawn"), _settle_worker) as pool:
         try:
             while waiting or running:
-                while waiting and len(running) < workers:
+                job.go_on()
+                while waiting and len(running) < job.workers:
                     source = waiting.pop()
-                    running[pool.submit(_prepare_one, source, out, offsets)] = source
-                for job in wait(running, return_when=FIRST_COMPLETED).done:
-                    report = job.result()
-                    del running[job]
+                    running[pool.submit(_prepare_one, source, job.out, job.offsets)] = source
+                for done in wait(running, ASK_EVERY_S, FIRST_COMPLETED).done:
+                    report = done.result()
+                    del running[done]
                     yield report
         except BrokenProcessPool:
             suspects.extend(running.values())
         except BaseException:
+            # Nobody waits for the end of a long video.
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
             raise
-
-
-def _prepare_alone(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_prepare_one, source, out, offsets).result()
-        except BrokenProcessPool:
-            reason = "reading it ended its process; it may be damaged, or too large for the memory"
-            return ClipReport(source.name, ClipStatus.SKIPPED, reason)
 
 
 def _prepare_one(source: Source, out: Path, offsets: OffsetRule) -> ClipReport:
