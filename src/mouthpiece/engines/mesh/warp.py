@@ -37,14 +37,16 @@ _BEYOND = (0.5, 0.3)
 """Distance from the slit up to which a lip's field is held as it is at the slit, the other way about."""
 ITERATIONS = 4
 """Fixed-point steps to invert a field; each gains about a factor of three."""
+_HEM_RIM = 0.02
+"""Cover below which lent lips end."""
 _FAR = 3.0
 """Pixels from the slit beyond which a pixel is surely one lip's alone."""
 SEAM_WIDTH = 0.006
 """Half the width of the line drawn between closed lips, outer eye distances."""
 _SEAM_RGB = np.array([0.85, 1.0, 1.0], dtype=np.float32)
 """How much of its darkness each colour takes: what light comes out of a seam has passed through lips."""
-_MANY = 4000
-"""Pixels from which on every other one is enough to tell the light."""
+_MANY = 3000
+"""Pixels that are enough to tell the light."""
 _MAX_GAIN = 1.8
 """By how much lent lips are made lighter or darker at most."""
 
@@ -197,7 +199,9 @@ class LipWarp:
         self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
         self._soft_window = _smoothstep(0.0, 0.06, window)
         moving = window > 0
-        self._extent = GRID[moving], self._depth[moving]
+        # The outline tells the extent.
+        outline = moving & (cv2.erode(moving.astype(np.uint8), np.ones((3, 3), dtype=np.uint8), borderValue=0) == 0)
+        self._extent = GRID[outline], self._depth[outline]
 
     @staticmethod
     def _window(neutral: FloatArray) -> FloatArray:
@@ -317,11 +321,13 @@ class LipWarp:
         for _ in range(ITERATIONS - 1):
             chart = as_float(GRID - _sample(forward, chart))
         values = _sample(as_float(np.concatenate([source + self._depth * plane.slant, self._side], axis=2)), chart)
-        located = (chart + values[..., :2] + shift) @ plane.matrix.T + plane.centre
-        known = [located, values[..., 2:] * _stretch(plane)]
-        if loan is not None:
-            known.append(_sample(loan, chart))
-        return np.concatenate(known, axis=2).astype(np.float32)
+        # x and y through the plane's map, the height by its stretch: one affine map of three channels.
+        located = np.zeros((3, 4), dtype=np.float32)
+        located[:2, :2], located[2, 2] = plane.matrix, _stretch(plane)
+        located[:2, 3] = plane.matrix @ shift + plane.centre
+        values[..., :2] += chart
+        known = cv2.transform(values, located)
+        return as_float(known if loan is None else np.dstack([known, _sample(loan, chart)]))
 
     def located(self, plane: PlaneMap, shift: FloatArray, shown: FloatArray) -> FloatArray:
         """(GRID_H, GRID_W, 2): the pixel in which a frame shows each point of the chart, by one lip's shown field."""
@@ -345,7 +351,7 @@ class LipWarp:
         cover = None
         if upper.shape[2] > 3:
             cover = np.where(upper[..., 2:3] > 0, upper[..., 5:], lower[..., 5:])
-            unsure |= cover[..., 0] > 0
+            unsure |= cover[..., 0] > _HEM_RIM
         rows, columns = np.flatnonzero(unsure.any(axis=1)), np.flatnonzero(unsure.any(axis=0))
         if not len(rows):
             return None
@@ -480,8 +486,7 @@ def _in_the_light_of(around: Picture, lent: Picture, hem: FloatArray) -> Picture
 
     The light may change from left to right, not from top to bottom: over the lips the skin is too narrow to tell.
     """
-    # Where much is to be seen, every other pixel tells enough.
-    step = 2 if hem.size > _MANY else 1
+    step = max(1, round((hem.size / _MANY) ** 0.5))
     sparse = hem[::step, ::step]
     skin = ((sparse > 0.02) & (sparse < 0.7)).astype(np.uint8)
     pictures = [np.ascontiguousarray(picture[::step, ::step]) for picture in (around, lent)]
