@@ -34,6 +34,9 @@ NEIGHBOURS = 5
 """Parts to either side of a moment's own that may act on it."""
 CORE = 0.3
 """Share of a part, in its middle, over which its dominance is full."""
+SILENT_MARGIN_S = 0.1
+"""A silence is full up to so long before its ends: mouths get ready for what comes."""
+ENDLESS_S = 1e6
 SHORTEST_S = 0.01
 """Parts that are shorter count as this long."""
 LEAST_FADING = 8.0
@@ -85,13 +88,15 @@ class TaughtMotion:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Parts of phones in a row, N of them, with a long silence at either end and in every gap."""
+    """Parts of phones in a row, N of them, with one silence in every pause and an endless one at either end."""
 
     parts: tuple[Part, ...]
     start_s: np.ndarray
     """(N,)."""
     end_s: np.ndarray
     """(N,)."""
+    silent: np.ndarray
+    """(N,) bool."""
 
 
 def lay_out(phones: Sequence[Phone]) -> Timeline:
@@ -103,32 +108,35 @@ def lay_out(phones: Sequence[Phone]) -> Timeline:
     parts: list[Part] = []
     edges: list[tuple[float, float]] = []
     silence = parse("")[0]
-    now = -1e6
+    now = last = -ENDLESS_S
     for phone in phones:
         start, end = phone.start_s, phone.end_s
         if not (np.isfinite(start) and np.isfinite(end) and start <= end):
             raise OptionError(
                 f"phone {phone.symbol!r}: expected its end not before its start, got {start:g} to {end:g} s"
             )
-        if start < now - 1e-3:
+        if start < last - 1e-3:
             raise OptionError(
-                f"phone {phone.symbol!r} starts at {start:g} s, before the last one's end at {now:g} s; sort the phones"
+                f"phone {phone.symbol!r} starts at {start:g} s, before the one before it ends ({last:g} s); "
+                "sort the phones"
             )
+        last = max(end, last)
+        found = parse(phone.symbol)
+        if end <= start or found == (silence,):
+            # Said or not, silence is what lies between the sounds.
+            continue
         if start > now + 1e-3:
             parts.append(silence)
             edges.append((now, start))
-        now = max(end, now)
-        if end <= start:
-            continue
-        found = parse(phone.symbol)
+        now = end
         shares = np.cumsum([0.0, *(part.weight for part in found)])
         bounds = start + (end - start) * shares / shares[-1]
         parts.extend(found)
         edges.extend(pairwise(bounds))
     parts.append(silence)
-    edges.append((now, now + 1e6))
+    edges.append((now, now + ENDLESS_S))
     times = np.array(edges, dtype=np.float64)
-    return Timeline(tuple(parts), times[:, 0], times[:, 1])
+    return Timeline(tuple(parts), times[:, 0], times[:, 1], np.array([not part.letter for part in parts]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,9 +316,8 @@ def core_distance(line: Timeline, row: np.ndarray, time_s: np.ndarray) -> tuple[
     """How far moments are from the full core of parts, seconds, and on which side (0 before, 1 after); both (T,)."""
     start, end = line.start_s[row], line.end_s[row]
     length = np.maximum(end - start, SHORTEST_S)
-    # A silence is full up to its edges: it has no middle to speak of.
-    core = np.where(length > 10, 1.0, CORE)
-    half, middle = length * core / 2, (start + end) / 2
+    half, middle = length * CORE / 2, (start + end) / 2
+    half = np.where(line.silent[row], np.maximum(length / 2 - SILENT_MARGIN_S, half), half)
     after = time_s > middle
     return np.maximum(np.abs(time_s - middle) - half, 0), after.astype(np.intp)
 
