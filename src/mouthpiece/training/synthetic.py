@@ -22,7 +22,7 @@ import numpy as np
 
 from mouthpiece.errors import MouthpieceError, OptionError, OutputError
 from mouthpiece.speech.espeak import Speaker
-from mouthpiece.training import flite
+from mouthpiece.training import flite, sounds
 from mouthpiece.training.corpora import Recording, save_recording
 from mouthpiece.training.revoicing import Voice, in_voice, random_voice
 from mouthpiece.training.sentences import languages as languages_with_sentences
@@ -68,6 +68,10 @@ LEVEL_DB = (-32.0, -14.0)
 """RMS of an utterance against full scale."""
 FLOOR_DB = (-85.0, -62.0)
 """Noise of the imagined microphone against full scale: nothing recorded is ever quite silent."""
+IN_ROOM, ON_TELEPHONE, IN_NOISE = 0.35, 0.15, 0.25
+"""Shares of the training utterances that are heard so; held-out ones are heard plainly."""
+NOISE_BELOW_DB = (5.0, 25.0)
+"""How far below the speech a noise is."""
 BATCH = 16
 """Utterances that a process takes at once."""
 
@@ -331,6 +335,8 @@ def make(utterance: Utterance, speaker: Speaker) -> Recording:
         samples = in_voice(samples, utterance.other_voice)
     samples = _in_manner(samples, utterance.manner)
     samples, phones = _among_silence(samples, phones, utterance)
+    if utterance.split == "train":
+        samples = _in_a_place(samples, rng)
     samples = _at_level(samples, utterance, rng)
     seen = np.ones(math.ceil(len(samples) / SAMPLE_RATE * FPS), dtype=bool)
     return Recording(
@@ -396,6 +402,18 @@ def _among_silence(
     if inner and inner[-1].end_s < end_s:
         every.append(Phone("", inner[-1].end_s, end_s))
     return as_float(np.pad(samples, (before, after))), tuple(every)
+
+
+def _in_a_place(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Sometimes in a room, over a telephone, or beside a noise; the times stay. (n,) -> (n,)."""
+    if rng.random() < IN_ROOM:
+        samples = sounds.in_room(samples, rng)
+    if rng.random() < ON_TELEPHONE:
+        samples = sounds.band_limited(samples, rng.uniform(150, 350), rng.uniform(2800, 4500))
+    if rng.random() < IN_NOISE:
+        level = float(np.sqrt(np.mean(samples**2))) * 10 ** (-rng.uniform(*NOISE_BELOW_DB) / 20)
+        samples = samples + sounds.noise(len(samples), rng) * np.float32(level / 0.1)
+    return as_float(samples)
 
 
 def _at_level(samples: FloatArray, utterance: Utterance, rng: np.random.Generator) -> FloatArray:
