@@ -1,4 +1,4 @@
-"""Sheets to look at: `python -m tools.contact_sheets DATA OUT [--only NAME] [--engine mesh] [--seconds 6]`.
+"""Sheets to look at: `python -m tools.contact_sheets DATA OUT [--only NAME] [--engine mesh] [--intensity 1]`.
 
 Every photo and clip in the shared data speaks English and Arabic; each result becomes a PNG of 12 frames, from the most
 closed mouth to the most open in even steps and then in order of time, each with its face and its mouth pixel by pixel.
@@ -153,11 +153,11 @@ def _cell(look: Look) -> Picture:
     return np.vstack([label, look.face, look.mouth])
 
 
-def make_sheets(face: Path, speech: Waveform, out: Path, engine: str) -> None:
+def make_sheets(face: Path, speech: Waveform, out: Path, options: mouthpiece.SyncOptions) -> None:
     """Sync, and write two sheets: `out` of openings in even steps, beside it `..._neighbours` of frames in a row."""
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "out.mp4"
-        mouthpiece.sync(face, speech, video, mouthpiece.SyncOptions(engine=engine))
+        mouthpiece.sync(face, speech, video, options)
         found = looks(video)
     beside = out.with_name(f"{out.stem}_neighbours.png")
     for shown, path in ((chosen(found), out), (consecutive(found), beside)):
@@ -171,15 +171,17 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for the sheets")
     parser.add_argument("--only", default="", help="faces whose names hold this")
     parser.add_argument("--engine", default="mesh")
+    parser.add_argument("--intensity", type=float, default=1.0, help="1.6 shows wide motion")
     parser.add_argument("--seconds", type=float, default=6.0, help="speech used of each recording")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
+    options = mouthpiece.SyncOptions(engine=given.engine, intensity=given.intensity)
     for face in faces_of(given.data):
         if given.only not in face.name:
             continue
         for language, voice in voices_for(face).items():
             out = given.out / f"{face.parent.name}_{face.stem}_{language}.png"
-            make_sheets(face, Waveform(read_speech(given.data / voice, given.seconds)), out, given.engine)
+            make_sheets(face, Waveform(read_speech(given.data / voice, given.seconds)), out, options)
             print(out, flush=True)
 
 

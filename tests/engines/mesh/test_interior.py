@@ -115,3 +115,19 @@ def test_the_jaw_takes_most_of_the_lower_lip_s_way(puppets: dict[str, Puppet], b
     motion = np.ascontiguousarray(displacement(basis, 0.1)[:, :2])
     jaw = puppets["woman_portrait"].engine._jaw(motion)
     assert jaw == pytest.approx(JAW_SHARE * motion[motion_row(14)])
+
+
+def test_a_narrow_gap_lets_little_light_in(puppets: dict[str, Puppet], basis: MotionBasis) -> None:
+    """Teeth behind lips that have hardly parted are no white line."""
+    person = puppets["woman_portrait"].engine._people[0]
+    plane = PlaneMap(np.eye(2, dtype=np.float32) * SCALE, np.array([256, 60], np.float32), STILL)
+    lit = []
+    for wide in (0.012, 0.03, 0.08):
+        motion = np.ascontiguousarray(displacement(basis, wide)[:, :2])
+        maps = maps_of(person.warp, plane, STILL, 0 * motion, motion, (512, 512))
+        assert maps is not None
+        scene = MouthScene(plane, STILL, maps, LIGHT, person.mouth.mm)
+        lit.append(float(scene.let_in[:, scene.let_in.shape[1] // 2].max()))
+    assert lit[0] < 0.75
+    assert lit == sorted(lit)
+    assert lit[2] == 1

@@ -91,6 +91,24 @@ def test_the_inside_shows_between_the_corners_only(
     assert height == pytest.approx(0.12, abs=0.03), "as high as told"
 
 
+@pytest.mark.parametrize("wide", [0.16, 0.2, 0.25])
+def test_nothing_floats_in_a_wide_open_mouth(
+    puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame], basis: MotionBasis, wide: float
+) -> None:
+    """Down the middle there is the upper lip, one gap as wide as told, the lower lip."""
+    for name in NAMES:
+        person, tracked = puppets[name].engine._people[0], portraits[name]
+        assert tracked.face is not None
+        look = puppets[name].engine._look(person, tracked.face, 1.0)
+        size = (tracked.frame.width, tracked.frame.height)
+        maps = maps_of(person.warp, look.plane, look.shift, look.shown, plane_motion(basis, wide), size)
+        assert maps is not None
+        inside = draw_lips(tracked.frame.rgb, maps)[1]
+        middle = inside[:, int(inside.sum(axis=0).argmax())] > 0.5
+        assert np.abs(np.diff(middle.astype(int))).sum() == 2, name
+        assert middle.sum() / tracked.face.pose.scale == pytest.approx(wide, abs=0.035)
+
+
 def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet], basis: MotionBasis) -> None:
     """A coloured spot painted on a point is found where the motion sends the point."""
     neutral = puppets["woman_portrait"].engine._people[0].neutral

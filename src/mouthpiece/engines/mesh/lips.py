@@ -39,9 +39,12 @@ ALIEN_FROM, ALIEN_AT = 0.15, 0.40
 """Share of what the edges enclose that looks like no lip, from which, and from which on surely, they are open."""
 # Beside its lip a tooth is at least so much brighter and so much paler, and the dark at most that bright.
 TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.0, 0.82, 0.80
+LINE_GOES_PX = (80.0, 160.0)
+"""Outer eye distance in pixels up to which lips that part keep the dark line, and from which on they lose it: where it
+is a pixel wide, it is what makes a mouth's edge readable."""
 SOFT = 0.10
 """Width of these thresholds."""
-HEM = (0.03, 0.10)
+HEM = (0.03, 0.09)
 """Distance from the lips' outline up to which lent lips cover all, and from which on nothing, outer eye distances."""
 HEM_BELOW = 0.05
 """How much further they reach beneath the lower lip."""
@@ -151,9 +154,10 @@ def bare_lips(part: Picture, rim: LipRim, *, parted: bool) -> BareLips:
     near = _near(rim, part.shape[:2]) * _away_from_corners(rim, part.shape[:2])
     looks = _looks(part, rim)
     openness = _openness(rim, inside, looks)
+    line_goes = min(max((rim.eye - LINE_GOES_PX[0]) / (LINE_GOES_PX[1] - LINE_GOES_PX[0]), openness), 1.0)
     pictures = []
     for (tooth, dark), own_side in zip(looks, (~below, below), strict=True):
-        alien = np.maximum(tooth * np.float32(openness), dark * np.float32(1.0 if parted else openness)) * near
+        alien = np.maximum(tooth * np.float32(openness), dark * np.float32(line_goes if parted else openness)) * near
         alien = np.maximum(alien, inside * np.float32(openness))
         pictures.append(_painted_over(part, as_float(alien), own_side, rim.eye))
     return BareLips(pictures[0], pictures[1], 0.0 if parted else SEAM_SHADE * openness)
