@@ -50,7 +50,7 @@ _VOICE_BEFORE, _VOICE_AFTER = 6, 8
 """Voice activity so many motion frames before and after counts for a frame."""
 _LINGER_FRAMES = 4
 """Lips may stay parted so long after speech."""
-_SURE = (0.35, 0.80)
+_SURE = (0.5, 0.9)
 """The network's activity that counts as none and as full."""
 _HINT = (0.05, 0.30)
 """The network's activity at which lips begin to part, and are parted, where no hold tells whether speech comes."""
@@ -242,7 +242,7 @@ class MotionPlayer:
             self._range.hear(opening)
         closed = self._closed(around, now) * speaking
         open_wide = self._spread(opening)
-        parted = speaking * open_wide + (1 - speaking) * moving * PARTING * tanh(open_wide / PARTING)
+        parted = speaking * open_wide + (1 - speaking) * moving * _bounded(open_wide, PARTING)
         shaped = coefficients * np.float32(moving * self._intensity * LIVELY_OPENING / self._range.high)
         return Played(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
 
@@ -288,6 +288,11 @@ def _ramp(value: float, ends: tuple[float, float]) -> float:
 def _above(opening: float, floor: float) -> float:
     """What of an opening lies above a floor, with a soft knee: 0 and flat at 0, opening - floor far above it."""
     return opening - floor * (1 - exp(-opening / floor))
+
+
+def _bounded(opening: float, bound: float) -> float:
+    """An opening that stays below a bound: itself where it is small, hardly bent before it gets there."""
+    return opening / (1 + (opening / bound) ** 4) ** 0.25
 
 
 def _soft_limit(opening: float) -> float:
