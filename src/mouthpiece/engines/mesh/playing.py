@@ -292,7 +292,7 @@ def _above(opening: float, floor: float) -> float:
 
 def _bounded(opening: float, bound: float) -> float:
     """An opening that stays below a bound: itself where it is small, hardly bent before it gets there."""
-    return opening / (1 + (opening / bound) ** 4) ** 0.25
+    return float(opening / (1 + (opening / bound) ** 4) ** 0.25)
 
 
 def _soft_limit(opening: float) -> float:
