@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from mouthpiece.engines.mesh.motion import LIVE_LOOK_AHEAD_S, MotionStream, basi
 from mouthpiece.engines.mesh.playing import Habit
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.speech import features
+from mouthpiece.training.corpora import save_recording
 from mouthpiece.training.motion import TrainOptions, train_motion
-from mouthpiece.types import SpeechChunk
+from mouthpiece.types import Phone, SpeechChunk
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 """Lightning warns of few workers and short runs; that is meant here."""
@@ -23,12 +25,19 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("torch")
     faces, rigs, work = made_corpora
+    (tmp_path / "said").mkdir()
+    for name, split in (("a", "train"), ("b", "train"), ("c", "val"), ("d", "test")):
+        clip = spoken_clip(name)
+        phones = (Phone("b", 0.8, 0.9), Phone("a", 0.9, 1.4), Phone("m", 1.4, 1.6), Phone("i", 1.6, 2.1))
+        clip = replace(clip, corpus="synthetic", split=split, landmarks=None, words=(), phones=phones)
+        save_recording(clip, tmp_path / "said" / f"synthetic.{name}.npz")
     out = tmp_path / "out" / "mouth.onnx"
     said: list[str] = []
 
     def options(steps: int) -> TrainOptions:
         return TrainOptions(
             more_corpora=(rigs,),
+            synthetic=tmp_path / "said",
             steps=steps,
             batch=4,
             seconds=1.0,
@@ -37,6 +46,7 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
             workers=1,
             limit=3,
             check_every=4,
+            spread=0.1,
             work=work,
             progress=said.append,
         )
@@ -47,7 +57,8 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
     train_motion(faces, out, options=options(8))
     assert [line.split(":")[0] for line in said if line.startswith("step")] == ["step 8"]
     card = out.with_suffix(".md").read_text(encoding="utf-8")
-    assert "made test" in card and "rig val" in card and '"seed": 1' in card
+    assert "made test" in card and "rig val" in card and "synthetic test" in card and '"seed": 1' in card
+    assert "minutes of training" in card
     assert basis_path(out).is_file()
     samples = spoken_clip("z").samples
     assert load_habit(basis_path(out)) != Habit(), "measured, not assumed"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -72,8 +71,9 @@ engine plays it. docs/evaluation.md says what each column means.
 
 ## Limits
 
-- Trained on few speakers: r falls for other voices, languages and free speech.
-- The mean of possible motions: smaller and smoother than a real mouth; the engine scales it up.
+- Of faces it has seen few: how far and how early somebody opens the mouth differs more between people than it can hear.
+- What it knows of most languages it has from a phone teacher and synthetic voices.
+- The mean of possible motions: smaller and smoother than a real mouth; the player spreads it over a lively one's range.
 - Symmetrical; no tongue, no teeth, no expression.
 """
 
@@ -172,11 +172,10 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
     _require_extra()
     if out.suffix != ".onnx":
         raise OptionError(f"--out expects a file name that ends in .onnx, got {out.name}")
-    from mouthpiece.training.motion_loop import averaged_network, fit
+    from mouthpiece.training.motion_loop import averaged_network, fit, training_minutes
     from mouthpiece.training.motion_network import export_network
     from mouthpiece.training.streaming_network import export_streaming
 
-    started = time.monotonic()
     work = options.work or out.with_name(f".{out.stem}-training")
     material = gather(data, work, options)
     network = averaged_network(fit(material, work / options.latency, options))
@@ -186,7 +185,9 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
     save_basis(material.basis, geometry, basis_path(out))
     _learn_habit(out, data, work, options)
     scores = score_network(out, data, work, options)
-    write_card(out, data, options, scores, (time.monotonic() - started) / 60)
+    trained_min = training_minutes(work / options.latency)
+    made = f"commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}; {trained_min:.0f} minutes of training"
+    write_card(out, data, options, scores, made)
     return out
 
 
@@ -367,15 +368,18 @@ def score_network(out: Path, data: Path, work: Path, options: TrainOptions) -> l
     cache = work / "corpora"
     for folder in options.score_on:
         prepare_corpus(folder, cache, workers=options.workers, limit=options.limit)
+    places = [(cache, folder.name) for folder in (data, *options.more_corpora, *options.score_on)]
+    if options.synthetic:
+        places.append((options.synthetic, SYNTHETIC))
     return [
         score
-        for folder in (data, *options.more_corpora, *options.score_on)
+        for place, corpus in places
         for split in ("val", "test", "unseen")
-        if (score := evaluate_motion(cache, folder.name, split, weights=out, limit=options.limit))
+        if (score := evaluate_motion(place, corpus, split, weights=out, limit=options.limit, network=options.latency))
     ]
 
 
-def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[MotionScore], minutes: float) -> None:
+def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[MotionScore], made: str) -> None:
     """Write a network's model card beside it.
 
     Args:
@@ -383,16 +387,17 @@ def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[Mo
         data: the main corpus.
         options: how it was trained.
         scores: what it reached.
-        minutes: how long the last run took.
+        made: when, from what, how long it took.
     """
     from mouthpiece.evaluation.motion import score_table
 
     corpora = [folder.name for folder in (data, *options.more_corpora)]
     cited = [text for start, text in KNOWN_CITATIONS.items() if any(name.startswith(start) for name in corpora)]
+    if options.synthetic:
+        corpora.append(f"{SYNTHETIC} speech with known phones (espeak-ng, flite), taught by the phone teacher")
     settings = {name: value for name, value in asdict(options).items() if name not in ("progress", "work")}
-    for folders in ("more_corpora", "score_on"):
-        settings[folders] = [folder.name for folder in getattr(options, folders)]
-    made = f"commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes in the last run"
+    settings |= {name: [folder.name for folder in getattr(options, name)] for name in ("more_corpora", "score_on")}
+    settings["synthetic"] = options.synthetic.name if options.synthetic else None
     citations = "\n".join(f"- {text}" for text in cited) or "- your own; write it here before you pass the network on."
     text = CARD.format(
         name=out.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ EMA_DECAY = 0.997
 """Of the averaged weights, which are the ones that get scored and shipped."""
 NOISES, NOISE_S = 96, 6.0
 WEIGHT_DECAY = 0.02
+MINUTES = "minutes.txt"
+"""In the working folder: how long training took."""
 LEAST_SPREAD = 0.01
 """Sequences whose opening varies less than this have no spread to compare."""
 WARM_UP = 0.08
@@ -248,7 +251,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
             ),
         ],
     )
-    start = _step_of(last)
+    start, begun = _step_of(last), time.monotonic()
     batches = MotionBatches(
         material.corpora,
         options.all_shares(),
@@ -267,7 +270,15 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
             ckpt_path=str(last) if last.is_file() else None,
             weights_only=False,
         )
+        minutes = training_minutes(work) + (time.monotonic() - begun) / 60
+        (work / MINUTES).write_text(f"{minutes:.2f}", encoding="utf-8")
     return average
+
+
+def training_minutes(work: Path) -> float:
+    """How long the runs in a working folder took that came to their end, minutes."""
+    kept = work / MINUTES
+    return float(kept.read_text(encoding="utf-8")) if kept.is_file() else 0.0
 
 
 def _step_of(checkpoint: Path) -> int:
