@@ -105,7 +105,10 @@ def _frames(taught: Sequence[Taught], directions: FloatArray) -> tuple[_Frames, 
         block: tuple[list[np.ndarray], ...] = ([], [], [], [])
         for step in range(-NEIGHBOURS, NEIGHBOURS + 1):
             row = np.clip(own + step, 0, len(line.parts) - 1)
-            distance, side = core_distance(line, row, time_s[on])
+            # Before the first word and after the last silence is full up to the sounds: how early the mouth opens to
+            # breathe is not theirs to explain.
+            endless = (row == 0) | (row == len(line.parts) - 1)
+            distance, side = core_distance(line, row, time_s[on], np.where(endless, 0.0, np.inf))
             for kept, value in zip(
                 block, (row + len(every), (row == own + step).astype(np.float32), distance, side), strict=True
             ):

@@ -312,12 +312,24 @@ def _blend_block(
     return above / below
 
 
-def core_distance(line: Timeline, row: np.ndarray, time_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far moments are from the full core of parts, seconds, and on which side (0 before, 1 after); both (T,)."""
+def core_distance(
+    line: Timeline, row: np.ndarray, time_s: np.ndarray, silent_margin_s: float | np.ndarray = SILENT_MARGIN_S
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far moments are from the full core of parts.
+
+    Args:
+        line: the parts.
+        row: (T,) which of them.
+        time_s: (T,) the moments.
+        silent_margin_s: how long before their ends silences are full; for all, or (T,).
+
+    Returns:
+        (T,) seconds, and (T,) on which side: 0 before the part's middle, 1 after.
+    """
     start, end = line.start_s[row], line.end_s[row]
     length = np.maximum(end - start, SHORTEST_S)
     half, middle = length * CORE / 2, (start + end) / 2
-    half = np.where(line.silent[row], np.maximum(length / 2 - SILENT_MARGIN_S, half), half)
+    half = np.where(line.silent[row], np.maximum(length / 2 - silent_margin_s, half), half)
     after = time_s > middle
     return np.maximum(np.abs(time_s - middle) - half, 0), after.astype(np.intp)
 
