@@ -26,6 +26,7 @@ from tools import contact_sheets
 
 from mouthpiece.errors import WeightsError
 from mouthpiece.media import open_face, open_speech
+from mouthpiece.pipeline import SyncOptions
 from mouthpiece.types import SAMPLE_RATE, Picture, Waveform
 
 MODULES = ("memory", "rendered_opening", "silence_leak", "startup", "sync_speed")
@@ -200,7 +201,9 @@ def test_silence_is_measured(shared_data: Path, little: Waveform, tmp_path: Path
 
 def test_sheets_show_closed_and_open_mouths(shared_data: Path, little: Waveform, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
-    contact_sheets.make_sheets(shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4", little, out, "fake")
+    contact_sheets.make_sheets(
+        shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4", little, out, SyncOptions(engine="fake")
+    )
     for path in (out, tmp_path / "sheet_neighbours.png"):
         picture = cv2.imread(str(path))
         assert picture is not None

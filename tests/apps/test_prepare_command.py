@@ -38,7 +38,9 @@ def folder(shared_data: Path, tmp_path: Path) -> Path:
     for name, moved in (("good", 0), ("late", 6)):
         with wave.open(str(data / f"{name}.wav"), "wb") as sound:
             sound.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            sound.writeframes((read_sound(source.with_suffix(".flac"))[: SECONDS * SAMPLE_RATE] * 32767).astype("<i2"))
+            sound.writeframes(
+                (read_sound(source.with_suffix(".flac"))[: SECONDS * SAMPLE_RATE] * 32767).astype("<i2").tobytes()
+            )
         weights = np.concatenate([arrays["weights"][:1].repeat(moved, axis=0), arrays["weights"][few]])
         np.savez(data / f"{name}.npz", weights=weights, names=arrays["names"], fps=arrays["fps"])
     (data / "bad.wav").write_bytes(b"no sound")

@@ -182,6 +182,7 @@ def test_few_points_are_kept_and_the_others_missed(tmp_path: Path) -> None:
     save_recording(clip, tmp_path / "made.all.npz")
     assert (tmp_path / "made.few.npz").stat().st_size < 0.7 * (tmp_path / "made.all.npz").stat().st_size
     back = load_recording(tmp_path / "made.few.npz")
+    assert few.landmarks is not None
     np.testing.assert_allclose(back.shapes(KEPT_POINTS), few.landmarks, atol=7e-5)
     assert measure_motion(back).opening == pytest.approx(measure_motion(clip).opening, abs=2e-4)
     missing = int(np.setdiff1d(np.arange(468), KEPT_POINTS)[0])
