@@ -67,7 +67,7 @@ def test_what_was_not_seen_does_not_count() -> None:
     spoilt[hidden] = spoilt[np.flatnonzero(hidden) - 1]
     partly = score_recordings([replace(clip, landmarks=spoilt, seen=~hidden)], "made", "test")
     assert score is not None and partly is not None
-    assert partly.opening_r == pytest.approx(score.opening_r, abs=0.02)
+    assert partly.opening_r == pytest.approx(score.opening_r, abs=0.05)
     assert partly.lag_frames == score.lag_frames
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 40)).astype(np.float32)

@@ -56,7 +56,11 @@ class Extra:
 
 EXTRAS = (
     Extra("train", "train motion networks: mouthpiece train motion", ("torch", "lightning", "tensorboard", "onnx")),
-    Extra("speech", "synthetic speech from text, in English, Arabic and more", ("espeakng_loader",)),
+    Extra(
+        "speech",
+        "synthetic speech from text, in English, Arabic and more, and other voices",
+        ("espeakng_loader", "pyworld", "setuptools"),
+    ),
 )
 """Those for users; `test` and `dev` are for those who work on mouthpiece."""
 
