@@ -22,6 +22,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 """Lightning warns of few workers and short runs; that is meant here."""
 
 
+LITTLE = TrainOptions(batch=4, seconds=1.0, versions=2, channels=16, workers=1, limit=3)
+"""A training of seconds."""
+
+
 def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("torch")
     faces, rigs, work = made_corpora
@@ -35,16 +39,11 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
     said: list[str] = []
 
     def options(steps: int) -> TrainOptions:
-        return TrainOptions(
+        return replace(
+            LITTLE,
             more_corpora=(rigs,),
             synthetic=tmp_path / "said",
             steps=steps,
-            batch=4,
-            seconds=1.0,
-            versions=2,
-            channels=16,
-            workers=1,
-            limit=3,
             check_every=4,
             spread=0.1,
             work=work,
@@ -72,18 +71,7 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
 def test_a_short_look_ahead_makes_a_live_network(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("torch")
     faces, _, work = made_corpora
-    options = TrainOptions(
-        steps=2,
-        batch=4,
-        seconds=1.0,
-        versions=2,
-        channels=16,
-        workers=1,
-        limit=3,
-        check_every=2,
-        look_ahead_s=LIVE_LOOK_AHEAD_S,
-        work=tmp_path / "live",
-    )
+    options = replace(LITTLE, steps=2, check_every=2, look_ahead_s=LIVE_LOOK_AHEAD_S, work=tmp_path / "live")
     (tmp_path / "live").mkdir()
     (tmp_path / "live" / "corpora").symlink_to(work / "corpora")
     train_motion(faces, tmp_path / "live.onnx", options=options)

@@ -12,6 +12,7 @@ import typer
 from mouthpiece.apps.clip_progress import ClipProgress
 from mouthpiece.apps.console import as_json, say, say_event, tell
 from mouthpiece.apps.options import Debug, Json, Quiet
+from mouthpiece.apps.text_files import write_text
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def motion_command(
     scores = [score for judged in sets for score in _scores(judged, networks, intensity, limit, told)]
     table = score_table(scores)
     if out is not None:
-        _write(out, table + "\n")
+        write_text(out, table + "\n")
     told.end(table, out)
 
 
@@ -174,15 +175,3 @@ def _check_output(out: Path | None, *, overwrite: bool) -> None:
         raise OutputError(f"expected the folder {out.parent} to write {out.name} in, found none; make it first")
     if out is not None and out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists; give another name, or --yes to overwrite it")
-
-
-def _write(out: Path, text: str) -> None:
-    """Write a file.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{out} can't be written: {error.strerror}; give another place") from error

@@ -13,7 +13,8 @@ from mouthpiece.apps.clip_progress import ClipProgress
 from mouthpiece.apps.console import as_json, say, say_event
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
-from mouthpiece.errors import Cancelled, InputError, OutputError
+from mouthpiece.apps.text_files import write_text
+from mouthpiece.errors import Cancelled, InputError
 
 
 class OffsetChoice(StrEnum):
@@ -81,7 +82,7 @@ def prepare_command(
             raise Stopped(interruption.signal_number or signal.SIGINT, str(error)) from error
     listed = report_path(out, report.corpus)
     table = report_table(report)
-    _write(listed.with_suffix(".txt"), table + "\n")
+    write_text(listed.with_suffix(".txt"), table + "\n")
     if json:
         counts = {"made": report.made, "kept": report.kept, "left_out": len(report.skipped)}
         say_event("result", {**counts, "report": str(listed), "clips": as_json(report.clips)})
@@ -89,15 +90,3 @@ def prepare_command(
         say(table)
     if not report.usable:
         raise InputError(f"none of the clips in {data} can be used; {listed.with_suffix('.txt')} says why")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}; give another place") from error
