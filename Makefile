@@ -51,5 +51,5 @@ $(VENV)/.core: $(VENV)/.created pyproject.toml hatch_build.py
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml hatch_build.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,speech]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,speech,torch,onnx,int8]'
 	@touch $@ $(VENV)/.core

@@ -12,12 +12,16 @@ import pytest
 import mouthpiece
 
 PUBLIC = [
+    "CropOptions",
     "FaceStretch",
     "Fit",
+    "NetworkOptions",
     "Phone",
+    "Precision",
     "ProbeReport",
     "Progress",
     "Quality",
+    "Runtime",
     "SyncOptions",
     "SyncResult",
     "VisemeOptions",
@@ -74,6 +78,7 @@ def test_options_have_defaults_and_are_frozen() -> None:
         {"intensity": -1.0},
         {"intensity": float("nan")},
         {"face": "middle"},
+        {"audio_offset_s": 5.0},
         {"phones_blend": 0.5},
         {"phones": "said.TextGrid", "phones_blend": 1.1},
     ],

@@ -14,22 +14,31 @@ from mouthpiece import errors
 
 if TYPE_CHECKING:
     from mouthpiece.animation import VisemeOptions, VisemeTrack, visemes
+    from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
     from mouthpiece.pipeline import Fit, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
 
 __version__ = "0.1.0"
 
-_FROM_PIPELINE = ("Fit", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync")
-_FROM_ANIMATION = ("VisemeOptions", "VisemeTrack", "visemes")
-_FROM_TYPES = ("FaceStretch", "Phone", "Progress", "Waveform")
+_ROOMS = {
+    "animation": ("VisemeOptions", "VisemeTrack", "visemes"),
+    "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
+    "pipeline": ("Fit", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
+    "types": ("FaceStretch", "Phone", "Progress", "Waveform"),
+}
+"""Module -> the public names that come from it."""
 
 __all__ = [
+    "CropOptions",
     "FaceStretch",
     "Fit",
+    "NetworkOptions",
     "Phone",
+    "Precision",
     "ProbeReport",
     "Progress",
     "Quality",
+    "Runtime",
     "SyncOptions",
     "SyncResult",
     "VisemeOptions",
@@ -44,19 +53,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the pipeline when something of it is first asked for."""
-    if name in _FROM_PIPELINE:
-        from mouthpiece import pipeline
+    """Load a module when something of it is first asked for."""
+    for module, names in _ROOMS.items():
+        if name in names:
+            from importlib import import_module
 
-        return getattr(pipeline, name)
-    if name in _FROM_ANIMATION:
-        from mouthpiece import animation
-
-        return getattr(animation, name)
-    if name in _FROM_TYPES:
-        from mouthpiece import types
-
-        return getattr(types, name)
+            return getattr(import_module(f"mouthpiece.{module}"), name)
     raise AttributeError(f"module 'mouthpiece' has no attribute {name!r}")
 
 

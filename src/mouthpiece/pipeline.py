@@ -6,14 +6,14 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from mouthpiece.compositing import Faded, fade_near_gaps, paste
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceChoice, FaceTracker
@@ -41,6 +41,7 @@ from mouthpiece.types import (
     FaceStretch,
     FloatArray,
     Frame,
+    Moment,
     Phone,
     Progress,
     ProgressCallback,
@@ -51,6 +52,7 @@ from mouthpiece.types import (
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
+MAX_AUDIO_OFFSET_S = 2.0
 PHOTO_FPS = Fraction(25)
 """Frames a second made from a photo unless told otherwise."""
 SURVEY_FRAMES = 24
@@ -93,6 +95,13 @@ class SyncOptions:
     """How much it follows them and not the sound, 0-1; 1 is the phones alone."""
     phones_language: str = "en"
     """Language of the words where a file has words and no phones: espeak-ng's code (needs the extra 'speech')."""
+    audio_offset_s: float = 0.0
+    """How much later than the frame the speech is that its mouth shows, seconds; negative: earlier. The sound stays
+    where it is."""
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    """Which weights an engine runs that has a choice, and how."""
+    crop: CropOptions = field(default_factory=CropOptions)
+    """How the face is cut out, by engines that draw a crop of it."""
     seed: int = 0
     """Seed of whatever is random in an engine."""
     overwrite: bool = False
@@ -111,6 +120,9 @@ class SyncOptions:
             raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
         if self.rest is not None and not 0 <= self.rest <= 1:
             raise OptionError(f"rest expects 0 (lips closed) to 1 (a lively opening), got {self.rest:g}")
+        if not abs(self.audio_offset_s) <= MAX_AUDIO_OFFSET_S:
+            most = f"{-MAX_AUDIO_OFFSET_S:g} to {MAX_AUDIO_OFFSET_S:g}"
+            raise OptionError(f"audio_offset_s expects {most} seconds, got {self.audio_offset_s:g}")
         check_blend(self.phones, self.phones_blend)
 
 
@@ -204,7 +216,8 @@ def sync(
             frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
             tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
             faded = fade_near_gaps(journal.note(tracked))
-            synced = in_background(_speak(engine, faded, listen(voice)), "draw", ahead)
+            moments = _moments(engine, faded, listen(voice), options.audio_offset_s)
+            synced = in_background(_drawn(engine, moments), "draw", ahead)
             try:
                 for frame in synced:
                     stop_if_cancelled()
@@ -218,7 +231,8 @@ def sync(
                 tracked.close()
                 frames.close()
             journal.require_a_face()
-    odd = (*_unheeded(options, source, engine), *said.warnings, *source.warnings, *voice.warnings, *writer.warnings)
+    unheeded = _unheeded(options, source, engine)
+    odd = (*unheeded, *engine.warnings, *said.warnings, *source.warnings, *voice.warnings, *writer.warnings)
     return journal.result(Path(out), options.engine, started, odd)
 
 
@@ -227,7 +241,14 @@ def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple
     odd = []
     if not source.info.is_photo and options.fps != PHOTO_FPS:
         odd.append(f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second")
-    if options.phones is not None and not engine.uses_phones:
+    default = SyncOptions()
+    asked = [
+        name for name in ("intensity", "rest", "network", "crop") if getattr(options, name) != getattr(default, name)
+    ]
+    odd += [
+        f"the engine {options.engine} has no use for the option {name}" for name in asked if name not in engine.heeds
+    ]
+    if options.phones is not None and "phones" not in engine.heeds:
         odd.append(f"the engine {options.engine} can't use phones: it moves the mouth by the sound alone")
     return tuple(odd)
 
@@ -308,6 +329,8 @@ def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOp
         rest=options.rest,
         phones=phones,
         phones_blend=options.phones_blend,
+        network=options.network,
+        crop=options.crop,
     )
 
 
@@ -378,18 +401,25 @@ def _first(blocks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]
             return
 
 
-def _speak(engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk]) -> Iterator[Frame]:
-    """Give each frame its mouth. The engine hears as much speech as the frame needs, and no more."""
+def _moments(
+    engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk], offset_s: float
+) -> Iterator[Moment]:
+    """Each frame with its moment of speech, once the engine has heard as much as that needs, and no more."""
     for faded in frames:
-        frame = faded.tracked.frame
-        moment_s = float(frame.time_s)
+        moment_s = max(0.0, float(faded.tracked.frame.time_s) + offset_s)
         while engine.heard_until_s <= moment_s:
             chunk = next(speech, None)
             if chunk is None:
                 engine.finish()
                 break
             engine.hear(chunk)
-        patch = engine.render(faded.tracked, moment_s, faded.strength) if faded.strength > 0 else None
+        yield Moment(faded.tracked, moment_s, faded.strength)
+
+
+def _drawn(engine: Engine, moments: Iterable[Moment]) -> Iterator[Frame]:
+    """Give each frame its mouth."""
+    for moment, patch in engine.render_all(moments):
+        frame = moment.tracked.frame
         yield frame if patch is None else paste(frame, patch)
 
 

@@ -222,6 +222,18 @@ class TrackedFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame and the moment of the speech that it is to show."""
+
+    tracked: TrackedFrame
+    """In the order of the video."""
+    speech_s: float
+    """Seconds of speech time. Moments don't go back."""
+    strength: float = 1.0
+    """0-1, how far to go from the frame's own mouth to the speaking one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """What an engine made: a picture to be laid over the frame."""
 

@@ -6,12 +6,77 @@ A file is a stream that arrives fast: nothing here knows whether the speech is r
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar
 
-from mouthpiece.types import EngineInfo, Patch, Phone, SpeechChunk, TrackedFrame
+from mouthpiece.errors import OptionError
+from mouthpiece.types import EngineInfo, Moment, Patch, Phone, SpeechChunk, TrackedFrame
+
+MAX_BATCH = 256
+MAX_PAD_PX = 10_000
+
+
+class Runtime(StrEnum):
+    """The library that runs an engine's network."""
+
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+class Precision(StrEnum):
+    """The numbers that a network computes with."""
+
+    AUTO = "auto"
+    """The fastest on this machine of those whose results are as good, found by trying."""
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """Which weights an engine runs, and how; for engines that run published networks."""
+
+    checkpoint: str | os.PathLike[str] | None = None
+    """A name that `mouthpiece weights list` knows, or a file; None: the engine's own choice."""
+    runtime: Runtime = Runtime.OPENVINO
+    precision: Precision = Precision.AUTO
+    batch_size: int | None = None
+    """Frames drawn at once; None: the engine's own choice."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the weights.
+
+        Raises:
+            OptionError: a value makes no sense.
+        """
+        if self.batch_size is not None and not 1 <= self.batch_size <= MAX_BATCH:
+            raise OptionError(f"batch_size expects 1 to {MAX_BATCH} frames, got {self.batch_size}")
+
+
+@dataclass(frozen=True, slots=True)
+class CropOptions:
+    """How the face is cut out of the frame; for engines that draw a crop of it."""
+
+    pads: tuple[int, int, int, int] = (0, 10, 0, 0)
+    """Pixels of the frame added to the face's box: top, bottom, left, right; negative ones make it smaller."""
+    smooth: bool = True
+    """Whether the box is averaged over neighbouring frames."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: there are not four of them, or they are beyond any picture.
+        """
+        if len(self.pads) != 4 or any(abs(pad) > MAX_PAD_PX for pad in self.pads):
+            raise OptionError(f"pads expect four numbers of pixels (top bottom left right), got {self.pads}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +98,22 @@ class EngineOptions:
     """What is said, where it is known: sounds and silences (empty symbol) in time order; empty where it isn't."""
     phones_blend: float = 1.0
     """How much the motion follows the phones and not the sound, 0-1; 1 is the phones alone."""
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    """Which weights to run, and how."""
+    crop: CropOptions = field(default_factory=CropOptions)
+    """How the face is cut out."""
 
 
 class Engine(ABC):
     """One face being made to speak. Used from one thread at a time.
 
-    Order of calls: `prepare`, then `hear` any number of times mixed with `render`, `finish` when the speech is over,
-    `reset` before the next speech with the same face.
+    Order of calls: `prepare`, then `hear` any number of times mixed with `render` or `render_all`, `finish` when the
+    speech is over, `reset` before the next speech with the same face.
     """
 
-    uses_phones: ClassVar[bool] = False
-    """Whether the engine heeds `EngineOptions.phones`; one that doesn't moves the mouth by the sound alone."""
+    heeds: ClassVar[frozenset[str]] = frozenset()
+    """Fields of `EngineOptions` that make a difference to this engine, of those that not every engine has a use for:
+    intensity, rest, phones, network, crop."""
 
     def __init__(self, options: EngineOptions) -> None:
         """Load weights.
@@ -92,6 +162,24 @@ class Engine(ABC):
         Returns:
             What to lay over the frame, or None where it should stay as it is.
         """
+
+    def render_all(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Patch | None]]:
+        """Draw moments as they come, each once and in order; the same patches as `render` gives one at a time.
+
+        An engine that is quicker with several at once holds some of them back, few enough to be bounded in memory; it
+        draws those it holds when the moments end. Taking the next moment may make the engine hear more speech.
+
+        Args:
+            moments: frames with their moments of speech; those without a face or strength are passed on undrawn.
+        """
+        for moment in moments:
+            drawn = moment.tracked.face is not None and moment.strength > 0
+            yield moment, self.render(moment.tracked, moment.speech_s, moment.strength) if drawn else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know of how the engine runs: a device that wasn't there, say."""
+        return ()
 
     @abstractmethod
     def reset(self) -> None:

@@ -163,7 +163,7 @@ _Known = TypeVar("_Known", _Sightings, _Person)
 class MeshEngine(Engine):
     """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
 
-    uses_phones = True
+    heeds = frozenset({"intensity", "rest", "phones"})
 
     def __init__(self, options: EngineOptions) -> None:
         """Load the motion network.
