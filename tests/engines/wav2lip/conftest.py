@@ -1,0 +1,37 @@
+"""Seeded random weights of the published networks, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+from tests.checkpoint_files import seeded_state, write_checkpoint, write_safetensors
+
+from mouthpiece.engines.wav2lip.layers import GENERATOR, SYNC_EXPERT
+
+
+@pytest.fixture(scope="session")
+def generator_state() -> dict[str, NDArray[Any]]:
+    """Weights of the generator, by the names of the published state dict. Don't write into them."""
+    return seeded_state(GENERATOR)
+
+
+@pytest.fixture(scope="session")
+def expert_state() -> dict[str, NDArray[Any]]:
+    """Weights of the SyncNet expert."""
+    return seeded_state(SYNC_EXPERT)
+
+
+@pytest.fixture(scope="session")
+def generator_checkpoint(tmp_path_factory: pytest.TempPathFactory, generator_state: dict[str, NDArray[Any]]) -> Path:
+    """The generator's weights in a .pth file as it is published, without the optimiser's state. Needs PyTorch."""
+    pytest.importorskip("torch")
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoints") / "wav2lip.pth", generator_state)
+
+
+@pytest.fixture(scope="session")
+def generator_safetensors(tmp_path_factory: pytest.TempPathFactory, generator_state: dict[str, NDArray[Any]]) -> Path:
+    """The generator's weights in a .safetensors file; no PyTorch needed."""
+    return write_safetensors(tmp_path_factory.mktemp("checkpoints") / "wav2lip.safetensors", generator_state)
