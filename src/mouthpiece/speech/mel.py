@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from mouthpiece import spectral
 from mouthpiece.errors import OptionError
-from mouthpiece.types import MEL_BANDS, MEL_HOP, SAMPLE_RATE, FloatArray
+from mouthpiece.types import MEL_BANDS, MEL_HOP, FloatArray, as_float
 
 WINDOW = 400
 """Samples that a frame looks at, under a periodic Hann window: 25 ms."""
@@ -28,12 +29,6 @@ POWER_FLOOR = 1e-7
 LOG_FLOOR = float(np.log(np.float32(POWER_FLOOR)))
 """The least value in a log-mel spectrogram: what silence looks like."""
 
-# Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
-_LINEAR_HZ_PER_MEL = 200.0 / 3
-_BREAK_HZ = 1000.0
-_BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL
-_LOG_STEP = np.log(6.4) / 27
-
 _BLOCK = 512
 """Frames worked on at a time, so that an hour of speech does not become an hour of windows in memory."""
 
@@ -48,43 +43,21 @@ def frame_count(samples: int) -> int:
     return -(-samples // MEL_HOP)
 
 
-def _hz_to_mel(hz: float) -> float:
-    """Slaney's mel scale."""
-    if hz < _BREAK_HZ:
-        return hz / _LINEAR_HZ_PER_MEL
-    return float(_BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
-
-
-def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
-    """Slaney's mel scale, backwards."""
-    above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
-    return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, above)
-
-
 @lru_cache(maxsize=1)
 def mel_filterbank() -> FloatArray:
     """Triangles of equal area, evenly spaced on Slaney's mel scale from LOWEST_HZ to HIGHEST_HZ.
 
     Returns:
-        (MEL_BANDS, FFT // 2 + 1) float32, read-only: weights of the power spectrum's bins; each triangle's area is 1
-        when measured in Hz.
+        (MEL_BANDS, BINS) float32, read-only: weights of the power spectrum's bins; each triangle's area is 1 when
+        measured in Hz.
     """
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BANDS + 2))  # (B + 2,)
-    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]  # (B, 1)
-    hz = np.arange(BINS) * (SAMPLE_RATE / FFT)
-    rising = (hz - lower) / (centre - lower)
-    falling = (upper - hz) / (upper - centre)
-    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (upper - lower)
-    bank: FloatArray = triangles.astype(np.float32)
-    bank.setflags(write=False)
-    return bank
+    return spectral.mel_filterbank(MEL_BANDS, FFT, LOWEST_HZ, HIGHEST_HZ)
 
 
 @lru_cache(maxsize=1)
 def _hann() -> FloatArray:
     """Periodic Hann window, (WINDOW,)."""
-    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
-    return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float32)
+    return as_float(spectral.hann(WINDOW))
 
 
 @lru_cache(maxsize=1)
