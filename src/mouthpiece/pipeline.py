@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +65,7 @@ LEVEL_S = 30.0
 PROBE_FRAMES = 12
 """Frames that `probe` looks at."""
 
-__all__ = ["Fit", "ProbeReport", "Quality", "SeenFace", "SyncOptions", "SyncResult", "probe", "sync"]
+__all__ = ["Fit", "ProbeReport", "Quality", "SeenFace", "SyncOptions", "SyncResult", "draw", "probe", "sync"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,32 +209,86 @@ def sync(
             duration_s=duration_s,
             forbidden=inputs,
         ) as writer:
-            tracker = FaceTracker(FaceChoice(options.face), options.device)
-            engine = _prepared_engine(source, tracker, options, said.phones, stop_if_cancelled)
-            tracker.reset()
-
-            ahead = _frames_ahead(source.info)
-            frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
-            tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
-            faded = fade_near_gaps(journal.note(tracked))
-            moments = _moments(engine, faded, listen(voice), options.audio_offset_s)
-            synced = in_background(_drawn(engine, moments), "draw", ahead)
-            try:
-                for frame in synced:
+            with _drawing(
+                source, voice, options, said.phones, journal=journal, stop_if_cancelled=stop_if_cancelled
+            ) as (engine, drawn):
+                for frame in drawn:
                     stop_if_cancelled()
                     writer.write(frame)
                     journal.wrote(frame, started, duration_s, source)
                     if progress is not None:
                         progress(journal.progress)
-            finally:
-                # From the end to the start: each stage's reader goes first, so that none waits for another.
-                synced.close()
-                tracked.close()
-                frames.close()
             journal.require_a_face()
     unheeded = _unheeded(options, source, engine)
     odd = (*unheeded, *engine.warnings, *said.warnings, *source.warnings, *voice.warnings, *writer.warnings)
     return journal.result(Path(out), options.engine, started, odd)
+
+
+def draw(
+    face: FaceInput,
+    speech: SpeechInput,
+    options: SyncOptions | None = None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[Frame]:
+    """The frames that `sync` would write, to be looked at instead; close the iterator to stop early.
+
+    Args: as of `sync`.
+
+    Yields:
+        Frames in order, each with its time; `rgb` shows the speaking face.
+
+    Raises:
+        MouthpieceError: as `sync` does, but for what concerns its output.
+    """
+    options = options or SyncOptions()
+    journal = _Journal()
+
+    def stop_if_cancelled() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled("stopped as asked")
+
+    with one_thread_each(), open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
+        said = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+        with _drawing(source, voice, options, said.phones, journal=journal, stop_if_cancelled=stop_if_cancelled) as (
+            _,
+            drawn,
+        ):
+            for frame in drawn:
+                stop_if_cancelled()
+                yield frame
+        journal.require_a_face()
+
+
+@contextmanager
+def _drawing(
+    source: FaceSource,
+    voice: SpeechSource,
+    options: SyncOptions,
+    phones: tuple[Phone, ...],
+    *,
+    journal: _Journal,
+    stop_if_cancelled: Callable[[], None],
+) -> Iterator[tuple[Engine, Iterator[Frame]]]:
+    """An engine that knows the face, and the frames as it draws them, each step in the background."""
+    duration_s = _duration(source, voice, options.fit)
+    tracker = FaceTracker(FaceChoice(options.face), options.device)
+    engine = _prepared_engine(source, tracker, options, phones, stop_if_cancelled)
+    tracker.reset()
+
+    ahead = _frames_ahead(source.info)
+    frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
+    tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
+    faded = fade_near_gaps(journal.note(tracked))
+    moments = _moments(engine, faded, listen(voice), options.audio_offset_s)
+    drawn = in_background(_drawn(engine, moments), "draw", ahead)
+    try:
+        yield engine, drawn
+    finally:
+        # From the end to the start: each stage's reader goes first, so that none waits for another.
+        drawn.close()
+        tracked.close()
+        frames.close()
 
 
 def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple[str, ...]:
