@@ -23,6 +23,9 @@ may end before `duration_s`; the writer then ends the sound with the last frame.
 
 `probe_media(path) -> MediaReport` tells what is in a file.
 
+`open_face(..., framing=Framing(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part of the
+picture, smaller, turned, or the first one alone; info and frames are then as if the file were so.
+
 A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
 from `native` bit for bit. `frame.rgb` is an array of the frame's own.
 
@@ -34,6 +37,7 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 from __future__ import annotations
 
 from mouthpiece.media.fit import Fit
+from mouthpiece.media.framing import Framing
 from mouthpiece.media.picture import ColourTags, PictureInfo
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
 from mouthpiece.media.quality import Quality
@@ -47,6 +51,7 @@ __all__ = [
     "FaceInput",
     "FaceSource",
     "Fit",
+    "Framing",
     "MediaReport",
     "PictureInfo",
     "PictureStream",

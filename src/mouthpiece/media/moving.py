@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 
@@ -13,9 +13,12 @@ from av import VideoFrame
 
 from mouthpiece.errors import BrokenMediaError
 from mouthpiece.media.fit import Fit
+from mouthpiece.media.framing import Framer, Framing
 from mouthpiece.media.opening import ByteStore
 from mouthpiece.media.picture import PictureInfo
+from mouthpiece.media.planes import Converter
 from mouthpiece.media.source import SURVEY_FRAMES, FaceSource
+from mouthpiece.media.still import StillSource, still_info
 from mouthpiece.types import Frame, Picture
 
 STILL_S = Fraction(1, 2)
@@ -113,12 +116,50 @@ class _Log:
         self.duration.append(moment.duration)
 
 
+class _FramedReel(Reel):
+    """Another reel's pictures, each framed as it comes: nothing of what is cut away is kept."""
+
+    def __init__(self, reel: Reel, framing: Framing, info: PictureInfo) -> None:
+        self._reel = reel
+        self._framing = framing
+        self._unframed = info
+        self.info = Framer(framing, info).info
+        self._rgb = Converter(self.info.colours)
+
+    @property
+    def time_base(self) -> Fraction:
+        return self._reel.time_base
+
+    @property
+    def first_pts(self) -> int | None:
+        return self._reel.first_pts
+
+    @property
+    def odd(self) -> list[str]:
+        return self._reel.odd
+
+    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+        return self._framed(self._reel.play(from_pts))
+
+    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
+        return self._framed(self._reel.glance(times))
+
+    def _framed(self, shots: Iterator[Shot]) -> Iterator[Shot]:
+        framer = Framer(self._framing, self._unframed)
+        for shot in shots:
+            yield replace(shot, picture=framer.native(shot.picture))
+
+    def rgb(self, picture: VideoFrame) -> Picture:
+        return self._rgb.rgb(picture)
+
+
 class MovingSource(FaceSource):
     """A video or an animation."""
 
-    def __init__(self, info: PictureInfo, reel: Reel, photo_fps: Fraction, store: ByteStore) -> None:
+    def __init__(self, info: PictureInfo, reel: Reel, photo_fps: Fraction, store: ByteStore | None) -> None:
         super().__init__(info, store)
         self._reel = reel
+        self._photo_fps = photo_fps
         self._tick = reel.time_base
         usual = info.fps if info.fps > 1 / STILL_S else photo_fps
         self._step = 1 / usual
@@ -131,6 +172,22 @@ class MovingSource(FaceSource):
         for text in self._reel.odd:
             self._warn(text)
         return super().warnings
+
+    def framed(self, framing: Framing) -> FaceSource:
+        """The same pictures in another frame, or the first of them alone."""
+        source = self
+        if framing.changes_picture:
+            reel = _FramedReel(self._reel, framing, self.info)
+            source = MovingSource(reel.info, reel, self._photo_fps, self._store)
+        return source._held() if framing.static else source
+
+    def _held(self) -> FaceSource:
+        """The first picture, for ever."""
+        first = next(self._reel.play(), None)
+        if first is None:
+            raise BrokenMediaError(f"{self.info.name}: none of its pictures can be decoded; get a whole copy")
+        info = replace(still_info(self.info, 1 / self._step), warnings=self.warnings)
+        return StillSource(info, self._reel.rgb(first.picture), first.picture, self._store)
 
     # --- forwards ---------------------------------------------------------------------------------------------------
 

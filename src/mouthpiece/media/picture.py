@@ -82,6 +82,13 @@ class PictureInfo:
     """What was found odd and what is done about it, one line each."""
 
 
+def odd_size_warning(width: int, height: int) -> tuple[str, ...]:
+    """What to say of a size that 4:2:0 H.264 can't hold."""
+    if width % 2 == 0 and height % 2 == 0:
+        return ()
+    return (f"odd size {width}x{height}: kept, as 4:4:4 in MP4 and MKV, which some players don't show",)
+
+
 def check_size(width: int, height: int, name: str) -> None:
     """Refuse what is too small for a face or too large to open safely.
 

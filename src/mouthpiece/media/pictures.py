@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mouthpiece.errors import BrokenMediaError, InputError, PictureSizeError
-from mouthpiece.media.fit import Fit
 from mouthpiece.media.moving import MovingSource, Reel, Shot
 from mouthpiece.media.opening import MAX_PIXELS, ByteStore, unreadable
-from mouthpiece.media.picture import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size
+from mouthpiece.media.picture import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
 from mouthpiece.media.planes import Converter
-from mouthpiece.media.source import SURVEY_FRAMES, FaceSource
-from mouthpiece.types import Frame, Picture
+from mouthpiece.media.source import FaceSource
+from mouthpiece.media.still import StillSource
+from mouthpiece.types import Picture
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "PCX", "SGI", "DDS", "QOI")
 """What Pillow may try: formats with a signature, and none that runs another program (EPS) or fetches anything."""
@@ -186,8 +186,8 @@ def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[str, ...]]:
     return np.array(deep), ()
 
 
-class PhotoSource(FaceSource):
-    """One picture, shown again and again."""
+class PhotoSource(StillSource):
+    """A photo."""
 
     def __init__(
         self,
@@ -197,10 +197,8 @@ class PhotoSource(FaceSource):
         codec: str,
         store: ByteStore | None = None,
     ) -> None:
-        self._rgb, odd = decoded
-        height, width = self._rgb.shape[:2]
-        # One frame object for all: the writer sees that it is the same one and converts it once.
-        self._native = VideoFrame.from_ndarray(self._rgb, "rgb24")
+        rgb, odd = decoded
+        height, width = rgb.shape[:2]
         info = PictureInfo(
             width=width,
             height=height,
@@ -216,7 +214,7 @@ class PhotoSource(FaceSource):
             name=name,
             warnings=odd + odd_size_warning(width, height),
         )
-        super().__init__(info, store)
+        super().__init__(info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), store)
 
     @classmethod
     def of_array(cls, array: NDArray[Any], fps: Fraction) -> PhotoSource:
@@ -227,29 +225,6 @@ class PhotoSource(FaceSource):
             PictureSizeError: too small or too large.
         """
         return cls(_rgb_of_array(array), fps, "the array", "array")
-
-    def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
-        return Frame(time_s, duration_s, self._rgb.copy(), native=self._native)
-
-    def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
-        """The photo, once."""
-        if limit > 0:
-            yield self._frame(Fraction(0), 1 / self.info.fps)
-
-    def frames(self, duration_s: Fraction, fit: Fit = Fit.PINGPONG) -> Iterator[Frame]:
-        """The photo at its rate for as long as asked."""
-        step = 1 / self.info.fps
-        time_s = Fraction(0)
-        while time_s < duration_s:
-            yield self._frame(time_s, min(step, duration_s - time_s))
-            time_s += step
-
-
-def odd_size_warning(width: int, height: int) -> tuple[str, ...]:
-    """What to say of a size that 4:2:0 H.264 can't hold."""
-    if width % 2 == 0 and height % 2 == 0:
-        return ()
-    return (f"odd size {width}x{height}: kept, as 4:4:4 in MP4 and MKV, which some players don't show",)
 
 
 class _AnimationReel(Reel):

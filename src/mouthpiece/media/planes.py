@@ -1,7 +1,7 @@
 """The decoder's own pictures: turning them upright, changing their format, and laying RGB boxes into them.
 
-Three formats travel as `Frame.native`: yuv420p (nearly everything), yuv420p10le (HDR) and yuv444p (odd sizes on their
-way into H.264). Photos travel as rgb24 and are converted once.
+These formats travel as `Frame.native`: yuv420p (nearly everything), yuv420p10le (HDR) and their 4:4:4 kin (odd sizes on
+their way into H.264). Photos travel as rgb24 and are converted once.
 """
 
 from __future__ import annotations

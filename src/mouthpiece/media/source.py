@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.fit import Fit
+from mouthpiece.media.framing import Framing
 from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.media.opening import ByteStore, open_store
 from mouthpiece.media.picture import PictureInfo
@@ -51,19 +52,31 @@ class FaceSource(OpenSource[PictureInfo]):
             BrokenMediaError: nothing can be decoded.
         """
 
+    @abstractmethod
+    def framed(self, framing: Framing) -> FaceSource:
+        """The same source in another frame, to be used in its place; itself where nothing changes.
+
+        Raises:
+            OptionError: too little of the picture would be left.
+        """
+
     def close(self) -> None:
         """Let go of the file."""
         if self._store is not None:
             self._store.close()
 
 
-def open_face(source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS) -> FaceSource:
+def open_face(
+    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, framing: Framing | None = None
+) -> FaceSource:
     """Open a face's photo or video; what it is, is told by its content and never by its name.
 
     Args:
         source: where the picture is.
         photo_fps: pictures a second that a photo becomes; also the rate at which long still stretches of a video are
             drawn again, so that a mouth can move in them.
+        framing: what part of the picture is taken, how large and which way up; all of it as it is unless told
+            otherwise. Photos are framed like videos.
 
     Raises:
         InputError: no such file, or an array of a shape that is no picture.
@@ -71,19 +84,20 @@ def open_face(source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS) -> 
         NoPictureError: sound only.
         PictureSizeError: too small or too large; told from the header, before anything of that size is allocated.
         BrokenMediaError: damaged from its first picture on.
-        OptionError: `photo_fps` outside 1-240.
+        OptionError: `photo_fps` outside 1-240; too little would be left after framing.
     """
     if not 1 <= photo_fps <= 240:
         raise OptionError(f"expected 1 to 240 frames a second for a photo, got {float(photo_fps):g}")
     photo_fps = Fraction(photo_fps).limit_denominator(1001)
     from mouthpiece.media import pictures, video
 
+    framing = framing or Framing()
     if isinstance(source, np.ndarray):
-        return pictures.PhotoSource.of_array(source, photo_fps)
+        return pictures.PhotoSource.of_array(source, photo_fps).framed(framing)
     store = open_store(source)
     try:
         opened = pictures.open_picture(store, photo_fps)
-        return opened if opened is not None else video.open_video(store, photo_fps)
+        return (opened if opened is not None else video.open_video(store, photo_fps)).framed(framing)
     except BaseException:
         store.close()
         raise

@@ -27,8 +27,9 @@ from mouthpiece.media.picture import (
     ColourTags,
     PictureInfo,
     check_size,
+    odd_size_warning,
 )
-from mouthpiece.media.pictures import PhotoSource, odd_size_warning, on_white
+from mouthpiece.media.pictures import PhotoSource, on_white
 from mouthpiece.media.planes import Converter, Turn
 from mouthpiece.media.source import FaceSource
 from mouthpiece.types import Picture

@@ -259,9 +259,9 @@ class VideoWriter:
 
 
 def _encoder_format(info: PictureInfo, kind: str) -> str:
-    if info.hdr and kind != "webm":
-        return "yuv420p10le"
     odd = info.width % 2 or info.height % 2
+    if info.hdr and kind != "webm":
+        return "yuv444p10le" if odd else "yuv420p10le"
     return "yuv444p" if odd and kind != "webm" else "yuv420p"
 
 

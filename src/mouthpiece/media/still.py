@@ -1,0 +1,63 @@
+"""One picture, shown again and again: a photo, or a video held at its first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from av import VideoFrame
+
+from mouthpiece.media.fit import Fit
+from mouthpiece.media.framing import Framer, Framing
+from mouthpiece.media.opening import ByteStore
+from mouthpiece.media.picture import PictureInfo
+from mouthpiece.media.source import SURVEY_FRAMES, FaceSource
+from mouthpiece.types import Frame, Picture
+
+
+class StillSource(FaceSource):
+    """One picture, shown again and again."""
+
+    def __init__(self, info: PictureInfo, rgb: Picture, native: VideoFrame, store: ByteStore | None = None) -> None:
+        """Hold a picture.
+
+        Args:
+            info: what is known of it; `is_photo`.
+            rgb: (H, W, 3) uint8.
+            native: the same picture for the writer, which converts it once as all frames share it.
+            store: where it came from.
+        """
+        super().__init__(info, store)
+        self._rgb = rgb
+        self._native = native
+
+    def framed(self, framing: Framing) -> FaceSource:
+        """The picture as the framing says; a still one it is anyway."""
+        if not framing.changes_picture:
+            return self
+        framer = Framer(framing, self.info)
+        rgb = framer.rgb(self._rgb)
+        return StillSource(framer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._store)
+
+    def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
+        return Frame(time_s, duration_s, self._rgb.copy(), self.info.pixel_aspect, self._native)
+
+    def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
+        """The picture, once."""
+        if limit > 0:
+            yield self._frame(Fraction(0), 1 / self.info.fps)
+
+    def frames(self, duration_s: Fraction, fit: Fit = Fit.PINGPONG) -> Iterator[Frame]:
+        """The picture at its rate for as long as asked."""
+        step = 1 / self.info.fps
+        time_s = Fraction(0)
+        while time_s < duration_s:
+            yield self._frame(time_s, min(step, duration_s - time_s))
+            time_s += step
+
+
+def still_info(info: PictureInfo, fps: Fraction) -> PictureInfo:
+    """What is known of a video of which only the first picture is shown, so many times a second."""
+    fps = fps.limit_denominator(1001)
+    return replace(info, is_photo=True, fps=fps, time_base=1 / fps, duration_s=None, frame_count_estimate=1)
