@@ -14,6 +14,7 @@ Nothing is made before something is to be kept, and nothing here ever downloads.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -25,7 +26,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mouthpiece.checkpoints.catalogue import CATALOGUE, Checkpoint, checkpoint_named, how_to_get
+from mouthpiece.checkpoints import catalogue
+from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named, how_to_get
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
 
 ENVIRONMENT = "MOUTHPIECE_CACHE"
@@ -37,6 +39,7 @@ SPARE_BYTES = 64 << 20
 KEY_DIGITS = 12
 """Digits of a checkpoint's sha256 by which the names of its exported models tell where they come from."""
 REMEMBERED_HASHES = 200
+PIECE_BYTES = 1 << 20
 LOCK_LOOK_S = 0.2
 """How often a process that waits asks whether it should go on waiting."""
 
@@ -64,7 +67,10 @@ FOUND = "found"
 
 
 def cache_dir() -> Path:
-    """The cache folder, absolute: MOUTHPIECE_CACHE, else the user's cache by the platform's convention. It may not exist."""
+    """The cache folder, absolute; it may not exist.
+
+    MOUTHPIECE_CACHE names it, else it is the user's cache folder by the platform's convention.
+    """
     if chosen := os.environ.get(ENVIRONMENT):
         return Path(chosen).expanduser().absolute()
     import platformdirs
@@ -84,12 +90,14 @@ def made(folder: Path) -> Path:
     except OSError as error:
         raise unwritable(error) from error
     if not folder.is_dir():
-        raise unwritable(NotADirectoryError(20, "a file is in the way"))
+        raise unwritable(NotADirectoryError(errno.ENOTDIR, "a file is in the way"))
     return folder
 
 
-def unwritable(error: OSError) -> WeightsError:
+def unwritable(error: OSError) -> WeightsError | DiskFullError:
     """What to tell a user whose cache can't be written."""
+    if error.errno == errno.ENOSPC:
+        return DiskFullError(f"the disk of {cache_dir()} is full; make room or set {ENVIRONMENT} to a folder elsewhere")
     return WeightsError(
         f"expected to write into the cache {cache_dir()}, got: {error.strerror or error}; "
         f"set {ENVIRONMENT} to a folder that can be written"
@@ -130,7 +138,7 @@ def cached_path(name: str) -> Path | None:
     Raises:
         WeightsError: no checkpoint has that name.
     """
-    published = folder_of(name) / CATALOGUE[name].file_name
+    published = folder_of(name) / catalogue.CATALOGUE[name].file_name
     kept = [path for suffix in SUFFIXES if (path := published.with_suffix(suffix)).is_file()]
     return kept[0] if kept else None
 
@@ -153,7 +161,10 @@ def remember(name: str, record: Record) -> None:
 
 
 def expected_sha256(name: str) -> str | None:
-    """The hash that a checkpoint's file must have: that of what was added by hand, the published one, the first that came."""
+    """The hash that a checkpoint's file must have, None where that isn't known yet.
+
+    It is that of what the user added, else the published one, else that of the first file that came.
+    """
     record = record_of(name)
     if record and record.origin == ADDED:
         return record.sha256
@@ -198,7 +209,7 @@ def find_checkpoint(wanted: str | os.PathLike[str] | None, among: Sequence[str])
         here = [name for name in among if cached_path(name)]
         return _whole(here[0] if here else among[0])
     said = os.fspath(wanted)
-    if said in CATALOGUE:
+    if said in catalogue.CATALOGUE:
         return _whole(said)
     path = Path(said)
     if path.is_file():
@@ -209,18 +220,20 @@ def find_checkpoint(wanted: str | os.PathLike[str] | None, among: Sequence[str])
         raise WeightsError(
             f"expected weights at {said}, found no file there; 'mouthpiece weights list' shows what can be fetched"
         )
-    raise WeightsError(f"no weights are called {said!r}; known are: {', '.join(CATALOGUE)}; a file's path will do too")
+    raise WeightsError(
+        f"no weights are called {said!r}; known are: {', '.join(catalogue.CATALOGUE)}; a file's path will do too"
+    )
 
 
 def _whole(name: str) -> Path:
     """A checkpoint's file, its hash looked at."""
     path = cached_path(name)
     if path is None:
-        raise WeightsError(f"the weights {name} are not here; {how_to_get(CATALOGUE[name])}")
+        raise WeightsError(f"the weights {name} are not here; {how_to_get(catalogue.CATALOGUE[name])}")
     if state_of(name) is State.DAMAGED:
         raise WeightsError(
             f"the weights {name} at {path} are damaged (wrong sha256); "
-            f"run 'mouthpiece weights remove {name}', then {how_to_get(CATALOGUE[name])}"
+            f"run 'mouthpiece weights remove {name}', then {how_to_get(catalogue.CATALOGUE[name])}"
         )
     return path
 
@@ -283,7 +296,7 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
     meant = sha256_of(source)
     suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else ".pth"
     folder = made(folder_of(name))
-    target = folder / Path(CATALOGUE[name].file_name).with_suffix(suffix)
+    target = folder / Path(catalogue.CATALOGUE[name].file_name).with_suffix(suffix)
     check_room(folder, source.stat().st_size)
     with locked(name, cancelled=cancelled):
         with _beside(target) as beside:
@@ -303,13 +316,23 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
 def _copied(source: Path, target: Path, cancelled: Callable[[], bool] | None) -> str:
     """Copy, and tell the sha256 of what was copied."""
     hasher = hashlib.sha256()
-    with source.open("rb") as reading, target.open("wb") as writing:
-        while piece := reading.read(1 << 20):
+    with target.open("wb") as writing:
+        for piece in _pieces(source):
             if cancelled and cancelled():
                 raise Cancelled("stopped as asked; nothing was kept")
             hasher.update(piece)
             writing.write(piece)
     return hasher.hexdigest()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A file's bytes."""
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise WeightsError(f"expected to read weights from {path}, got: {error.strerror or error}") from error
 
 
 def remove(name: str) -> list[Path]:
@@ -339,7 +362,7 @@ def remove(name: str) -> list[Path]:
 
 
 def models_dir() -> Path:
-    """Where exported models are kept; their names hold the first KEY_DIGITS of their checkpoint's sha256. It may not exist."""
+    """Where exported models are kept, their names holding the first KEY_DIGITS of their checkpoint's sha256."""
     return cache_dir() / "models"
 
 
@@ -373,6 +396,14 @@ def forget_part(target: Path) -> None:
     """Remove what was fetched of a file so far."""
     for path in (part_of(target), part_note(target)):
         path.unlink(missing_ok=True)
+
+
+def sweep(name: str) -> None:
+    """Remove what a killed process left half-made of a checkpoint's file; for whoever holds its lock."""
+    folder = folder_of(name)
+    for pattern in ("tmp*", f".{catalogue.CATALOGUE[name].file_name}.*"):  # pooch's and ours
+        for stray in folder.glob(pattern):
+            stray.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

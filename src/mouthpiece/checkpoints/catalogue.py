@@ -1,8 +1,8 @@
 """The published checkpoints: names, sources, hashes and licence terms.
 
-The files are those of Prajwal, Mukhopadhyay, Namboodiri and Jawahar, "A Lip Sync Expert Is All You Need for Speech to Lip
-Generation In The Wild", ACM Multimedia 2020. Their authors' own links died; what serves the files now are copies. Whoever
-serves them, the sha256 decides: other bytes are thrown away.
+The files are those of Prajwal, Mukhopadhyay, Namboodiri and Jawahar, "A Lip Sync Expert Is All You Need for Speech to
+Lip Generation In The Wild", ACM Multimedia 2020. What serves them are copies that others made; whoever serves them, the
+sha256 decides: other bytes are thrown away.
 """
 
 from __future__ import annotations
