@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -54,6 +54,8 @@ from mouthpiece.types import (
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 MIN_INTENSITY, MAX_INTENSITY = 0.0, 3.0
 MAX_AUDIO_OFFSET_S = 2.0
+MICROSECONDS = 1_000_000
+"""Of a second; offsets are no finer."""
 PHOTO_FPS = Fraction(25)
 """Frames a second made from a photo unless told otherwise."""
 SURVEY_FRAMES = 24
@@ -230,8 +232,8 @@ def draw(
     options: SyncOptions | None = None,
     *,
     cancelled: Callable[[], bool] | None = None,
-) -> Iterator[Frame]:
-    """The frames that `sync` would write, to be looked at instead; close the iterator to stop early.
+) -> Generator[Frame, None, None]:
+    """The frames that `sync` would write, to be looked at instead; close the generator to stop early.
 
     Args: as of `sync`.
 
@@ -460,8 +462,10 @@ def _moments(
     engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk], offset_s: float
 ) -> Iterator[Moment]:
     """Each frame with its moment of speech, once the engine has heard as much as that needs, and no more."""
+    # Added exactly: 1.68 - 0.08 in floats falls short of 1.6, a moment that an engine then takes for 1.6 itself.
+    later_s = Fraction(offset_s).limit_denominator(MICROSECONDS)
     for faded in frames:
-        moment_s = max(0.0, float(faded.tracked.frame.time_s) + offset_s)
+        moment_s = max(0.0, float(faded.tracked.frame.time_s + later_s))
         while engine.heard_until_s <= moment_s:
             chunk = next(speech, None)
             if chunk is None:
