@@ -54,13 +54,13 @@ def test_the_built_in_table_is_that_of_the_package(repo_root: Path) -> None:
 
 def test_built_in_engines_are_there_without_metadata(register: Register) -> None:
     register()
-    assert registry.engine_names() == ["mesh", "fake"]
+    assert registry.engine_names() == ["mesh", "wav2lip", "fake"]
     assert registry.load_engine("fake") is FakeEngine
 
 
 def test_a_strangers_engine_comes_in_by_the_same_door(register: Register) -> None:
     register(zebra="strangers_package:Engine", ant="strangers_package:Engine")
-    assert registry.engine_names() == ["mesh", "fake", "ant", "zebra"]
+    assert registry.engine_names() == ["mesh", "wav2lip", "fake", "ant", "zebra"]
     assert registry.load_engine("zebra") is StrangersEngine
 
 
@@ -71,7 +71,7 @@ def test_a_built_in_name_is_taken(register: Register) -> None:
 
 def test_an_unknown_name_lists_the_known_ones(register: Register) -> None:
     register(zebra="strangers_package:Engine")
-    with pytest.raises(EngineError, match=r"^expected one of the engines mesh, fake, zebra; got 'mash'$"):
+    with pytest.raises(EngineError, match=r"^expected one of the engines mesh, wav2lip, fake, zebra; got 'mash'$"):
         registry.load_engine("mash")
 
 

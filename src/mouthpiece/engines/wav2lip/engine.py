@@ -1,0 +1,241 @@
+"""The published Wav2Lip networks as an engine: 96 x 96 pixels of a face, redrawn as it speaks and laid back."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mouthpiece.checkpoints.cache import find_checkpoint
+from mouthpiece.checkpoints.catalogue import GENERATORS, licence_line
+from mouthpiece.engines.base import CropOptions, Engine, EngineOptions
+from mouthpiece.engines.wav2lip.blend import Blender
+from mouthpiece.engines.wav2lip.crop import (
+    SMOOTH_FRAMES,
+    CropBox,
+    FaceCrop,
+    drawn_rgb,
+    mean_box,
+    network_face,
+    shows_the_mouth,
+)
+from mouthpiece.engines.wav2lip.mel import LOOK_AHEAD_S, SpeechWindows
+from mouthpiece.errors import EngineError, OptionError, WeightsError
+from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Moment, Patch, SpeechChunk, TrackedFrame
+
+if TYPE_CHECKING:
+    from mouthpiece.engines.wav2lip.runtimes import Generator
+
+BATCH = 8
+"""Frames drawn at once unless told otherwise, where they are no larger than BATCH_PIXELS / BATCH."""
+BATCH_PIXELS = BATCH * 1920 * 1080
+"""Pixels of all frames that may wait to be drawn at once unless told otherwise."""
+MOST_PIXELS = 4 * BATCH_PIXELS
+"""The same whatever was told: about 300 MB."""
+REACH = SMOOTH_FRAMES // 2
+"""Frames to each side whose boxes are averaged with a frame's own."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A moment that waits to be drawn."""
+
+    moment: Moment
+    mel: FloatArray | None
+    """(80, 16) what is said then; None where nothing is drawn."""
+    seen: _Seen
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Where a frame shows the face, before smoothing."""
+
+    shot: int
+    box: CropBox | None
+    """None where there is no face, or pads leave nothing of it."""
+
+
+class Wav2LipEngine(Engine):
+    """Runs a published or compatible generator, several frames at once."""
+
+    heeds = frozenset({"network", "crop"})
+
+    def __init__(self, options: EngineOptions, *, generator: Generator | None = None) -> None:
+        """Load the generator.
+
+        Args:
+            options: network, crop, device and live make a difference.
+            generator: what to draw with instead of a checkpoint's network; for tests and experiments.
+
+        Raises:
+            WeightsError: the checkpoint is missing, damaged or of another network.
+            EngineError: the device can't run it.
+            MissingExtraError: the runtime asked for is not installed.
+        """
+        super().__init__(options)
+        if generator is None:
+            from mouthpiece.engines.wav2lip.runtimes import open_generator
+
+            checkpoint = find_checkpoint(options.network.checkpoint, GENERATORS)
+            generator = open_generator(checkpoint, options.network, options.device)
+        self._generator = generator
+        self._windows = SpeechWindows()
+        self.reset()
+
+    @classmethod
+    def describe(cls, options: EngineOptions) -> EngineInfo:
+        """What the engine is and needs; looks for the checkpoint and opens nothing."""
+        wanted = options.network.checkpoint
+        try:
+            found = find_checkpoint(wanted, GENERATORS)
+        except WeightsError as error:
+            weights, ready = str(error), False
+        else:
+            weights, ready = (found.name if wanted is None else str(wanted)), True
+        name = GENERATORS[0] if wanted is None else str(wanted)
+        return EngineInfo(
+            name="wav2lip",
+            summary="redraws the lower face with a published Wav2Lip network (96 x 96 pixels)",
+            look_ahead_s=LOOK_AHEAD_S,
+            licence=licence_line(name if name in GENERATORS else GENERATORS[0]),
+            device=options.device,
+            weights=weights,
+            ready=ready,
+        )
+
+    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+        """Nothing to learn of a face; see that the pads leave its mouth where the network draws.
+
+        Raises:
+            OptionError: in no frame of the survey they do.
+        """
+        faces: list[tuple[Face, Frame]] = []
+        shown = False
+        for tracked in survey:
+            if tracked.face is not None and not shown:
+                faces = [(tracked.face, tracked.frame)]
+                shown = shows_the_mouth(tracked.face, tracked.frame, self.options.crop)
+        if faces and not shown and self.options.crop.pads != CropOptions().pads:
+            box = faces[0][0].box
+            raise OptionError(
+                f"pads expect to leave the mouth in the lower half of the crop, the part that the network draws; "
+                f"{self.options.crop.pads} (top bottom left right) around a face of {box.width} x {box.height} pixels "
+                "don't; use smaller ones"
+            )
+
+    def hear(self, chunk: SpeechChunk) -> None:
+        """Take the next chunk of speech."""
+        self._windows.push(chunk.samples)
+
+    def finish(self) -> None:
+        """The speech is over."""
+        self._windows.finish()
+
+    @property
+    def heard_until_s(self) -> float:
+        """Moments before this one can be drawn now."""
+        return self._windows.heard_until_s
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the generator has to say."""
+        return self._generator.warnings
+
+    def reset(self) -> None:
+        """Forget the speech, and what was drawn last."""
+        self._windows.reset()
+        self._past: deque[_Seen] = deque(maxlen=SMOOTH_FRAMES - 1)
+        self._blender = Blender()
+        self._shot: int | None = None
+
+    def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
+        """Draw one frame at once: its box is smoothed with those before it alone.
+
+        Raises:
+            EngineError: the moment was not heard yet.
+        """
+        held = self._hold(Moment(tracked, speech_s, strength))
+        box = self._smoothed([*self._past, held.seen], len(self._past), ahead=0)
+        self._past.append(held.seen)
+        return self._drawn([(held, box)])[0]
+
+    def render_all(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Patch | None]]:
+        """Draw moments several at once; each box is smoothed with those of the frames around it."""
+        ahead = 0 if self.options.live or not self.options.crop.smooth else REACH
+        waiting: list[_Held] = []
+        for moment in moments:
+            waiting.append(self._hold(moment))
+            count = self._batch(moment.tracked.frame)
+            while len(waiting) >= count + ahead:
+                yield from self._first_drawn(waiting, count, ahead)
+        while waiting:
+            yield from self._first_drawn(waiting, self._batch(waiting[0].moment.tracked.frame), ahead)
+
+    def _batch(self, frame: Frame) -> int:
+        """How many frames of that size are drawn at once."""
+        if self.options.live:
+            return 1
+        pixels = frame.width * frame.height
+        chosen = self.options.network.batch_size
+        count = min(BATCH, BATCH_PIXELS // pixels) if chosen is None else min(chosen, MOST_PIXELS // pixels)
+        return max(1, count)
+
+    def _hold(self, moment: Moment) -> _Held:
+        """Note what is needed to draw a moment, as long as the speech around it is known."""
+        if moment.speech_s >= self.heard_until_s:
+            raise EngineError(f"expected a moment before {self.heard_until_s:.3f} s, got {moment.speech_s:.3f} s")
+        tracked = moment.tracked
+        box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self.options.crop.pads)
+        drawn = box is not None and moment.strength > 0
+        return _Held(moment, self._windows.at(moment.speech_s) if drawn else None, _Seen(tracked.shot, box))
+
+    def _first_drawn(self, waiting: list[_Held], count: int, ahead: int) -> Iterator[tuple[Moment, Patch | None]]:
+        """Draw the first of those that wait and take them out."""
+        around = [*self._past, *(held.seen for held in waiting)]
+        now = waiting[:count]
+        del waiting[:count]
+        boxed = [(held, self._smoothed(around, i, ahead)) for i, held in enumerate(now, start=len(self._past))]
+        self._past.extend(held.seen for held in now)
+        for held, patch in zip(now, self._drawn(boxed), strict=True):
+            yield held.moment, patch
+
+    def _smoothed(self, around: Sequence[_Seen], own: int, ahead: int) -> CropBox | None:
+        """The box of one of several frames in a row, averaged over those around it that show the same shot's face.
+
+        Args:
+            around: frames in a row.
+            own: which of them.
+            ahead: how many after it are looked at; so many fewer before it.
+        """
+        seen = around[own]
+        if seen.box is None or not self.options.crop.smooth:
+            return seen.box
+        near = around[max(0, own - (SMOOTH_FRAMES - 1 - ahead)) : own + ahead + 1]
+        return mean_box([other.box for other in near if other.box is not None and other.shot == seen.shot])
+
+    def _drawn(self, boxed: Sequence[tuple[_Held, CropBox | None]]) -> list[Patch | None]:
+        """Draw frames in order, all with one call of the network."""
+        todo = [
+            (held.moment, held.mel, FaceCrop.cut(held.moment.tracked.frame, box))
+            for held, box in boxed
+            if held.mel is not None and box is not None
+        ]
+        made: Iterator[Patch | None] = iter(())
+        if todo:
+            mels = np.stack([mel for _, mel, _ in todo])[:, None]
+            crops = [crop for _, _, crop in todo]
+            pictures = drawn_rgb(self._generator(mels, network_face(crops)))
+            made = (
+                self._blended(picture, crop, moment)
+                for picture, crop, (moment, _, _) in zip(pictures, crops, todo, strict=True)
+            )
+        return [next(made) if held.mel is not None and box is not None else None for held, box in boxed]
+
+    def _blended(self, picture: FloatArray, crop: FaceCrop, moment: Moment) -> Patch | None:
+        """Lay a drawing over its frame; nothing is steadied across a cut."""
+        if moment.tracked.shot != self._shot:
+            self._shot, self._blender = moment.tracked.shot, Blender()
+        return self._blender.patch(picture, crop, moment.tracked, moment.strength)
