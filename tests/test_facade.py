@@ -15,6 +15,7 @@ PUBLIC = [
     "CropOptions",
     "FaceStretch",
     "Fit",
+    "Framing",
     "NetworkOptions",
     "Phone",
     "Precision",

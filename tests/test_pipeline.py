@@ -24,7 +24,7 @@ from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
-from mouthpiece.pipeline import Fit, Quality, SyncOptions, SyncResult, probe, sync
+from mouthpiece.pipeline import Fit, Framing, Quality, SyncOptions, SyncResult, probe, sync
 from mouthpiece.types import FloatArray, Picture, Progress, Unusable
 
 FAKE = SyncOptions(engine="fake")
@@ -378,3 +378,103 @@ def test_probe_counts_faces_as_the_choice_does(tmp_path: Path, shared_data: Path
     seen = probe(tmp_path / "both.png").faces
     assert [face.number for face in seen] == [1, 2]
     assert seen[0].box.x1 <= one.shape[1] <= seen[1].box.x0
+
+
+def drawn_animal(width: int = 320, height: int = 240) -> Picture:
+    """A one-eyed animal's face that no detector knows, filling rows 40-220 and columns 70-250."""
+    picture = np.full((height, width, 3), (150, 190, 240), np.uint8)
+    for middle, radius, colour in (
+        ((100, 70), 34, (120, 120, 125)),
+        ((220, 70), 34, (120, 120, 125)),
+        ((160, 130), 88, (140, 140, 146)),
+        ((160, 100), 22, (240, 240, 235)),
+        ((160, 100), 9, (20, 20, 20)),
+    ):
+        cv2.circle(picture, middle, radius, colour, -1, cv2.LINE_AA)
+    return np.asarray(cv2.GaussianBlur(picture, (7, 7), 0), np.uint8)  # no edges for the encoder to ring at
+
+
+@pytest.mark.parametrize("engine", ["fake", "mesh"])
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_box_makes_a_drawing_speak(tmp_path: Path, voice: FloatArray, engine: str, moving: bool) -> None:
+    animal = drawn_animal()
+    face = video_of([animal] * 10, tmp_path / "face.mp4") if moving else animal
+    with pytest.raises(NoFaceError):
+        sync(face, speech(0.4, voice), tmp_path / "out.mp4", SyncOptions(engine=engine))
+    result = sync(face, speech(0.8, voice), tmp_path / "out.mp4", SyncOptions(engine=engine, box=(40, 220, 70, 250)))
+    assert (result.faces_seen, result.warnings) == (1, ())
+    assert result.face_chosen is not None
+    assert (result.face_chosen.y0, result.face_chosen.y1) == (40, 220)
+    assert (result.face_chosen.x0, result.face_chosen.x1) == (70, 250)
+    assert [s.synced for s in result.timeline] == [True]
+    shown = scenes.pictures(tmp_path / "out.mp4")
+    moved = np.abs(np.stack(shown).astype(int) - animal).max(axis=(0, 3)) > 30
+    rows, columns = np.flatnonzero(moved.any(axis=1)), np.flatnonzero(moved.any(axis=0))
+    assert 120 < rows.min() < rows.max() < 230  # a jaw may drop out of the box
+    assert 70 <= columns.min() < columns.max() < 250
+    mouth = [float(picture[165:200, 130:190].mean()) for picture in shown]
+    assert max(mouth) - min(mouth) > 2  # it opens and closes
+
+
+def test_a_box_counts_in_the_framed_picture(tmp_path: Path, voice: FloatArray, ffprobe: str) -> None:
+    turned = np.ascontiguousarray(np.rot90(drawn_animal()))
+    options = SyncOptions(engine="fake", framing=Framing(rotate=True, crop=(20, 230, 60, 260)), box=(20, 200, 10, 190))
+    result = sync(turned, speech(0.4, voice), tmp_path / "out.mp4", options)
+    assert result.face_chosen is not None
+    assert result.face_chosen.x0 == 10
+    stream = streams(ffprobe, tmp_path / "out.mp4")["video"]
+    assert (stream["width"], stream["height"]) == (200, 210)
+    with pytest.raises(OptionError, match=r"box expects .* picture of 240x320"):
+        sync(turned, speech(0.4, voice), tmp_path / "no.mp4", SyncOptions(engine="fake", box=(20, 200, 10, 300)))
+    with pytest.raises(OptionError, match="four numbers"):
+        SyncOptions(box=(1, 2, 3))  # type: ignore[arg-type]
+    assert left_behind(tmp_path) == ["out.mp4"]
+
+
+def test_a_box_says_what_it_makes_idle(tmp_path: Path, woman: Picture, voice: FloatArray) -> None:
+    options = SyncOptions(engine="fake", box=(40, 200, 60, 200), face="left")
+    result = sync(woman, speech(0.4, voice), tmp_path / "out.mp4", options)
+    assert len(result.warnings) == 1
+    assert "the box says where this one is" in result.warnings[0]
+
+
+def test_a_framed_video_speaks(tmp_path: Path, person: list[Picture], voice: FloatArray, ffprobe: str) -> None:
+    """The face is found in the framed picture; what lies around it is the framed source."""
+    face = video_of([np.ascontiguousarray(np.rot90(p)) for p in person], tmp_path / "face.mp4")
+    framing = Framing(rotate=True, crop=(40, -1, 60, 320))
+    result = sync(face, speech(0.6, voice), tmp_path / "out.mp4", SyncOptions(engine="fake", framing=framing))
+    assert all(s.synced for s in result.timeline)
+    stream = streams(ffprobe, tmp_path / "out.mp4")["video"]
+    assert (stream["width"], stream["height"]) == (260, 248)
+    shown = scenes.pictures(tmp_path / "out.mp4", 3)
+    assert min(scenes.psnr(a[:60], b[40:100, 60:320]) for a, b in zip(shown, person, strict=False)) > 30
+
+
+def test_static_uses_the_first_picture_at_the_videos_rate(
+    tmp_path: Path, person: list[Picture], voice: FloatArray, ffprobe: str
+) -> None:
+    face = build_video(
+        tmp_path / "face.mp4",
+        frames=len(person),
+        size=(360, 288),
+        fps=Fraction(30),
+        picture=lambda i: person[i],
+        options={"crf": "12"},
+    )
+    options = SyncOptions(engine="fake", framing=Framing(static=True), fps=Fraction(50))
+    result = sync(face, speech(1.5, voice), tmp_path / "out.mp4", options)
+    assert (result.frames, result.seconds) == (45, 1.5)
+    assert result.warnings == ("fps is for photos: the video keeps its own 30 frames a second",)
+    assert streams(ffprobe, tmp_path / "out.mp4")["video"]["avg_frame_rate"] == "30/1"
+    shown = scenes.pictures(tmp_path / "out.mp4")
+    assert min(scenes.psnr(one[:80], shown[0][:80]) for one in shown) > 35
+    assert scenes.psnr(shown[0][:80], person[0][:80]) > 30
+
+
+def test_static_looks_for_the_face_in_the_first_picture_alone(
+    tmp_path: Path, person: list[Picture], voice: FloatArray
+) -> None:
+    face = video_of([scenes.grey_like(person[0]), *person[:5]], tmp_path / "face.mp4")
+    options = SyncOptions(engine="fake", framing=Framing(static=True))
+    with pytest.raises(NoFaceError, match=r"in the first picture of face\.mp4, but none was found"):
+        sync(face, speech(0.4, voice), tmp_path / "out.mp4", options)

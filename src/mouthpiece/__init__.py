@@ -15,7 +15,7 @@ from mouthpiece import errors
 if TYPE_CHECKING:
     from mouthpiece.animation import VisemeOptions, VisemeTrack, visemes
     from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
-    from mouthpiece.pipeline import Fit, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
+    from mouthpiece.pipeline import Fit, Framing, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "animation": ("VisemeOptions", "VisemeTrack", "visemes"),
     "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
-    "pipeline": ("Fit", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
+    "pipeline": ("Fit", "Framing", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
     "types": ("FaceStretch", "Phone", "Progress", "Waveform"),
 }
 """Module -> the public names that come from it."""
@@ -32,6 +32,7 @@ __all__ = [
     "CropOptions",
     "FaceStretch",
     "Fit",
+    "Framing",
     "NetworkOptions",
     "Phone",
     "Precision",

@@ -17,11 +17,12 @@ from mouthpiece.compositing import Faded, fade_near_gaps, paste
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
-from mouthpiece.face import FaceChoice, FaceTracker
+from mouthpiece.face import FaceChoice, FaceTracker, PlacedFace
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
     Fit,
+    Framing,
     MediaReport,
     PictureInfo,
     Quality,
@@ -62,12 +63,27 @@ SURVEY_FRAMES = 24
 """Frames of the source that an engine studies before the first one is made."""
 WAITING_PIXELS = 4 * 1920 * 1080
 """Pixels of all frames that may wait between two steps."""
+NO_PADS = (0, 0, 0, 0)
 LEVEL_S = 30.0
 """How much speech its level is judged by, seconds: the first frame shouldn't wait for hours of sound."""
 PROBE_FRAMES = 12
 """Frames that `probe` looks at."""
 
-__all__ = ["Fit", "ProbeReport", "Quality", "SeenFace", "SyncOptions", "SyncResult", "draw", "probe", "sync"]
+__all__ = [
+    "Fit",
+    "Framing",
+    "ProbeReport",
+    "Quality",
+    "SeenFace",
+    "SyncOptions",
+    "SyncResult",
+    "draw",
+    "probe",
+    "sync",
+]
+
+Tracker = FaceTracker | PlacedFace
+"""What says where the face is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,11 @@ class SyncOptions:
     """Frames a second made from a photo; a video keeps its own."""
     face: str = "largest"
     """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
+    framing: Framing = field(default_factory=Framing)
+    """What part of the face's picture is taken, how large and which way up; whether a video is held at its start."""
+    box: tuple[int, int, int, int] | None = None
+    """Where the face is in every frame, forehead to chin and cheek to cheek: top, bottom, left, right in pixels of the
+    picture after framing. Nothing is looked for then, so that drawings and animals can speak, too."""
     quality: Quality = Quality.GOOD
     """Effort and size of the encoding."""
     intensity: float = 1.0
@@ -127,6 +148,8 @@ class SyncOptions:
             most = f"{-MAX_AUDIO_OFFSET_S:g} to {MAX_AUDIO_OFFSET_S:g}"
             raise OptionError(f"audio_offset_s expects {most} seconds, got {self.audio_offset_s:g}")
         check_blend(self.phones, self.phones_blend)
+        if self.box is not None and len(self.box) != 4:
+            raise OptionError(f"box expects four numbers of pixels (top bottom left right), got {self.box}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +222,11 @@ def sync(
 
     inputs = _paths(face, speech, options.phones)
     check_output(out, overwrite=options.overwrite, forbidden=inputs)
-    with one_thread_each(), open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
+    with (
+        one_thread_each(),
+        open_face(face, photo_fps=options.fps, framing=options.framing) as source,
+        open_speech(speech) as voice,
+    ):
         duration_s = _duration(source, voice, options.fit)
         said = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
         with VideoWriter(
@@ -250,7 +277,11 @@ def draw(
         if cancelled is not None and cancelled():
             raise Cancelled("stopped as asked")
 
-    with one_thread_each(), open_face(face, photo_fps=options.fps) as source, open_speech(speech) as voice:
+    with (
+        one_thread_each(),
+        open_face(face, photo_fps=options.fps, framing=options.framing) as source,
+        open_speech(speech) as voice,
+    ):
         said = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
         with _drawing(source, voice, options, said.phones, journal=journal, stop_if_cancelled=stop_if_cancelled) as (
             _,
@@ -274,7 +305,7 @@ def _drawing(
 ) -> Iterator[tuple[Engine, Iterator[Frame]]]:
     """An engine that knows the face, and the frames as it draws them, each step in the background."""
     duration_s = _duration(source, voice, options.fit)
-    tracker = FaceTracker(FaceChoice(options.face), options.device)
+    tracker = _tracker(source.info, options)
     engine = _prepared_engine(source, tracker, options, phones, stop_if_cancelled)
     tracker.reset()
 
@@ -296,9 +327,14 @@ def _drawing(
 def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple[str, ...]:
     """Options that this face or this engine has no use for."""
     odd = []
-    if not source.info.is_photo and options.fps != PHOTO_FPS:
+    kept_rate = not source.info.is_photo or options.framing.static
+    if kept_rate and options.fps not in (PHOTO_FPS, source.info.fps):
         odd.append(f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second")
     default = SyncOptions()
+    if options.box is not None and options.face != default.face:
+        odd.append("face chooses among faces that are found: the box says where this one is")
+    if options.box is not None and options.crop.pads not in (default.crop.pads, NO_PADS):
+        odd.append("pads are for faces that are found: the box is taken as it is")
     asked = [
         name for name in ("intensity", "rest", "network", "crop") if getattr(options, name) != getattr(default, name)
     ]
@@ -342,7 +378,7 @@ def _frames_ahead(info: PictureInfo) -> int:
 
 def _prepared_engine(
     source: FaceSource,
-    tracker: FaceTracker,
+    tracker: Tracker,
     options: SyncOptions,
     phones: tuple[Phone, ...],
     stop_if_cancelled: Callable[[], None],
@@ -372,7 +408,7 @@ def _prepared_engine(
     if all(unusable for unusable, _ in looks):
         found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:
-            raise NoFaceError(_why_nobody(looks, source, options.face))
+            raise NoFaceError(_why_nobody(looks, source, options))
         engine.prepare([found])
     return engine
 
@@ -387,11 +423,23 @@ def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOp
         phones=phones,
         phones_blend=options.phones_blend,
         network=options.network,
-        crop=options.crop,
+        crop=options.crop if options.box is None else replace(options.crop, pads=NO_PADS),
     )
 
 
-def _track(tracker: FaceTracker, frames: Iterable[Frame], *, photo: bool) -> Iterator[TrackedFrame]:
+def _tracker(info: PictureInfo, options: SyncOptions) -> Tracker:
+    """What will say where the face is.
+
+    Raises:
+        OptionError: the box lies outside the picture.
+    """
+    if options.box is None:
+        return FaceTracker(FaceChoice(options.face), options.device)
+    top, bottom, left, right = options.box
+    return PlacedFace(Box(left, top, right, bottom), info.width, info.height)
+
+
+def _track(tracker: Tracker, frames: Iterable[Frame], *, photo: bool) -> Iterator[TrackedFrame]:
     """Follow the face; a photo's stays where it was found."""
     if not photo:
         yield from tracker.track_all(frames)
@@ -402,15 +450,13 @@ def _track(tracker: FaceTracker, frames: Iterable[Frame], *, photo: bool) -> Ite
         yield found
 
 
-def _look_once(tracker: FaceTracker, frame: Frame) -> TrackedFrame:
+def _look_once(tracker: Tracker, frame: Frame) -> TrackedFrame:
     """Track a frame that doesn't follow from the one before."""
     tracker.reset()
     return tracker.track(frame)
 
 
-def _first_usable(
-    source: FaceSource, tracker: FaceTracker, stop_if_cancelled: Callable[[], None]
-) -> TrackedFrame | None:
+def _first_usable(source: FaceSource, tracker: Tracker, stop_if_cancelled: Callable[[], None]) -> TrackedFrame | None:
     """Go through a whole video whose survey showed nobody."""
     tracker.reset()
     length_s = Fraction(source.info.duration_s or 0).limit_denominator(90_000) or Fraction(10**6)
@@ -421,9 +467,10 @@ def _first_usable(
     return None
 
 
-def _why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, choice: str) -> str:
+def _why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, options: SyncOptions) -> str:
     """One line about why no frame can be used."""
-    where = "photo" if source.info.is_photo else "video"
+    where = "first picture of" if options.framing.static else "photo" if source.info.is_photo else "video"
+    choice = options.face
     reasons = {unusable for unusable, _ in looks}
     seen = max((faces for _, faces in looks), default=0)
     if choice.isdigit() and 0 < seen < int(choice):

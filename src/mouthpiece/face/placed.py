@@ -1,0 +1,68 @@
+"""A face where the user says it is: for drawings, animals and whatever else no detector takes for a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from mouthpiece.errors import OptionError
+from mouthpiece.face.mesh import OUTER_EYE_LEFT, OUTER_EYE_RIGHT
+from mouthpiece.face.pose import reference_face
+from mouthpiece.types import Box, Face, FloatArray, Frame, HeadPose, TrackedFrame
+
+MIN_BOX_PX = 32
+"""Shortest side of a box in which a mouth can be drawn."""
+APPEARANCE_SIZE = 480
+"""Numbers that tell people apart; here they are always the same ones, as it is always the same face."""
+
+
+class PlacedFace:
+    """The mean face, seen from the front and stretched into a box, in every frame; used in place of a `FaceTracker`."""
+
+    def __init__(self, box: Box, width: int, height: int) -> None:
+        """Take the box as it is.
+
+        Args:
+            box: from the top of the forehead to the chin and from cheek to cheek, pixels of the frame as stored.
+            width: the frames' columns.
+            height: the frames' rows.
+
+        Raises:
+            OptionError: the box leaves the picture, or is too small.
+        """
+        if box.clipped(width, height) != box or min(box.width, box.height) < MIN_BOX_PX:
+            raise OptionError(
+                f"box expects top < bottom and left < right within the picture of {width}x{height}, at least "
+                f"{MIN_BOX_PX} pixels each way, got {box.y0} {box.y1} {box.x0} {box.x1}"
+            )
+        self._box = box
+        self._appearance = np.full(APPEARANCE_SIZE, APPEARANCE_SIZE**-0.5, dtype=np.float32)
+
+    def reset(self) -> None:
+        """Nothing was learned, nothing is forgotten."""
+
+    def track_all(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
+        """Give each frame its face as it comes."""
+        for frame in frames:
+            yield self.track(frame)
+
+    def track(self, frame: Frame) -> TrackedFrame:
+        """The frame with the face in the box, whatever the frame shows there."""
+        aspect = float(frame.pixel_aspect)
+        landmarks = _stretched(self._box, aspect)
+        eyes = landmarks[[OUTER_EYE_LEFT, OUTER_EYE_RIGHT], :2] * np.array([aspect, 1], dtype=np.float32)
+        pose = HeadPose(np.eye(3, dtype=np.float32), float(np.linalg.norm(eyes[1] - eyes[0])), eyes.mean(axis=0))
+        return TrackedFrame(frame, Face(landmarks, pose, 1.0, self._appearance))
+
+
+def _stretched(box: Box, aspect: float) -> FloatArray:
+    """(468, 3) float32 landmarks whose outermost ones lie on the middles of the box's outermost pixels."""
+    shape = reference_face()
+    low, high = shape[:, :2].min(axis=0), shape[:, :2].max(axis=0)
+    span = np.array([box.width - 1, box.height - 1])
+    landmarks = np.empty_like(shape)
+    landmarks[:, :2] = np.array([box.x0, box.y0]) + (shape[:, :2] - low) / (high - low) * span
+    scale = span / (high - low) * [aspect, 1]
+    landmarks[:, 2] = shape[:, 2] * scale.mean()
+    return landmarks

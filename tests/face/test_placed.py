@@ -1,0 +1,73 @@
+"""A face in a box of the user's."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from tests import scenes
+
+from mouthpiece.errors import OptionError
+from mouthpiece.face import PlacedFace, head_pose
+from mouthpiece.types import Box, Face
+
+GREY = np.full((240, 320, 3), 110, np.uint8)
+
+
+def placed(box: Box, pixel_aspect: Fraction = Fraction(1)) -> Face:
+    face = PlacedFace(box, 320, 240).track(scenes.frame(GREY, pixel_aspect=pixel_aspect)).face
+    assert face is not None
+    return face
+
+
+@pytest.mark.parametrize("box", [Box(50, 40, 150, 160), Box(0, 0, 320, 240), Box(101, 33, 140, 201)])
+def test_the_face_fills_the_box_exactly(box: Box) -> None:
+    assert placed(box).box == box
+
+
+def test_it_looks_at_us() -> None:
+    face = placed(Box(50, 40, 150, 159))
+    assert (face.pose.yaw_deg, face.pose.pitch_deg, face.pose.roll_deg) == (0, 0, 0)
+    assert face.score == 1
+    measured = head_pose(face.landmarks)
+    assert measured.scale == pytest.approx(face.pose.scale, rel=0.05)
+    assert np.abs(measured.centre - face.pose.centre).max() < 3
+    assert abs(measured.yaw_deg) < 0.5
+    mouth = face.landmarks[[13, 14], :2].mean(axis=0)
+    assert mouth[0] == pytest.approx(99.5, abs=1)
+    assert 115 < mouth[1] < 145  # the lower half
+
+
+def test_pixels_that_are_not_square() -> None:
+    """As stored the box is the same; the pose counts in square pixels."""
+    box, aspect = Box(50, 40, 150, 160), Fraction(4, 3)
+    oblong, square = placed(box, aspect), placed(box)
+    assert np.array_equal(oblong.landmarks[:, :2], square.landmarks[:, :2])
+    assert oblong.pose.scale == pytest.approx(square.pose.scale * 4 / 3)
+    assert oblong.pose.centre[0] == pytest.approx(square.pose.centre[0] * 4 / 3)
+
+
+def test_every_frame_has_it_and_it_is_always_the_same_one() -> None:
+    tracker = PlacedFace(Box(50, 40, 150, 160), 320, 240)
+    tracked = list(tracker.track_all(scenes.frames([GREY, GREY * 0, GREY])))
+    tracker.reset()
+    tracked.append(tracker.track(scenes.frame(GREY, 3)))
+    first = tracked[0].face
+    assert first is not None
+    assert np.linalg.norm(first.appearance) == pytest.approx(1)
+    for one in tracked:
+        assert (one.unusable, one.shot, one.faces_seen) == (None, 0, 1)
+        assert one.face is not None
+        assert np.array_equal(one.face.landmarks, first.landmarks)
+        assert float(one.face.appearance @ first.appearance) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [Box(-1, 40, 150, 160), Box(50, 40, 321, 160), Box(50, 40, 150, 241), Box(50, 40, 81, 160), Box(150, 40, 50, 9)],
+)
+def test_boxes_that_can_not_be(box: Box) -> None:
+    with pytest.raises(OptionError, match=r"within the picture of 320x240, .* got( -?\d+){4}$") as caught:
+        PlacedFace(box, 320, 240)
+    assert "\n" not in str(caught.value)
