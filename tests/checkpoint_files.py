@@ -17,8 +17,8 @@ State = Mapping[str, NDArray[Any]]
 def seeded_state(architecture: Architecture, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Random weights of a network, the same on every machine and with every version of PyTorch.
 
-    Kernels are small enough, and batch norm's statistics near enough to the truth, for signals to keep their size through
-    all layers, so that the outputs follow the inputs. float32, but for the counters, which are int64.
+    Kernels are small enough, and batch norm's statistics near enough to the truth, for signals to keep their size
+    through all layers, so that the outputs follow the inputs. float32, but for the counters, which are int64.
     """
     random = np.random.default_rng(seed)
     state: dict[str, NDArray[Any]] = {}
@@ -56,7 +56,7 @@ def write_checkpoint(
     Args:
         path: where; returned.
         state: what.
-        wrapped: whether it stands under "state_dict", beside the steps and the optimiser; else it is the file's only content.
+        wrapped: whether it stands under "state_dict", beside steps and optimiser; else it is all there is.
         prefix: put before each name, as training on several GPUs leaves it.
         optimiser: whether Adam's two moments of each parameter are there too, as in the published files.
         legacy: whether to write the format that PyTorch wrote before 1.6.

@@ -2,8 +2,8 @@
 
 PyTorch's checkpoints are pickles, and a pickle is a program: Python's own unpickler calls whatever function it names.
 Here the program is read as data. Of its instructions those are followed that build numbers, texts, lists and
-dictionaries; of the names in it a few are known (tensors, their storages, ordered dictionaries), each of which becomes a
-value of ours.
+dictionaries; of the names in it a few are known (tensors, their storages, ordered dictionaries), and each of them
+becomes a value of ours.
 """
 
 from __future__ import annotations

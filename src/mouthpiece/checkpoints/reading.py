@@ -1,7 +1,7 @@
 """Checkpoints as arrays, read without PyTorch and without running anything in them.
 
-Three kinds are read: what `torch.save` writes (a zip file since PyTorch 1.6), what it wrote before, and safetensors. Why
-we read them ourselves: docs/decisions/0008-reading-checkpoints.md.
+Three kinds are read: what `torch.save` writes (a zip file since PyTorch 1.6), what it wrote before, and safetensors.
+Why we read them ourselves: docs/decisions/0008-reading-checkpoints.md.
 """
 
 from __future__ import annotations
@@ -199,13 +199,12 @@ def _converted(buffer: NDArray[np.uint8], dtype: str, little_endian: bool) -> ND
     if dtype == "bf16":
         return (buffer.view(f"{order}u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
     if dtype == "b1":
-        return buffer != 0
+        return buffer.astype(np.bool_)
     numbers = buffer.view(f"{order}{dtype}")
     kind = np.dtype(np.float32) if numbers.dtype.kind == "f" else numbers.dtype.newbyteorder("=")
-    with np.errstate(
-        over="ignore"
-    ):  # A double beyond float32 becomes infinite, and whoever uses the state will say so.
-        return numbers.astype(kind, copy=False)
+    with np.errstate(over="ignore"):  # A double beyond float32 becomes infinite; whoever uses the state will say so.
+        converted: NDArray[Any] = numbers.astype(kind, copy=False)
+    return converted
 
 
 def _state_of(content: object, numbers: _Numbers, file_bytes: int) -> State:

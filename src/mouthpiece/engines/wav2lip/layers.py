@@ -1,19 +1,21 @@
 """The three published networks as plain data: every layer, what it reads, and what its weights are called.
 
-From these follow the names and shapes of a checkpoint's entries, the PyTorch modules (`networks`) and the OpenVINO graph
-(`graph`), so that all of them agree. The networks are those of Prajwal, Mukhopadhyay, Namboodiri and Jawahar, "A Lip Sync
-Expert Is All You Need for Speech to Lip Generation In The Wild", ACM Multimedia 2020; names, sizes and strides are those of
-the checkpoints that its authors published.
+From these follow the names and shapes of a checkpoint's entries, the PyTorch modules (`networks`) and the OpenVINO
+graph (`graph`), so that all of them agree. The networks are those of Prajwal, Mukhopadhyay, Namboodiri and Jawahar, "A
+Lip Sync Expert Is All You Need for Speech to Lip Generation In The Wild", ACM Multimedia 2020; names, sizes and strides
+are those of the checkpoints that its authors published.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from math import prod
+from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import WeightsError
@@ -272,11 +274,12 @@ def _blocks(
 
 
 def _generator() -> Architecture:
-    """Encoders of the face and of the speech; the picture is drawn from the speech's code, with the face's maps beside."""
+    """Encoders of face and speech; the picture is drawn from the speech's code, with the face's maps beside it."""
     faces = _blocks("face_encoder_blocks", _GENERATOR_FACE, ("face",), 6)
     hearing = _chain("audio_encoder", _hearing(last_same=1), ("mel",), 1)
     drawing: list[Layer] = []
-    reads, channels = (hearing[-1].name,), hearing[-1].channels_out
+    reads: tuple[str, ...] = (hearing[-1].name,)
+    channels = hearing[-1].channels_out
     for index, (steps, seen) in enumerate(zip(_GENERATOR_DRAWING, reversed(faces), strict=True)):
         drawing += _chain(f"face_decoder_blocks.{index}", steps, reads, channels)
         reads, channels = (drawing[-1].name, seen[-1].name), drawing[-1].channels_out + seen[-1].channels_out
@@ -319,11 +322,85 @@ def _discriminator() -> Architecture:
 
 
 GENERATOR = _generator()
-"""(B, 1, 80, 16) "mel" and (B, 6, 96, 96) "face" -> (B, 3, 96, 96) "picture", all BGR in 0-1: the face is the target with
-its lower half black, and a reference of the same person."""
+"""(B, 1, 80, 16) "mel" and (B, 6, 96, 96) "face" -> (B, 3, 96, 96) "picture", all BGR in 0-1: the face is the target
+with its lower half black, and a reference of the same person."""
 SYNC_EXPERT = _expert()
 """(B, 1, 80, 16) "mel" and (B, 15, 48, 96) "face", the lower halves of five frames in a row, BGR in 0-1 -> (B, 512)
 "mel_embedding" and (B, 512) "face_embedding" of length 1: the more alike, the better in time."""
 QUALITY_DISCRIMINATOR = _discriminator()
 """(B, 3, 48, 96) "face", the lower half of one frame, BGR in 0-1 -> (B, 1) "real", 0-1."""
 ARCHITECTURES = (GENERATOR, SYNC_EXPERT, QUALITY_DISCRIMINATOR)
+
+
+def check_state(state: Mapping[str, NDArray[Any]], architecture: Architecture) -> None:
+    """See that a state dict is this network's: every entry there, in its shape, nothing else, and all of it numbers.
+
+    The counters of batch norm make no difference and may be absent.
+
+    Raises:
+        WeightsError: it is another network's, or something is wrong with an entry.
+    """
+    if _misfit(state, architecture) is not None:
+        raise WeightsError(
+            f"expected {architecture.name} ({len(architecture.entries)} entries), got {_seen(state, architecture)}"
+        )
+    for name in architecture.needed:
+        values = state[name]
+        if not np.isfinite(values).all() or (name.endswith("running_var") and (values < 0).any()):
+            raise WeightsError(f"expected finite numbers in {name} of {architecture.name}, got others; fetch it again")
+
+
+def recognise(state: Mapping[str, NDArray[Any]]) -> Architecture:
+    """The network that a state dict is of.
+
+    Raises:
+        WeightsError: it is of none that is known here, or something is wrong with an entry.
+    """
+    found = _fitting(state)
+    if found is None:
+        known = ", ".join(architecture.name for architecture in ARCHITECTURES)
+        raise WeightsError(f"expected one of {known}, got {_seen(state, _nearest(state))}")
+    check_state(state, found)
+    return found
+
+
+def _misfit(state: Mapping[str, NDArray[Any]], architecture: Architecture) -> str | None:
+    """The first thing about names and shapes that doesn't fit; None where all does."""
+    for name, shape in architecture.entries.items():
+        if name not in state:
+            if name in architecture.needed:
+                return f"a state dict without {name}"
+        elif state[name].shape != shape and name in architecture.needed:
+            return f"a state dict with {name} of shape {state[name].shape} instead of {shape}"
+    strange = next((name for name in state if name not in architecture.entries), None)
+    return None if strange is None else f"a state dict with {_shown(strange)}, which it doesn't have"
+
+
+def _fitting(state: Mapping[str, NDArray[Any]]) -> Architecture | None:
+    """The network that fits in all names and shapes."""
+    return next((known for known in ARCHITECTURES if _misfit(state, known) is None), None)
+
+
+def _nearest(state: Mapping[str, NDArray[Any]]) -> Architecture:
+    """The network that shares most names with a state dict."""
+    return max(ARCHITECTURES, key=lambda known: len(known.needed & state.keys()) / len(known.needed))
+
+
+def _seen(state: Mapping[str, NDArray[Any]], expected: Architecture) -> str:
+    """What a state dict is that doesn't fit."""
+    other = _fitting(state)
+    if other is not None:
+        return f"{other.name} ({len(state)} entries)"
+    blocks = {name.split(".")[1] for name in state if name.startswith("face_encoder_blocks.")}
+    if len(blocks) > len(_GENERATOR_FACE) and any(name.startswith("face_decoder_blocks.") for name in state):
+        return (
+            f"a variant of it for larger faces ({len(blocks)} face encoder blocks instead of {len(_GENERATOR_FACE)}), "
+            f"which is not supported: use a checkpoint for {FACE_SIZE} x {FACE_SIZE} pixels"
+        )
+    return str(_misfit(state, expected))
+
+
+def _shown(name: str) -> str:
+    """A name out of a file as it may stand in a line for people."""
+    printable = name if name.isprintable() else ascii(name)
+    return printable if len(printable) <= 60 else f"{printable[:60]}..."
