@@ -21,12 +21,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 import typer
 
 import mouthpiece
+from mouthpiece.apps.calibrate import calibrate_command
 from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
 from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.interruption import Interruption
-from mouthpiece.apps.options import Debug, Invocation, Json, Phones, PhonesBlend, PhonesLanguage, Quiet
+from mouthpiece.apps.options import (
+    Debug,
+    Device,
+    FourNumbers,
+    Invocation,
+    Json,
+    NetworkPrecision,
+    NetworkRuntime,
+    Phones,
+    PhonesBlend,
+    PhonesLanguage,
+    PrecisionChoice,
+    Quiet,
+    RuntimeChoice,
+)
 from mouthpiece.apps.train import train_app
 from mouthpiece.apps.visemes import visemes_command
+from mouthpiece.apps.wav2lip_inference import PublishedUsage, inference_command
+from mouthpiece.apps.weights import ensure_weights, weights_app
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
 
 if TYPE_CHECKING:
@@ -78,6 +95,7 @@ app = typer.Typer(
 )
 app.add_typer(train_app)
 app.add_typer(evaluate_app)
+app.add_typer(weights_app)
 
 
 def _print_version(value: bool) -> None:
@@ -87,7 +105,6 @@ def _print_version(value: bool) -> None:
 
 
 Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
-Device = Annotated[str, typer.Option("--device", help="OpenVINO device; see: mouthpiece doctor.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")]
 Quality = Annotated[QualityChoice, typer.Option("--quality", help="Picture quality against encoding time and size.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same video.")]
@@ -144,6 +161,43 @@ def sync_command(
     phones: Phones = None,
     phones_blend: PhonesBlend = 1.0,
     phones_language: PhonesLanguage = "en",
+    audio_offset_ms: Annotated[
+        float, typer.Option("--audio-offset-ms", metavar="MS", help="Positive: the mouth shows later speech.")
+    ] = 0.0,
+    static: Annotated[bool, typer.Option("--static", help="Use only the first frame of a video.")] = False,
+    box: Annotated[
+        FourNumbers | None,
+        typer.Option(
+            "--box",
+            metavar="TOP BOTTOM LEFT RIGHT",
+            show_default=False,
+            help="Where the face is, pixels, where none is found: for drawings and animals.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE|NAME",
+            show_default=False,
+            help="Published networks: the weights; see: mouthpiece weights list.",
+        ),
+    ] = None,
+    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
+    precision: NetworkPrecision = PrecisionChoice.AUTO,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", show_default=False, help="Published networks: frames drawn at once."),
+    ] = None,
+    pads: Annotated[
+        FourNumbers,
+        typer.Option(
+            "--pads", metavar="TOP BOTTOM LEFT RIGHT", help="Published networks: pixels added to the face's box."
+        ),
+    ] = (0, 10, 0, 0),
+    no_smooth: Annotated[
+        bool, typer.Option("--no-smooth", help="Published networks: don't average that box over time.")
+    ] = False,
     yes: Yes = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -152,6 +206,7 @@ def sync_command(
     """Make FACE say SPEECH."""
     rate = parse_fps(fps)
     from mouthpiece import pipeline
+    from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
 
     options = pipeline.SyncOptions(
         engine=engine,
@@ -167,6 +222,11 @@ def sync_command(
         phones=phones,
         phones_blend=phones_blend,
         phones_language=phones_language,
+        audio_offset_s=audio_offset_ms / 1000,
+        framing=pipeline.Framing(static=static),
+        box=box,
+        network=NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value), batch_size),
+        crop=CropOptions(pads, smooth=not no_smooth),
     )
     run_sync(face, speech, out, options, json_lines=json, quiet=quiet)
 
@@ -202,6 +262,7 @@ def run_sync(
     """
     from mouthpiece import pipeline
 
+    ensure_weights(options.engine, options.network, json_lines=json_lines, quiet=quiet)
     with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
         try:
             result = pipeline.sync(face, speech, out, options, progress=reporter.progress, cancelled=interruption)
@@ -219,6 +280,8 @@ class Stopped(Exception):
 
 
 app.command("visemes")(visemes_command)
+app.command("inference", cls=PublishedUsage)(inference_command)
+app.command("calibrate")(calibrate_command)
 
 
 @app.command("probe")

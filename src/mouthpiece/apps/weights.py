@@ -8,13 +8,23 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.console import BAR_REFRESHES_A_SECOND, JSON_PROGRESS_EVERY_S, clock, one_line, say, say_event, tell
+from mouthpiece.apps.console import (
+    BAR_REFRESHES_A_SECOND,
+    JSON_PROGRESS_EVERY_S,
+    as_json,
+    clock,
+    one_line,
+    say,
+    say_event,
+    tell,
+)
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
 from mouthpiece.checkpoints import catalogue
@@ -56,7 +66,12 @@ def weights_root(context: typer.Context) -> None:
 def list_command(json: Json = False, debug: Debug = False) -> None:
     """List the weights that are known: whether they are here, size, licence terms, sources."""
     for checkpoint in catalogue.CATALOGUE.values():
-        _say_standing(_standing(checkpoint), json=json)
+        standing = Standing.of(checkpoint)
+        if json:
+            say_event("weights", as_json(standing))
+        else:
+            for line in standing.lines:
+                say(one_line(line))
 
 
 @weights_app.command("fetch")
@@ -81,6 +96,7 @@ def fetch_command(names: Names, json: Json = False, quiet: Quiet = False, debug:
 @weights_app.command("add")
 def add_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="A .pth or .safetensors file.")],
+    *,
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", show_default=False, help="Which weights these are, if FILE can't tell."),
@@ -291,72 +307,84 @@ def _what_is_wrong(checkpoint: Checkpoint, path: Path) -> str | None:
     return None if checkpoint.name in possible else f"holds the network of {' or '.join(possible)}"
 
 
-def _standing(checkpoint: Checkpoint) -> dict[str, Any]:
-    """All there is to say of a checkpoint, for programs."""
-    from mouthpiece.checkpoints import cache
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All there is to say of a checkpoint on this machine."""
 
-    path = cache.cached_path(checkpoint.name)
-    part = cache.part_of(cache.folder_of(checkpoint.name) / checkpoint.file_name)
-    record = cache.record_of(checkpoint.name)
-    state: State = cache.state_of(checkpoint.name)
-    return {
-        "name": checkpoint.name,
-        "title": checkpoint.title,
-        "state": state.value,
-        "size": path.stat().st_size if path else checkpoint.size,
-        "fetched_bytes": part.stat().st_size if part.is_file() and not path else None,
-        "path": str(path) if path else None,
-        "sha256": cache.expected_sha256(checkpoint.name),
-        "hash_is": _hash_is(checkpoint, record),
-        "origin": record.origin if record and path else None,
-        "licence": checkpoint.licence,
-        "fetchable": checkpoint.fetchable,
-        "sources": list(checkpoint.sources),
-    }
+    name: str
+    title: str
+    state: State
+    size: int | None
+    """Bytes of the file that is here, else of the published one; None where not known."""
+    fetched_bytes: int
+    """Bytes of a fetch that broke off."""
+    path: Path | None
+    """The file; None where it isn't here."""
+    sha256: str | None
+    """What the file's hash must be; None where not known."""
+    published: bool
+    """Whether that is the hash of the published file."""
+    origin: str | None
+    """The URL that served the file, "added" or "found"."""
+    licence: str
+    sources: tuple[str, ...]
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Standing:
+        """Look at the cache."""
+        from mouthpiece.checkpoints import cache
 
-def _hash_is(checkpoint: Checkpoint, record: Any) -> str | None:
-    """Where the hash that a file must have is known from."""
-    if record and record.sha256 != checkpoint.sha256 and (checkpoint.sha256 is None or record.origin == "added"):
-        return "first seen"
-    return "published" if checkpoint.sha256 else None
+        path = cache.cached_path(checkpoint.name)
+        state = cache.state_of(checkpoint.name)
+        part = cache.part_of(cache.folder_of(checkpoint.name) / checkpoint.file_name)
+        record = cache.record_of(checkpoint.name)
+        sha256 = cache.expected_sha256(checkpoint.name)
+        return cls(
+            name=checkpoint.name,
+            title=checkpoint.title,
+            state=state,
+            size=path.stat().st_size if path else checkpoint.size,
+            fetched_bytes=part.stat().st_size if part.is_file() else 0,
+            path=path,
+            sha256=sha256,
+            published=sha256 is not None and sha256 == checkpoint.sha256,
+            origin=record.origin if record and path else None,
+            licence=checkpoint.licence,
+            sources=checkpoint.sources,
+        )
 
+    @property
+    def hash_said(self) -> str:
+        """The hash and where it is known from."""
+        if self.sha256 is None:
+            return "not known; that of the first file that comes will be remembered"
+        return f"{self.sha256} ({'published' if self.published else 'of the file as it first came'})"
 
-def _say_standing(standing: dict[str, Any], *, json: bool) -> None:
-    """One checkpoint of the list."""
-    if json:
-        say_event("weights", standing)
-        return
-    from mouthpiece.checkpoints.cache import size_said
+    @property
+    def lines(self) -> list[str]:
+        """A paragraph for people."""
+        from mouthpiece.checkpoints.cache import size_said
 
-    size = size_said(standing["size"]) if standing["size"] else "size not known"
-    came = f", {size_said(standing['fetched_bytes'])} of it fetched" if standing["fetched_bytes"] else ""
-    known = {
-        "published": "the published one",
-        "first seen": "not the published one: that of the file when it first came",
-        None: "not known; that of the first file that comes will be remembered",
-    }
-    lines = [
-        f"{standing['name']}: {standing['title']}",
-        f"    state    {standing['state']}{came}",
-        f"    size     {size}",
-        *([f"    path     {standing['path']}"] if standing["path"] else []),
-        f"    sha256   {' '.join(filter(None, (standing['sha256'], f'({known[standing["hash_is"]]})')))}",
-        f"    licence  {standing['licence']}",
-        *(f"    source   {source}" for source in standing["sources"] or [f"none known; see {catalogue.PROJECT_PAGE}"]),
-    ]
-    for line in lines:
-        say(one_line(line))
+        came = f", {size_said(self.fetched_bytes)} of it fetched" if self.fetched_bytes else ""
+        return [
+            f"{self.name}: {self.title}",
+            f"    state    {self.state}{came}",
+            f"    size     {size_said(self.size) if self.size else 'not known'}",
+            *([f"    path     {self.path}"] if self.path else []),
+            f"    sha256   {self.hash_said}",
+            f"    licence  {self.licence}",
+            *(f"    source   {source}" for source in self.sources or [f"none known; see {catalogue.PROJECT_PAGE}"]),
+        ]
 
 
 def _say_done(checkpoint: Checkpoint, what: str, *, json: bool, quiet: bool) -> None:
     """The closing line for one checkpoint."""
-    standing = _standing(checkpoint)
+    standing = Standing.of(checkpoint)
     if json:
-        say_event("weights", standing)
+        say_event("weights", as_json(standing))
     elif not quiet:
-        odd = ", not the published file" if standing["hash_is"] == "first seen" and checkpoint.sha256 else ""
-        tell(f"{checkpoint.name}: {what}{odd}; {standing['path']}")
+        odd = "" if standing.published or checkpoint.sha256 is None else ", not the published file"
+        tell(f"{checkpoint.name}: {what}{odd}; {standing.path}")
 
 
 class TransferProgress:
@@ -418,6 +446,8 @@ class TransferProgress:
     def _said(transfer: Transfer) -> str:
         from mouthpiece.checkpoints.cache import size_said
 
-        of = f" of {size_said(transfer.total)}" if transfer.total else ""
-        left = f", {clock((transfer.total - transfer.done) / transfer.speed)} left" if of and transfer.speed else ""
-        return f"{size_said(transfer.done)}{of}, {size_said(round(transfer.speed))} a second{left}"
+        said = f"{size_said(transfer.done)}, {size_said(round(transfer.speed))} a second"
+        if not transfer.total or not transfer.speed:
+            return said
+        left = clock((transfer.total - transfer.done) / transfer.speed)
+        return f"{size_said(transfer.total)}: {transfer.done / transfer.total:.0%}, {said}, {left} left"

@@ -78,6 +78,10 @@ class _Passing(Exception):
     """This try failed; the next one may not."""
 
 
+class _BrokeOff(Exception):
+    """The connection ended in the middle of a body."""
+
+
 def fetch(
     checkpoint: Checkpoint,
     *,
@@ -107,8 +111,8 @@ def fetch(
         return whole
     if not checkpoint.fetchable:
         raise WeightsError(
-            f"nothing is known to serve {checkpoint.name}: get {checkpoint.file_name} elsewhere "
-            f"(see {PROJECT_PAGE}), then run: mouthpiece weights add FILE"
+            f"nothing is known to serve {checkpoint.name} (its project is at {PROJECT_PAGE}); "
+            f"get {checkpoint.file_name} elsewhere and run: mouthpiece weights add FILE"
         )
     with cache.locked(checkpoint.name, waiting=waiting, cancelled=cancelled):
         if whole := _whole(checkpoint):  # another process did it
@@ -194,7 +198,9 @@ def _retrieved(job: _Job, url: str, download: _Download) -> Path:
 @contextlib.contextmanager
 def _unsaid_by_pooch() -> Iterator[None]:
     """Keep pooch from telling people things on its own."""
-    logger = logging.getLogger("pooch")
+    import pooch
+
+    logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
@@ -399,20 +405,25 @@ class _Download:
             raise _SourceFailed("packs the file, which was not asked for")
         expected = total or self._job.checkpoint.size
         limit = expected or MAX_BYTES
+        broke_off = False
         with self._part.open(mode) as part:
-            for piece in _body(answer):
-                have += len(piece)
-                if have > limit:
-                    break
-                part.write(piece)
-                self._came += len(piece)
-                self._tell(have, expected)
-                self._job.check_cancelled()
+            try:
+                for piece in _body(answer):
+                    have += len(piece)
+                    if have > limit:
+                        break
+                    part.write(piece)
+                    self._came += len(piece)
+                    self._tell(have, expected)
+                    self._job.check_cancelled()
+            except _BrokeOff:
+                broke_off = True
         if have > limit:
             cache.forget_part(self._job.target)
             raise _SourceFailed(f"sends more than the {limit} bytes expected; it was cut off")
-        if expected and have < expected:
-            raise _Passing(f"broke off after {cache.size_said(have)} of {cache.size_said(expected)}")
+        if broke_off or (expected and have < expected):
+            of = f" of {expected}" if expected else ""
+            raise _Passing(f"broke off after {have}{of} bytes")
 
     def _tell(self, done: int, total: int | None) -> None:
         if self._job.progress:
@@ -424,9 +435,11 @@ def _session() -> Session:
     """A session that leaves redirects alone; requests would read a redirect's body into memory, however long."""
     import requests
 
-    session = requests.Session()
-    session.get_redirect_target = lambda _: None  # type: ignore[method-assign]
-    return session
+    class Plain(requests.Session):
+        def get_redirect_target(self, resp: Response) -> str | None:
+            return None
+
+    return Plain()
 
 
 def _body(answer: Response) -> Iterator[bytes]:
@@ -437,7 +450,7 @@ def _body(answer: Response) -> Iterator[bytes]:
         try:
             piece = answer.raw.read1(PIECE_BYTES, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise _Passing("broke off") from error
+            raise _BrokeOff from error
         if not piece:
             return
         yield piece
