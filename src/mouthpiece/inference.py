@@ -10,13 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import EngineError, WeightsError
+from mouthpiece.processor import keep_off_hidden_tiles
 
 if TYPE_CHECKING:
     import openvino
 
-# bf16 is chosen by OpenVINO on its own wherever the CPU claims AMX; some virtual machines claim it and then die of an
-# illegal instruction, and the small networks here are faster in f32 anyway (docs/decisions/0001-f32-inference.md).
+# Small networks are faster in f32, and a choice that OpenVINO makes by itself may be one that this machine dies of
+# (docs/decisions/0001-f32-inference.md).
 _CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+_SEVERAL = ("AUTO", "HETERO", "MULTI", "BATCH")
+"""Names by which OpenVINO itself chooses among devices."""
+
+keep_off_hidden_tiles()  # as soon as anybody here thinks of OpenVINO: once it has computed, it is too late
 
 
 @lru_cache(maxsize=1)
@@ -25,6 +30,21 @@ def core() -> openvino.Core:
     import openvino
 
     return openvino.Core()
+
+
+def known_device(device: str) -> str | None:
+    """OpenVINO's own name of a device, whatever its case ("gpu.0" -> "GPU.0"); None where this machine hasn't got it."""
+    name = device.strip().upper()
+    kind, _, _ = name.partition(":")
+    if kind in ("CPU", *_SEVERAL):
+        return name
+    known = core().available_devices
+    return name if name in known or any(other.startswith(f"{name}.") for other in known) else None
+
+
+def device_for_tracking(device: str) -> str:
+    """Where the face networks run if the engine was told to run on `device`, which may be no device of OpenVINO's."""
+    return known_device(device) or "CPU"
 
 
 class Network:
@@ -43,8 +63,9 @@ class Network:
             model = core().read_model(path)
         except RuntimeError as error:
             raise WeightsError(f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece") from error
+        name = known_device(device) or device
         try:
-            compiled = core().compile_model(model, device, _CPU_CONFIG if device == "CPU" else {})
+            compiled = core().compile_model(model, name, _CPU_CONFIG if name == "CPU" else {})
         except RuntimeError as error:
             known = ", ".join(core().available_devices)
             raise EngineError(f"device {device!r} can't run {path.name}; this machine has: {known}") from error

@@ -1,0 +1,95 @@
+"""The generator on ONNX Runtime (extra `onnx`), in f32."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.layers import GENERATOR
+from mouthpiece.engines.wav2lip.runtimes.onnx_graph import IR_VERSION, OPSET, write_onnx
+from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
+from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made
+from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
+from mouthpiece.processor import core_count
+from mouthpiece.types import FloatArray
+
+_PROVIDERS = {"CPU": "CPUExecutionProvider", "CUDA": "CUDAExecutionProvider", "GPU": "CUDAExecutionProvider"}
+_QUIET = 3
+"""Errors only."""
+
+
+class OnnxGenerator:
+    """A session of ONNX Runtime."""
+
+    def __init__(self, model: Path, device: str, warnings: tuple[str, ...] = ()) -> None:
+        """Load.
+
+        Args:
+            model: an .onnx file.
+            device: cpu, cuda; where ONNX Runtime hasn't got it, the CPU.
+            warnings: for whoever asks.
+
+        Raises:
+            WeightsError: the file is no generator.
+            MissingExtraError: ONNX Runtime isn't installed.
+        """
+        if find_spec("onnxruntime") is None:
+            raise MissingExtraError("the runtime onnx", "onnx")
+        import onnxruntime
+
+        wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0])
+        if wanted not in onnxruntime.get_available_providers():
+            warnings = (*warnings, f"device {device} isn't here for ONNX Runtime; running on CPU")
+            wanted = _PROVIDERS["CPU"]
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _QUIET
+        options.intra_op_num_threads = core_count()
+        # Threads that spin while they wait take the cores from the stages around.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=[wanted])
+        except Exception as error:  # of a base class of its own, that other modules of it don't share
+            raise WeightsError(f"expected a model that ONNX Runtime can run, {model} is damaged or another") from error
+        check_ports(
+            model,
+            [(port.name, _sizes(port.shape)) for port in self._session.get_inputs()],
+            [_sizes(port.shape) for port in self._session.get_outputs()],
+        )
+        if any(isinstance(port.shape[0], int) for port in self._session.get_inputs()):
+            raise WeightsError(f"expected a model for batches of any size, {model.name} is for one size only")
+        self.said = f"ONNX Runtime, f32, {wanted.removesuffix('ExecutionProvider')}"
+        self.warnings = warnings
+
+    def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
+        """Draw pictures; see `Generator`."""
+        [pictures] = self._session.run(None, {"mel": mel, "face": face})
+        return np.asarray(pictures, dtype=np.float32)
+
+
+def _sizes(shape: list[int | str | None]) -> tuple[int, ...]:
+    return tuple(size if isinstance(size, int) else -1 for size in shape)
+
+
+def open_on_onnx(source: Source, precision: Precision, device: str) -> OnnxGenerator:
+    """Load a generator; what isn't ONNX yet is written as such once and kept.
+
+    Raises:
+        WeightsError, MissingExtraError, OptionError: as `open_generator`.
+    """
+    warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
+    if source.kind is Kind.OPENVINO:
+        raise OptionError(f"the runtime onnx can't run OpenVINO's {source.path.name}; give it an .onnx or a checkpoint")
+    if source.kind is Kind.ONNX:
+        return OnnxGenerator(source.path, device, warnings)
+    if find_spec("onnxruntime") is None:
+        raise MissingExtraError("the runtime onnx", "onnx")
+    folder = kept_or_made(
+        source.digest,
+        f"f32-onnx{IR_VERSION}.{OPSET}",
+        lambda folder: write_onnx(GENERATOR, source.state(), folder / "generator.onnx"),
+    )
+    return OnnxGenerator(folder / "generator.onnx", device, warnings)

@@ -1,0 +1,100 @@
+"""The generator on OpenVINO, in a precision that is known to work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mouthpiece.engines.base import Precision
+from mouthpiece.errors import EngineError
+from mouthpiece.inference import core, known_device
+from mouthpiece.processor import core_count, keep_off_hidden_tiles, this_processor
+from mouthpiece.types import FloatArray
+
+if TYPE_CHECKING:
+    import openvino
+
+FALLBACK = "CPU"
+HINTS = {Precision.F32: "f32", Precision.F16: "f16", Precision.BF16: "bf16", Precision.INT8: "f32"}
+"""What layers compute in that aren't quantised."""
+
+
+class OpenVinoGenerator:
+    """A compiled generator."""
+
+    def __init__(
+        self,
+        model: Path | openvino.Model,
+        precision: Precision,
+        device: str = "CPU",
+        *,
+        name: str | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        """Compile.
+
+        Args:
+            model: for batches of any size; an .xml file is mapped into memory and not read as a whole.
+            precision: not AUTO. INT8 wants a model that is quantised.
+            device: by OpenVINO's own name.
+            name: what `said` calls the precision.
+            warnings: for whoever asks.
+
+        Raises:
+            EngineError: the device can't run it.
+        """
+        try:
+            compiled = core().compile_model(model, device, _config(precision, device))
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO's device {device} can't run the Wav2Lip generator in {precision}") from error
+        self._request: Any = compiled.create_infer_request()
+        self.said = f"OpenVINO, {name or precision}, {device}"
+        self.warnings = warnings
+
+    def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
+        """Draw pictures; see `Generator`."""
+        self._request.infer({"mel": mel, "face": face}, share_inputs=True)
+        return np.array(self._request.get_output_tensor(0).data, dtype=np.float32)
+
+
+def _config(precision: Precision, device: str) -> dict[str, Any]:
+    config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": HINTS[precision]}
+    if device == "CPU":
+        # All cores: the stages around it wait while a batch is drawn, and it waits while they do.
+        config |= {"INFERENCE_NUM_THREADS": core_count(), "PERFORMANCE_HINT": "LATENCY"}
+    return config
+
+
+def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
+    """The device to run on: the one asked for, else the CPU and a line that says so."""
+    name = known_device(device)
+    return (name, ()) if name else (FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",))
+
+
+def native_precisions(device: str) -> tuple[Precision, ...]:
+    """What a device multiplies itself, f32 first. int8 is among them wherever OpenVINO has it: it needs another model."""
+    try:
+        said = {str(word).upper() for word in core().get_property(device, "OPTIMIZATION_CAPABILITIES")}
+    except RuntimeError:  # AUTO and its like don't say
+        return (Precision.F32,)
+    if device == "CPU":
+        processor = this_processor()
+        # OpenVINO lists bf16 for every processor with AVX-512: it would compute that by f32, several times as slowly.
+        if not (processor.computes_bf16 and keep_off_hidden_tiles()):
+            said.discard("BF16")
+        if not (processor.computes_f16 and keep_off_hidden_tiles()):
+            said.discard("FP16")
+        if not keep_off_hidden_tiles():
+            said.discard("INT8")
+    words = {"BF16": Precision.BF16, "FP16": Precision.F16, "INT8": Precision.INT8}
+    return (Precision.F32, *(precision for word, precision in words.items() if word in said))
+
+
+def full_name(device: str) -> str:
+    """What a device calls itself: drivers and models differ by it."""
+    try:
+        return str(core().get_property(device, "FULL_DEVICE_NAME")).strip()
+    except RuntimeError:
+        return device

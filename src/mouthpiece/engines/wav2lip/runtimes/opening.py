@@ -1,0 +1,164 @@
+"""Opening a generator on OpenVINO: which precision, which file, which device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.runtimes.choosing import choose
+from mouthpiece.engines.wav2lip.runtimes.on_openvino import (
+    FALLBACK,
+    OpenVinoGenerator,
+    choose_device,
+    native_precisions,
+)
+from mouthpiece.engines.wav2lip.runtimes.quantising import nncf_version
+from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source
+from mouthpiece.engines.wav2lip.runtimes.storage import kept, kept_or_made, model_folder
+from mouthpiece.engines.wav2lip.runtimes.trial import run_module
+from mouthpiece.errors import EngineError, MissingExtraError, WeightsError
+
+if TYPE_CHECKING:
+    import openvino
+
+MODEL = "generator.xml"
+QUANTISING_TIMEOUT_S = 300.0
+_QUANTISING = "mouthpiece.engines.wav2lip.runtimes.quantising"
+
+
+def open_on_openvino(source: Source, precision: Precision, device: str) -> OpenVinoGenerator:
+    """Load a generator.
+
+    Raises:
+        WeightsError, MissingExtraError: as `open_generator`.
+    """
+    name, warnings = choose_device(device)
+    try:
+        return _open(source, precision, name, warnings)
+    except WeightsError:
+        raise
+    except EngineError as error:
+        if name == FALLBACK:
+            raise
+        return _open(source, precision, FALLBACK, (f"{error}; running on {FALLBACK}",))
+
+
+def _open(source: Source, precision: Precision, device: str, warnings: tuple[str, ...]) -> OpenVinoGenerator:
+    if source.is_exported and is_quantised(source):
+        said = "int8 as exported"
+        if precision not in (Precision.AUTO, Precision.INT8):
+            warnings = (*warnings, f"{source.path.name} was exported in int8 and runs so, not in {precision}")
+        return OpenVinoGenerator(source.openvino_model(), Precision.INT8, device, name=said, warnings=warnings)
+    native = native_precisions(device)
+    name = None
+    if precision is Precision.AUTO:
+        precision, more = _chosen(source, device, native)
+        warnings += more
+        name = f"{precision} (chosen by trial)"
+    elif precision not in native:
+        warnings = (*warnings, f"{device} doesn't compute in {precision} itself; running f32")
+        precision = Precision.F32
+    model = int8_file(source) if precision is Precision.INT8 else _f32_file_or_model(source)
+    return OpenVinoGenerator(model, precision, device, name=name, warnings=warnings)
+
+
+def _chosen(source: Source, device: str, native: tuple[Precision, ...]) -> tuple[Precision, tuple[str, ...]]:
+    """The precision that suits this machine, and a line where none could be tried."""
+    candidates: dict[Precision, Callable[[], Path | None]] = {}
+    for precision in native:
+        if precision is not Precision.INT8:
+            candidates[precision] = lambda: f32_file(source)
+        elif nncf_version() is not None or _kept_int8(source) is not None:
+            candidates[precision] = lambda: _int8_file_or_none(source)
+    if len(candidates) < 2:
+        return Precision.F32, ()
+    try:
+        f32_file(source)
+        return choose(source.digest, device, candidates).precision, ()
+    except WeightsError as error:  # a damaged checkpoint will be met again
+        return Precision.F32, (f"precision auto tried nothing and runs f32: {error}",)
+
+
+def f32_file(source: Source) -> Path:
+    """The generator as an .xml, made from the source once and kept.
+
+    Raises:
+        WeightsError: the source can't be read, or the cache can't be written.
+    """
+    import openvino
+
+    if source.kind is Kind.OPENVINO:
+        source.openvino_model()  # looked at: it may be anything
+        return source.path
+
+    def make(folder: Path) -> None:
+        openvino.save_model(source.openvino_model(), folder / MODEL, compress_to_fp16=False)
+
+    return kept_or_made(source.digest, f"f32-openvino{_openvino_version()}", make) / MODEL
+
+
+def _f32_file_or_model(source: Source) -> Path | openvino.Model:
+    """The file, else the model itself, for caches that can't be written."""
+    try:
+        return f32_file(source)
+    except WeightsError:
+        return source.openvino_model()
+
+
+def int8_file(source: Source) -> Path:
+    """The quantised generator as an .xml, made once and kept.
+
+    Raises:
+        WeightsError: the source can't be read, or the cache can't be written.
+        MissingExtraError: none is kept, and NNCF isn't installed.
+        EngineError: NNCF fails.
+    """
+    before = _kept_int8(source)
+    if before is not None:
+        return before
+    if nncf_version() is None:
+        raise MissingExtraError("making an int8 model", "int8")
+    whole = f32_file(source)
+
+    def make(folder: Path) -> None:
+        if run_module(_QUANTISING, str(whole), str(folder / MODEL), timeout_s=QUANTISING_TIMEOUT_S) is None:
+            raise EngineError(f"NNCF couldn't make an int8 model of {source.path.name}; use another precision")
+
+    return kept_or_made(source.digest, f"{_int8_name()}{nncf_version()}", make) / MODEL
+
+
+def _int8_file_or_none(source: Source) -> Path | None:
+    try:
+        return int8_file(source)
+    except (EngineError, MissingExtraError):
+        return None
+
+
+def _kept_int8(source: Source) -> Path | None:
+    """A quantised model from before: without NNCF, whichever version made it."""
+    here = nncf_version()
+    if here is not None:
+        folder = kept(source.digest, f"{_int8_name()}{here}")
+        return folder / MODEL if folder else None
+    pattern = model_folder(source.digest, _int8_name())
+    names = (path.name.partition("-")[2] for path in sorted(pattern.parent.glob(f"{pattern.name}*")))
+    found = [folder for name in names if (folder := kept(source.digest, name))]
+    return found[-1] / MODEL if found else None
+
+
+def _int8_name() -> str:
+    return f"int8-openvino{_openvino_version()}-nncf"
+
+
+def _openvino_version() -> str:
+    """Its number, and not the rest of what it says of its build."""
+    from openvino import get_version
+
+    return get_version().partition("-")[0]
+
+
+def is_quantised(source: Source) -> bool:
+    """Whether an exported model is in int8 already."""
+    return any("Quantize" in node.get_type_name() for node in source.openvino_model().get_ops())

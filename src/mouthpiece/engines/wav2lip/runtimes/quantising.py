@@ -1,0 +1,77 @@
+"""int8 models of the generator, by NNCF's post-training quantisation (extra `int8`).
+
+It runs as a program of its own, `python -m ...quantising MODEL.xml OUT.xml`: NNCF brings hundreds of MB that a sync has no
+use for.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mouthpiece.engines.wav2lip.runtimes.calibration import crops
+from mouthpiece.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import openvino
+
+    from mouthpiece.types import FloatArray
+
+CALIBRATION_CROPS = 48
+KEPT_IN_F32: tuple[str, ...] = ()
+"""Layers that are left as they are."""
+
+
+def nncf_version() -> str | None:
+    """NNCF's version, or None where it isn't installed."""
+    if find_spec("nncf") is None:
+        return None
+    try:
+        return version("nncf")
+    except PackageNotFoundError:
+        return None
+
+
+def quantised(model: openvino.Model) -> openvino.Model:
+    """The model with its convolutions in int8.
+
+    Raises:
+        MissingExtraError: NNCF isn't installed.
+    """
+    if nncf_version() is None:
+        raise MissingExtraError("making an int8 model", "int8")
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    mels, faces = crops(CALIBRATION_CROPS)
+    pairs = [(mels[i : i + 1], faces[i : i + 1]) for i in range(CALIBRATION_CROPS)]
+    return nncf.quantize(
+        model,
+        nncf.Dataset(pairs, _named),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=CALIBRATION_CROPS,
+    )
+
+
+def _named(pair: tuple[FloatArray, FloatArray]) -> dict[str, FloatArray]:
+    return {"mel": np.ascontiguousarray(pair[0]), "face": np.ascontiguousarray(pair[1])}
+
+
+def main() -> None:
+    """Quantise one file into another."""
+    import openvino
+
+    from mouthpiece.inference import core
+
+    source, target = map(Path, sys.argv[1:])
+    openvino.save_model(quantised(core().read_model(source)), target, compress_to_fp16=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Models made from checkpoints, kept for the next time: under `models_dir()`, a folder for each.
+
+A folder's name says whose model it is, what was made and by which versions. It appears under its name when it is whole; one
+whose files are not as they were made is made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mouthpiece.checkpoints.cache import KEY_DIGITS, made, models_dir, read_json, unwritable
+
+_RECORD = "made.json"
+"""Sizes of the files by name; written last."""
+
+
+def model_folder(digest: str, what: str) -> Path:
+    """Where a model is kept.
+
+    Args:
+        digest: sha256 of the checkpoint.
+        what: what was made and with what: letters, digits, dots and dashes.
+    """
+    return models_dir() / f"{digest[:KEY_DIGITS]}-{what}"
+
+
+def kept(digest: str, what: str) -> Path | None:
+    """The folder of a model that was made before and is whole, or None."""
+    folder = model_folder(digest, what)
+    return folder if _is_whole(folder) else None
+
+
+def kept_or_made(digest: str, what: str, make: Callable[[Path], None]) -> Path:
+    """The folder of a model, made if it isn't there or is damaged.
+
+    Args:
+        digest: sha256 of the checkpoint.
+        what: as for `model_folder`.
+        make: fills an empty folder.
+
+    Raises:
+        WeightsError: the cache can't be written.
+    """
+    folder = model_folder(digest, what)
+    if _is_whole(folder):
+        return folder
+    made(folder.parent)
+    try:
+        with _folder_beside(folder) as beside:
+            make(beside)
+            sizes = {path.name: path.stat().st_size for path in sorted(beside.iterdir())}
+            (beside / _RECORD).write_text(json.dumps(sizes), "utf-8")
+            _put(beside, folder)
+    except OSError as error:
+        raise unwritable(error) from error
+    return folder
+
+
+def _put(beside: Path, folder: Path) -> None:
+    """Give the folder its name, unless another process was first."""
+    if not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if not _is_whole(folder):  # otherwise another process made the same meanwhile
+                raise
+
+
+def _is_whole(folder: Path) -> bool:
+    sizes = read_json(folder / _RECORD)
+    try:
+        return bool(sizes) and all((folder / Path(name).name).stat().st_size == size for name, size in sizes.items())
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _folder_beside(folder: Path) -> Iterator[Path]:
+    beside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

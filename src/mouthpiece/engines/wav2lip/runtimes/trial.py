@@ -1,0 +1,117 @@
+"""One precision tried out, in a process of its own that may die of it or hang.
+
+    python -m mouthpiece.engines.wav2lip.runtimes.trial MODEL.xml PRECISION DEVICE PICTURES.npy
+
+draws the calibration crops, keeps the pictures in PICTURES.npy and prints the time a frame takes, as JSON. `tried` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.runtimes.calibration import crops
+from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
+from mouthpiece.types import FloatArray, as_float
+
+BATCH = 8
+PICTURES = 16
+"""Pictures drawn to compare precisions: two batches."""
+MEASURED_S = 1.5
+"""How long batches are timed."""
+FEWEST_BATCHES, MOST_BATCHES = 3, 20
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a precision does on this machine."""
+
+    ms_a_frame: float
+    """Wall-clock, of the quickest batch: others only add what the machine did beside it."""
+    pictures: FloatArray
+    """(PICTURES, 3, 96, 96)."""
+
+
+def try_out(model: Path, precision: Precision, device: str) -> Trial:
+    """Draw and measure in this process."""
+    generator = OpenVinoGenerator(model, precision, device)
+    mel, face = crops(PICTURES)
+    batches = [(mel[i : i + BATCH], face[i : i + BATCH]) for i in range(0, PICTURES, BATCH)]
+    pictures = np.concatenate([generator(*batch) for batch in batches])
+    taken_s: list[float] = []
+    while len(taken_s) < FEWEST_BATCHES or (sum(taken_s) < MEASURED_S and len(taken_s) < MOST_BATCHES):
+        started = time.perf_counter()
+        generator(*batches[len(taken_s) % len(batches)])
+        taken_s.append(time.perf_counter() - started)
+    return Trial(1000 * min(taken_s) / BATCH, pictures)
+
+
+def tried(model: Path, precision: Precision, device: str, folder: Path) -> Trial | None:
+    """Try a precision in a new process.
+
+    Args:
+        model: an .xml file, quantised for INT8.
+        precision: what to try.
+        device: by OpenVINO's own name.
+        folder: for what comes out.
+
+    Returns:
+        None where the process died, hung or drew nothing that can be used.
+    """
+    pictures = folder / f"{precision}.npy"
+    said = run_module(__name__, str(model), precision.value, device, str(pictures))
+    try:
+        found = Trial(float(json.loads(said or "")["ms_a_frame"]), as_float(np.load(pictures)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if np.isfinite(found.pictures).all() else None
+
+
+def run_module(name: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> str | None:
+    """Run a module of this package as a program in a new process.
+
+    Returns:
+        The last line that it printed, or None where it failed, died or took longer than `timeout_s`.
+    """
+    import mouthpiece
+
+    # -P: nothing in the current folder may pass for a module; the package is found where it is now.
+    home = str(Path(mouthpiece.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module, by this interpreter, without a shell
+            [sys.executable, "-P", "-m", name, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout_s,
+            check=True,
+            text=True,
+            env=environment,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.splitlines()
+    return lines[-1] if lines else ""
+
+
+def main() -> None:
+    """Try one precision and say what came out."""
+    model, precision, device, pictures = sys.argv[1:]
+    found = try_out(Path(model), Precision(precision), device)
+    np.save(pictures, found.pictures)
+    print(json.dumps({"ms_a_frame": found.ms_a_frame}))
+
+
+if __name__ == "__main__":
+    main()
