@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,36 @@ PhonesLanguage = Annotated[
     str,
     typer.Option(
         "--phones-language", metavar="CODE", help="Language of the words, where FILE has words only (extra 'speech')."
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="Where networks run; see: mouthpiece doctor.")]
+FourNumbers = tuple[int, int, int, int]
+"""Top, bottom, left, right, as the published Wav2Lip script has them."""
+
+
+class RuntimeChoice(StrEnum):
+    """Values of --runtime: those of `engines.base.Runtime`, which would be slow to import for a --help."""
+
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+class PrecisionChoice(StrEnum):
+    """Values of --precision: those of `engines.base.Precision`."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+NetworkRuntime = Annotated[RuntimeChoice, typer.Option("--runtime", help="Published networks: what runs them.")]
+NetworkPrecision = Annotated[
+    PrecisionChoice,
+    typer.Option(
+        "--precision", help="Published networks: the numbers they compute with; auto is the fastest good one here."
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
