@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.errors import EngineError
 from mouthpiece.spectral import hann, mel_filterbank
-from mouthpiece.types import SAMPLE_RATE, FloatArray
+from mouthpiece.types import SAMPLE_RATE, FloatArray, as_float
 
 HOP = 200
 """Samples from one mel frame to the next: 12.5 ms."""
@@ -77,7 +77,7 @@ def _normalised(spectrum: FloatArray) -> FloatArray:
     """(m, BANDS) mel amplitudes -> (m, BANDS) float32, LOWEST to HIGHEST."""
     level_db = 20 * np.log10(np.maximum(spectrum, np.float32(LEAST_AMPLITUDE))) - np.float32(REFERENCE_DB)
     scaled = (HIGHEST - LOWEST) / RANGE_DB * (level_db + np.float32(RANGE_DB)) + LOWEST
-    return np.clip(scaled, LOWEST, HIGHEST).astype(np.float32)
+    return as_float(np.clip(scaled, LOWEST, HIGHEST))
 
 
 def _frames_of(padded: NDArray[np.float64]) -> FloatArray:
