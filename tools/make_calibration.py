@@ -1,13 +1,14 @@
 """Make what int8 models of the Wav2Lip generator are calibrated with: `python -m tools.make_calibration`.
 
-From the packaged sample face and the packaged sample speech in both languages, and from nothing else, so that the file may
-ship with the package: `src/mouthpiece/engines/wav2lip/runtimes/calibration.npz`.
+From the packaged sample face and the packaged sample speech in both languages, and from nothing else, so that the file
+may ship with the package: `src/mouthpiece/engines/wav2lip/runtimes/calibration.npz`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,8 +55,9 @@ def mel_of(language: str) -> FloatArray:
 
 def main() -> None:
     """Write the file."""
-    mels = {f"mel_{language}": mel_of(language).astype(np.float16) for language in samples.LANGUAGES}
-    np.savez_compressed(FILE, face=face_picture(), **mels)
+    arrays: dict[str, Any] = {"face": face_picture()}
+    arrays |= {f"mel_{language}": mel_of(language).astype(np.float16) for language in samples.LANGUAGES}
+    np.savez_compressed(FILE, **arrays)
     print(f"{FILE}: {Path(FILE).stat().st_size / 1000:.0f} kB")
 
 

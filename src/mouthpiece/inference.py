@@ -32,11 +32,15 @@ def core() -> openvino.Core:
     return openvino.Core()
 
 
+def is_several(name: str) -> bool:
+    """Whether a device's name leaves OpenVINO a choice among several."""
+    return name.partition(":")[0] in _SEVERAL
+
+
 def known_device(device: str) -> str | None:
-    """OpenVINO's own name of a device, whatever its case ("gpu.0" -> "GPU.0"); None where this machine hasn't got it."""
+    """OpenVINO's own name of a device, whatever its case ("gpu.0" -> "GPU.0"); None where it isn't on this machine."""
     name = device.strip().upper()
-    kind, _, _ = name.partition(":")
-    if kind in ("CPU", *_SEVERAL):
+    if name == "CPU" or is_several(name):
         return name
     known = core().available_devices
     return name if name in known or any(other.startswith(f"{name}.") for other in known) else None

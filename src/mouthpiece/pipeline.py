@@ -18,6 +18,7 @@ from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkO
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceChoice, FaceTracker, PlacedFace
+from mouthpiece.inference import device_for_tracking
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
@@ -434,7 +435,7 @@ def _tracker(info: PictureInfo, options: SyncOptions) -> Tracker:
         OptionError: the box lies outside the picture.
     """
     if options.box is None:
-        return FaceTracker(FaceChoice(options.face), options.device)
+        return FaceTracker(FaceChoice(options.face), device_for_tracking(options.device))
     top, bottom, left, right = options.box
     return PlacedFace(Box(left, top, right, bottom), info.width, info.height)
 

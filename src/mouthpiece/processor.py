@@ -1,8 +1,9 @@
 """What the processor says that it can do, and what of it holds.
 
 Some virtual machines pass on the flags of Intel's matrix unit (AMX) but hide the CPUID leaf that describes its tiles.
-oneDNN, which OpenVINO and PyTorch compute with, then configures empty tiles and dies of an illegal instruction at the first
-matrix product (docs/decisions/0001-f32-inference.md). It can be told not to use AMX, before it looks at the processor.
+oneDNN, which OpenVINO and PyTorch compute with, then configures empty tiles and dies of an illegal instruction at the
+first matrix product (docs/decisions/0001-f32-inference.md). It can be told not to use AMX, before it looks at the
+processor.
 """
 
 from __future__ import annotations

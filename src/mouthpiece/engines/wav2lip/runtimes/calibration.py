@@ -1,8 +1,8 @@
 """What int8 models are calibrated with, and precisions compared on: crops of a face and what it may be saying.
 
-The face is the packaged sample face, the speech the packaged sample speech in two languages (tools/make_calibration.py).
-The face is shown nearer and further off, from aside, mirrored, in light and darkness, in warm and cold light, so that the
-ranges found hold for faces of any colour in any light.
+The face is the packaged sample face, the speech the packaged sample speech in two languages
+(tools/make_calibration.py). The face is shown nearer and further off, from aside, mirrored, in light and darkness, in
+warm and cold light, so that the ranges found hold for faces of any colour in any light.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -89,6 +90,12 @@ class Choice:
     """ISO 8601, UTC."""
 
     @property
+    def is_measured(self) -> bool:
+        """Whether f32 at least could be tried; if not, it is no choice."""
+        base = self.tried.get(Precision.F32)
+        return base is not None and base.ms_a_frame is not None
+
+    @property
     def said(self) -> str:
         """Each precision's time in one line."""
         return ", ".join(f"{name} {_time_said(result)}" for name, result in self.tried.items())
@@ -124,7 +131,8 @@ def choose(digest: str, device: str, candidates: Mapping[Precision, Callable[[],
                 full_name(device),
             )
             known = _by_trial(digest, device, candidates)
-            _remember(key, known)
+            if known.is_measured:
+                _remember(key, known)
             _log.info("chose %s: %s", known.precision, known.said)
     return known
 
@@ -220,10 +228,12 @@ def _remember(key: str, choice: Choice) -> None:
         known = read_json(made(path.parent) / path.name)
         known.pop(key, None)
         kept = dict(list(known.items())[1 - REMEMBERED :])
-        handle = tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".choices-", delete=False)
-        with handle:
-            json.dump({**kept, key: asdict(choice)}, handle, indent=1)
-        Path(handle.name).replace(path)
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            beside.write_text(json.dumps({**kept, key: asdict(choice)}, indent=1), "utf-8")
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ class OnnxGenerator:
             raise MissingExtraError("the runtime onnx", "onnx")
         import onnxruntime
 
-        wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0])
+        wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0], "none")
         if wanted not in onnxruntime.get_available_providers():
             warnings = (*warnings, f"device {device} isn't here for ONNX Runtime; running on CPU")
             wanted = _PROVIDERS["CPU"]

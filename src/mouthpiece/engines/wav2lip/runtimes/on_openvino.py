@@ -9,7 +9,7 @@ import numpy as np
 
 from mouthpiece.engines.base import Precision
 from mouthpiece.errors import EngineError
-from mouthpiece.inference import core, known_device
+from mouthpiece.inference import core, is_several, known_device
 from mouthpiece.processor import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray
 
@@ -70,14 +70,21 @@ def _config(precision: Precision, device: str) -> dict[str, Any]:
 def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
     """The device to run on: the one asked for, else the CPU and a line that says so."""
     name = known_device(device)
+    if name == "AUTO" and core().available_devices == [FALLBACK]:
+        name = FALLBACK  # nothing to choose from, and of the CPU more is known
     return (name, ()) if name else (FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",))
 
 
 def native_precisions(device: str) -> tuple[Precision, ...]:
-    """What a device multiplies itself, f32 first. int8 is among them wherever OpenVINO has it: it needs another model."""
+    """What a device multiplies itself, f32 first. int8, which needs another model, is among them where OpenVINO has it.
+
+    Of AUTO and its like nothing is known but f32.
+    """
+    if is_several(device):
+        return (Precision.F32,)
     try:
         said = {str(word).upper() for word in core().get_property(device, "OPTIMIZATION_CAPABILITIES")}
-    except RuntimeError:  # AUTO and its like don't say
+    except RuntimeError:  # a driver's
         return (Precision.F32,)
     if device == "CPU":
         processor = this_processor()

@@ -1,4 +1,4 @@
-"""The generator as an ONNX file, written straight from a checkpoint's arrays; needs the extra `onnx`, and no PyTorch."""
+"""The generator as an ONNX file, written straight from a checkpoint's arrays; needs the extra `onnx`, not PyTorch."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _nodes(layer: Layer) -> list[onnx.NodeProto]:
     if len(layer.reads) > 1:
         entering = f"{layer.name}.read"
         nodes.append(helper.make_node("Concat", list(layer.reads), [entering], axis=1))
-    shape = {
+    shape: dict[str, Any] = {
         "kernel_shape": [layer.kernel] * 2,
         "strides": list(layer.stride),
         "pads": [layer.padding] * 4,

@@ -94,7 +94,11 @@ def f32_file(source: Source) -> Path:
         return source.path
 
     def make(folder: Path) -> None:
-        openvino.save_model(source.openvino_model(), folder / MODEL, compress_to_fp16=False)
+        model = source.openvino_model()
+        try:
+            openvino.save_model(model, folder / MODEL, compress_to_fp16=False)
+        except RuntimeError as error:
+            raise WeightsError(f"OpenVINO can't write a model into {folder.parent}; is the disk full?") from error
 
     return kept_or_made(source.digest, f"f32-openvino{_openvino_version()}", make) / MODEL
 
@@ -156,7 +160,7 @@ def _openvino_version() -> str:
     """Its number, and not the rest of what it says of its build."""
     from openvino import get_version
 
-    return get_version().partition("-")[0]
+    return str(get_version()).partition("-")[0]
 
 
 def is_quantised(source: Source) -> bool:

@@ -1,7 +1,7 @@
 """int8 models of the generator, by NNCF's post-training quantisation (extra `int8`).
 
-It runs as a program of its own, `python -m ...quantising MODEL.xml OUT.xml`: NNCF brings hundreds of MB that a sync has no
-use for.
+It runs as a program of its own, `python -m ...quantising MODEL.xml OUT.xml`: NNCF brings hundreds of MB that a sync
+has no use for.
 """
 
 from __future__ import annotations

@@ -137,7 +137,8 @@ def check_ports(path: Path, inputs: list[tuple[str, tuple[int, ...]]], outputs: 
         said = ", ".join(f"{name} {list(shape)}" for name, shape in came.items())
         wanted = ", ".join(f"{name} {list(shape)}" for name, shape in expected.items())
         raise WeightsError(
-            f"expected {GENERATOR.name} as 'mouthpiece export' writes it ({wanted}), {path.name} takes {said or 'nothing'}"
+            f"expected {GENERATOR.name} as 'mouthpiece export' writes it ({wanted}), "
+            f"{path.name} takes {said or 'nothing'}"
         )
 
 

@@ -1,7 +1,7 @@
 """Models made from checkpoints, kept for the next time: under `models_dir()`, a folder for each.
 
-A folder's name says whose model it is, what was made and by which versions. It appears under its name when it is whole; one
-whose files are not as they were made is made again.
+A folder's name says whose model it is, what was made and by which versions. It appears under its name when it is
+whole; one whose files are not as they were made is made again.
 """
 
 from __future__ import annotations

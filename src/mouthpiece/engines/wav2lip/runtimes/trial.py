@@ -2,7 +2,8 @@
 
     python -m mouthpiece.engines.wav2lip.runtimes.trial MODEL.xml PRECISION DEVICE PICTURES.npy
 
-draws the calibration crops, keeps the pictures in PICTURES.npy and prints the time a frame takes, as JSON. `tried` starts it.
+draws the calibration crops, keeps the pictures in PICTURES.npy and prints the time a frame takes, as JSON. `tried`
+starts it.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def run_module(name: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> str 
             check=True,
             text=True,
             env=environment,
+            start_new_session=True,  # Ctrl-C is for the process that waits; a trial ended by it would seem to fail
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
     except (OSError, subprocess.SubprocessError):
@@ -110,7 +112,7 @@ def main() -> None:
     model, precision, device, pictures = sys.argv[1:]
     found = try_out(Path(model), Precision(precision), device)
     np.save(pictures, found.pictures)
-    print(json.dumps({"ms_a_frame": found.ms_a_frame}))
+    sys.stdout.write(json.dumps({"ms_a_frame": found.ms_a_frame}) + "\n")
 
 
 if __name__ == "__main__":
