@@ -446,8 +446,8 @@ class TransferProgress:
     def _said(transfer: Transfer) -> str:
         from mouthpiece.checkpoints.cache import size_said
 
-        said = f"{size_said(transfer.done)}, {size_said(round(transfer.speed))} a second"
+        speed = f"{size_said(round(transfer.speed))} a second"
         if not transfer.total or not transfer.speed:
-            return said
+            return f"{size_said(transfer.done)}, {speed}"
         left = clock((transfer.total - transfer.done) / transfer.speed)
-        return f"{size_said(transfer.total)}: {transfer.done / transfer.total:.0%}, {said}, {left} left"
+        return f"{transfer.done / transfer.total:.0%} of {size_said(transfer.total)}, {speed}, {left} left"
