@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,29 +12,20 @@ import typer
 from mouthpiece.apps.clip_progress import ClipProgress
 from mouthpiece.apps.console import as_json, say, say_event, tell
 from mouthpiece.apps.interruption import Interruption
-from mouthpiece.apps.options import Debug, Json, Quiet
+from mouthpiece.apps.options import (
+    Debug,
+    Device,
+    Json,
+    NetworkPrecision,
+    NetworkRuntime,
+    PrecisionChoice,
+    Quiet,
+    RuntimeChoice,
+)
 from mouthpiece.errors import Cancelled, EngineError
 
 if TYPE_CHECKING:
     from mouthpiece.evaluation.calibration import Calibration
-
-
-class RuntimeChoice(StrEnum):
-    """Values of --runtime: those of the engines' `Runtime`, which would be slow to import for a --help."""
-
-    OPENVINO = "openvino"
-    ONNX = "onnx"
-    TORCH = "torch"
-
-
-class PrecisionChoice(StrEnum):
-    """Values of --precision: those of the engines' `Precision`."""
-
-    AUTO = "auto"
-    F32 = "f32"
-    F16 = "f16"
-    BF16 = "bf16"
-    INT8 = "int8"
 
 
 def calibrate_command(
@@ -67,13 +57,9 @@ def calibrate_command(
     ] = None,
     range_ms: Annotated[float, typer.Option("--range-ms", metavar="MS", help="Look so far to either side.")] = 200.0,
     step_ms: Annotated[float, typer.Option("--step-ms", metavar="MS", help="The offset is a multiple of this.")] = 20.0,
-    device: Annotated[str, typer.Option("--device", help="Device that runs the networks.")] = "CPU",
-    runtime: Annotated[
-        RuntimeChoice, typer.Option("--runtime", help="Library that runs the weights.")
-    ] = RuntimeChoice.OPENVINO,
-    precision: Annotated[
-        PrecisionChoice, typer.Option("--precision", help="Numbers that the network computes with.")
-    ] = PrecisionChoice.AUTO,
+    device: Device = "CPU",
+    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
+    precision: NetworkPrecision = PrecisionChoice.AUTO,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,

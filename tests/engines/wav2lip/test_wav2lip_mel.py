@@ -144,16 +144,23 @@ def test_speech_in_pieces_is_the_same_to_the_bit(speech: FloatArray, most: int) 
 
 @pytest.mark.parametrize("fps", RATES.values(), ids=RATES.keys())
 def test_windows_begin_where_the_published_ones_do(fps: Fraction) -> None:
-    pictures = range(int(HOUR_S * fps))
-    ours = np.array([window_start(float(i / fps)) for i in pictures])
+    pictures, mels = range(int(HOUR_S * fps)), 80.0 / float(fps)
+    ours = np.array([window_start(i * fps.denominator / fps.numerator) for i in pictures])
     exact = np.array([i * 80 * fps.denominator // fps.numerator for i in pictures])
-    theirs = np.array([int(i * (80.0 / float(fps))) for i in pictures])
+    theirs = np.array([int(i * mels) for i in pictures])
     np.testing.assert_array_equal(ours, exact)
     odd = np.flatnonzero(ours != theirs)
     # Their product of floats falls short of a whole number now and then, at this one rate.
     assert len(odd) == (83 if fps == RATES["23.976"] else 0)
     assert (ours[odd] - theirs[odd] == 1).all()
     assert all(picture * 80 % fps == 0 for picture in odd.tolist())
+
+
+def test_forty_milliseconds_earlier_is_the_alignment_of_the_training() -> None:
+    """There picture f of 25 a second went with the window that begins at picture f - 1."""
+    for picture in range(1, 25 * 60):
+        moment_s = float(Fraction(picture, 25) + Fraction(-40, 1000))
+        assert window_start(moment_s) == int(80.0 * ((picture - 1) / 25.0))
 
 
 def test_windows_never_begin_earlier_for_a_later_moment() -> None:
