@@ -28,6 +28,15 @@ def seeded_state(architecture: Architecture, seed: int = 0) -> dict[str, NDArray
     return state
 
 
+def seeded_inputs(architecture: Architecture, batch: int, seed: int = 2) -> dict[str, NDArray[np.float32]]:
+    """Noise in the range of a network's inputs: mel windows in +-4, faces in 0-1; a batch of each."""
+    random = np.random.default_rng(seed)
+    return {
+        name: random.uniform(*((-4, 4) if name == "mel" else (0, 1)), (batch, *shape)).astype(np.float32)
+        for name, shape in architecture.inputs.items()
+    }
+
+
 def _entry(random: np.random.Generator, layer: Layer, part: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """One array of a layer."""
     if part.endswith("num_batches_tracked"):

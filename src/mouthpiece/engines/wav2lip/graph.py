@@ -1,4 +1,4 @@
-"""The published networks as OpenVINO models, built straight from a checkpoint's arrays: running them needs no PyTorch."""
+"""The published networks as OpenVINO models, built straight from a checkpoint's arrays: nothing here needs PyTorch."""
 
 from __future__ import annotations
 

@@ -346,6 +346,8 @@ def check_state(state: Mapping[str, NDArray[Any]], architecture: Architecture) -
         )
     for name in architecture.needed:
         values = state[name]
+        if values.dtype != np.float32:
+            raise WeightsError(f"expected float32 numbers in {name} of {architecture.name}, got {values.dtype}")
         if not np.isfinite(values).all() or (name.endswith("running_var") and (values < 0).any()):
             raise WeightsError(f"expected finite numbers in {name} of {architecture.name}, got others; fetch it again")
 
