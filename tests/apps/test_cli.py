@@ -44,7 +44,7 @@ def test_the_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     said = run()
     assert said.code == 0
-    for command in ("sync", "demo", "visemes", "probe", "engines", "doctor", "train", "evaluate"):
+    for command in ("sync", "demo", "visemes", "probe", "engines", "doctor", "train", "evaluate", "weights"):
         assert f"\n  {command} " in said.out
 
 
