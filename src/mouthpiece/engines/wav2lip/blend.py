@@ -10,19 +10,19 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mouthpiece.engines.wav2lip.crop import SIDE, FaceCrop
+from mouthpiece.engines.wav2lip.crop import MASKED_FROM, SIDE, FaceCrop
 from mouthpiece.types import Box, FloatArray, Frame, Patch, Picture, TrackedFrame, as_float
 
 # Face mesh: the jaw from ear to ear, then back over the cheeks along the base of the nose.
 _JAW = [58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288]
-_CHEEKS = [427, 426, 2, 206, 207]
+_CHEEKS = [427, 426, 326, 164, 97, 206, 207]
 _OUTER_LIPS = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146]
 _INNER_LIPS = [13, 14]
 
 # Lengths in pixels of the crop (96 of them span the face).
 JAW_INSET = 0.9
 """The mask's jaw line is that of the face drawn in to so much of its width, lest it meet the background."""
-FEATHER_PX = 2.6
+FEATHER_PX = 2.3
 """Standard deviation of the mask's blur."""
 RIM_PX = 2.0, 7.0
 """Distances from the crop's rim up to which the mask is nothing, and from which on the rim doesn't matter."""
@@ -37,11 +37,13 @@ COLOUR_LIMIT = 32.0
 """Greatest change of a colour channel, levels."""
 COLOUR_OUTLIER = 12.0
 """A difference of so many levels from the usual counts half: it is something drawn otherwise, not a cast."""
+COLOUR_UPPER = 0.1
+"""What a difference in the upper half weighs against one in the lower."""
 COLOUR_SIDE = SIDE // 3
 COLOUR_BLUR = 4.0
 """Standard deviation of the colour correction's blur, in pixels of 1 / COLOUR_SIDE of the crop."""
 COLOUR_MEMORY = 0.7
-"""How much of a shot's correction so far stays in the next frame's: lamps don't flicker, drawings do."""
+"""How much of a shot's local correction so far stays in the next frame's: lamps don't flicker, drawings do."""
 
 SAME = 9.0
 """Difference of drawing and frame at which little of the frame's own detail is left, levels."""
@@ -84,10 +86,15 @@ class Blender:
         return _laid_out(drawn, detail, alpha * np.float32(min(strength, 1.0)), crop, tracked.frame)
 
     def _steady_colour(self, drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> FloatArray:
-        """What to add to the drawing's colours, (SIDE, SIDE, 3) levels."""
-        now = colour_correction(drawn, shown, mouth)
-        self._colour = now if self._colour is None else COLOUR_MEMORY * self._colour + (1 - COLOUR_MEMORY) * now
-        return as_float(cv2.resize(self._colour, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR))
+        """What to add to the drawing's colours, (SIDE, SIDE, 3) levels.
+
+        A cast of the whole drawing is taken out as it comes, lest it flickers; what differs from place to place is
+        judged by fewer pixels and steadied.
+        """
+        whole, local = colour_correction(drawn, shown, mouth)
+        self._colour = local if self._colour is None else COLOUR_MEMORY * self._colour + (1 - COLOUR_MEMORY) * local
+        added = np.clip(whole + self._colour, -COLOUR_LIMIT, COLOUR_LIMIT)
+        return as_float(cv2.resize(added, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR))
 
     def _steady_detail(self, now: FloatArray) -> FloatArray:
         """How much of the frame's own detail stays, (SIDE, SIDE) 0-1."""
@@ -107,25 +114,27 @@ def mouth_zone(points: FloatArray) -> FloatArray:
     return as_float(cv2.GaussianBlur(cv2.dilate(zone, reach), (0, 0), FEATHER_PX))
 
 
-def colour_correction(drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> FloatArray:
-    """What must be added to a drawing's colours to match the frame's, where it is a copy.
+def colour_correction(drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What must be added to a drawing's colours to match the frame's, judged where it is a copy.
 
     Args:
         drawn, shown: (SIDE, SIDE, 3) float32, 0-255.
         mouth: (SIDE, SIDE) 0-1, where it need not be a copy.
 
     Returns:
-        (COLOUR_SIDE, COLOUR_SIDE, 3) float32 levels: smooth, within +-COLOUR_LIMIT.
+        (3,) float32 levels for the whole picture, and (COLOUR_SIDE, COLOUR_SIDE, 3) besides, smooth.
     """
     size = (COLOUR_SIDE, COLOUR_SIDE)
     difference = cv2.resize(shown - drawn, size, interpolation=cv2.INTER_AREA)
     copied = 1 - cv2.resize(mouth, size, interpolation=cv2.INTER_AREA)
+    # The network had the upper half before its eyes: what it made of that tells less about the half to be pasted.
+    copied[: MASKED_FROM * COLOUR_SIDE // SIDE] *= COLOUR_UPPER
     usual = np.median(difference[copied > 0.9], axis=0).astype(np.float32)
     residue = difference - usual
     weight = copied / (1 + np.square(residue / COLOUR_OUTLIER).max(axis=2))
     near = cv2.GaussianBlur(weight, (0, 0), COLOUR_BLUR)
     local = cv2.GaussianBlur(residue * weight[..., None], (0, 0), COLOUR_BLUR) / (near + 0.02)[..., None]
-    return as_float(np.clip(usual + local, -COLOUR_LIMIT, COLOUR_LIMIT))
+    return usual, as_float(local)
 
 
 def change(drawn: FloatArray, shown: FloatArray) -> FloatArray:
