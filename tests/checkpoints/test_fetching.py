@@ -192,10 +192,13 @@ class TestBrokenConnections:
             ("/second", "bytes=1000-"),
         ]
 
-    def test_a_spoilt_note_starts_over(self, server: Server, publish: Publish) -> None:
+    @pytest.mark.parametrize(
+        "note", [{"url": 1, "no": 2}, {"url": "", "etag": 3, "modified": None, "total": 4}, [], None]
+    )
+    def test_a_spoilt_note_starts_over(self, server: Server, publish: Publish, note: object) -> None:
         checkpoint = publish(server.url())
         start_part(checkpoint, server, 1000)
-        cache.part_note(cache.folder_of("tiny") / "tiny.pth").write_text(json.dumps({"url": 1, "no": 2}))
+        cache.part_note(cache.folder_of("tiny") / "tiny.pth").write_text(json.dumps(note))
         fetched(checkpoint)
         assert server.ranges == [None]
 

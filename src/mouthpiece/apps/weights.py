@@ -164,9 +164,7 @@ def remove_command(names: Names, json: Json = False, quiet: Quiet = False, debug
             tell(f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}")
 
 
-def ensure_weights(
-    engine: str, network: NetworkOptions, *, json_lines: bool = False, quiet: bool = False, offline: bool = False
-) -> None:
+def ensure_weights(engine: str, network: NetworkOptions, *, json_lines: bool = False, quiet: bool = False) -> None:
     """See that the weights that a job needs are here; fetch them if they are published and missing.
 
     Args:
@@ -174,13 +172,12 @@ def ensure_weights(
         network: what the user chose. A file of their own is theirs to have there.
         json_lines: tell programs, on stdout.
         quiet: tell people nothing but the licence terms.
-        offline: fetch nothing.
 
     Raises:
         WeightsError: they could not be fetched; one line.
         Stopped: a signal came.
     """
-    if engine != ENGINE or offline:
+    if engine != ENGINE:
         return
     from mouthpiece.checkpoints import cache
 

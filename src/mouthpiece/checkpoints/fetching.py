@@ -316,9 +316,11 @@ class _Download:
 
     def _noted(self) -> _Note | None:
         try:
-            return _Note(**cache.read_json(self._note_path))
+            note = _Note(**cache.read_json(self._note_path))
         except TypeError:
             return None
+        texts = (note.url, note.etag or "", note.modified or "")
+        return note if all(isinstance(text, str) for text in texts) else None
 
     def _asked(self, session: Session, url: str, headers: dict[str, str]) -> Response:
         """The answer to a request, redirects followed as far as they are safe."""
