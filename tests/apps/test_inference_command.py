@@ -180,8 +180,14 @@ def test_sync_takes_the_same_in_its_own_words(run: Run, stand_in: StandIn) -> No
 def test_weights_are_seen_to_before_the_work(
     here: Run, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
+    """And nothing is fetched for a job that can't be."""
     asked: list[Any] = []
     monkeypatch.setattr(cli, "ensure_weights", lambda *a, **k: asked.append((a, k, bool(stand_in.asked))))
+    assert here(*command.split(), "-q").code == 0
+    assert asked == []
+    stand_in.asked.clear()
+    Path("f").touch()
+    Path("s").touch()
     assert here(*command.split(), "-q").code == 0
     (arguments, how, too_late), *more = asked
     assert not more and not too_late

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from tests import scenes
 
+from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop
 from mouthpiece.errors import OptionError
 from mouthpiece.face import PlacedFace, head_pose
 from mouthpiece.types import Box, Face
@@ -46,6 +48,21 @@ def test_pixels_that_are_not_square() -> None:
     assert np.array_equal(oblong.landmarks[:, :2], square.landmarks[:, :2])
     assert oblong.pose.scale == pytest.approx(square.pose.scale * 4 / 3)
     assert oblong.pose.centre[0] == pytest.approx(square.pose.centre[0] * 4 / 3)
+
+
+@pytest.mark.parametrize("box", [Box(50, 40, 146, 136), Box(10, 20, 138, 164), Box(100, 5, 160, 85)])
+def test_the_published_network_sees_exactly_the_box(box: Box) -> None:
+    """As the published script cuts and resizes it."""
+    noise = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    picture = np.asarray(cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC), np.uint8)
+    frame = scenes.frame(picture)
+    crop_box = CropBox.of(placed(box), frame, (0, 0, 0, 0))
+    assert crop_box is not None
+    seen = FaceCrop.cut(frame, crop_box).rgb
+    published = cv2.resize(picture[box.slices], (96, 96)).astype(np.float32)
+    inner = (slice(1, -1), slice(1, -1))  # at the rim of a crop that is resized, one sees beyond and the other can't
+    assert np.abs(seen - published)[inner].max() <= 8
+    assert np.abs(seen - published)[inner].mean() < 0.7
 
 
 def test_every_frame_has_it_and_it_is_always_the_same_one() -> None:

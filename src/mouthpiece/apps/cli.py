@@ -24,6 +24,7 @@ import mouthpiece
 from mouthpiece.apps.calibrate import calibrate_command
 from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
 from mouthpiece.apps.evaluate import evaluate_app
+from mouthpiece.apps.export import export_command
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import (
     Debug,
@@ -262,13 +263,22 @@ def run_sync(
     """
     from mouthpiece import pipeline
 
-    ensure_weights(options.engine, options.network, json_lines=json_lines, quiet=quiet)
+    if _can_begin(face, speech, out, overwrite=options.overwrite):
+        ensure_weights(options.engine, options.network, json_lines=json_lines, quiet=quiet)
     with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
         try:
             result = pipeline.sync(face, speech, out, options, progress=reporter.progress, cancelled=interruption)
         except (Cancelled, KeyboardInterrupt) as error:
             raise Stopped(interruption.signal_number or signal.SIGINT) from error
         reporter.result(result)
+
+
+def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
+    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that the pipeline refuses."""
+    try:
+        return face.exists() and speech.exists() and (overwrite or not out.exists())
+    except OSError:
+        return False
 
 
 class Stopped(Exception):
@@ -282,6 +292,7 @@ class Stopped(Exception):
 app.command("visemes")(visemes_command)
 app.command("inference", cls=PublishedUsage)(inference_command)
 app.command("calibrate")(calibrate_command)
+app.command("export")(export_command)
 
 
 @app.command("probe")
