@@ -6,18 +6,21 @@ import wave
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import isnan
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 from tests.training.made_clips import spoken_clip
 
 from mouthpiece import pipeline, samples
 from mouthpiece.engines.base import Engine, NetworkOptions, Runtime
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
+from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
 from mouthpiece.errors import Cancelled, EngineError, OptionError
 from mouthpiece.evaluation import calibration
 from mouthpiece.evaluation.calibration import (
@@ -31,8 +34,9 @@ from mouthpiece.evaluation.calibration import (
 )
 from mouthpiece.media import open_speech
 from mouthpiece.pipeline import SyncOptions
+from mouthpiece.training.av_offset import judge, mouth_evidence
 from mouthpiece.training.recordings import Recording
-from mouthpiece.types import SAMPLE_RATE, Frame, Patch, TrackedFrame
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, Patch, TrackedFrame
 
 STEP_S = 0.02
 SHIFT_S = 0.08
@@ -136,11 +140,26 @@ def test_a_shift_is_found_and_undone(
     assert steps == [(0, 2), (1, 2), (2, 2)]
 
 
-def test_an_offset_given_is_where_the_search_begins(unshifted: Calibration, face: Path, speech: Path) -> None:
-    found = calibrate(face, [speech], CalibrationOptions(SyncOptions(audio_offset_s=-SHIFT_S), 0.1, 0.04))
-    assert found.lag_s == pytest.approx(SHIFT_S + unshifted.lag_s, abs=0.01)
-    assert found.offset_s == 0
-    assert [round(trial.offset_s, 3) for trial in found.trials] == [-0.08, -0.04, 0, 0.04, 0.08]
+class AsTrained(DrawnMouth):
+    """Looks at what comes three mel frames later in its window, as a network whose training windows began earlier."""
+
+    def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
+        """As the drawn mouth, of later speech."""
+        return super().__call__(np.roll(mel, -3, axis=-1), face)
+
+
+def test_the_alignment_of_wav2lips_training_is_forty_milliseconds_earlier(
+    face: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not what a real checkpoint does, but that the difference would be seen, and that the option undoes it."""
+
+    def lag_s(mouth: DrawnMouth, offset_s: float) -> float:
+        monkeypatch.setattr(pipeline, "load_engine", lambda _name: partial(Wav2LipEngine, generator=mouth))
+        return judge([mouth_evidence(record_drawn(face, speech, SyncOptions(audio_offset_s=offset_s)))]).lag_s
+
+    published = lag_s(DrawnMouth(), 0.0)
+    assert lag_s(AsTrained(), 0.0) - published == pytest.approx(-3 / 80, abs=0.01)
+    assert lag_s(AsTrained(), -0.04) == pytest.approx(published, abs=0.01)
 
 
 def test_a_mouth_that_never_moves_can_not_be_judged(
@@ -162,7 +181,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[SyncOptions]:
 
     def record(face: Path, speech: Path, sync: SyncOptions, **_: object) -> Recording:
         asked.append(sync)
-        shift = {"late.wav": 5, "early.wav": -5, "far.wav": 10}.get(speech.name, 0)
+        heeding = round(5 - 25 * sync.audio_offset_s)
+        shift = {"late.wav": 5, "early.wav": -5, "far.wav": 10, "heeding.wav": heeding}.get(speech.name, 0)
         assert clip.landmarks is not None
         return replace(clip, landmarks=np.roll(clip.landmarks, shift, axis=0))
 
@@ -180,6 +200,17 @@ def test_an_offset_that_does_not_help_is_not_proposed(seen: list[SyncOptions]) -
     assert [sync.audio_offset_s for sync in seen] == [0.0, pytest.approx(0.2, abs=0.041)]
     assert found.offset_s is None and found.reason.endswith("ms the mouth is no better in sync")
     assert found.lag_s == pytest.approx(found.left_s)
+
+
+@pytest.mark.parametrize("begin_s", [0.0, -0.12, 0.08])
+def test_an_offset_given_is_where_the_search_begins(seen: list[SyncOptions], begin_s: float) -> None:
+    """The stand-in needs 200 ms in all, however the search begins."""
+    options = CalibrationOptions(SyncOptions(audio_offset_s=begin_s), 0.3, 0.04)
+    found = calibrate(Path("face"), by_name("heeding.wav"), options)
+    assert found.lag_s == pytest.approx(0.2 - begin_s, abs=0.04)
+    assert found.offset_s == pytest.approx(0.2, abs=0.041) and abs(found.left_s) <= 0.04
+    assert [sync.audio_offset_s for sync in seen] == [begin_s, found.offset_s]
+    assert [trial.offset_s for trial in found.trials] == pytest.approx(np.arange(-7, 8) * 0.04)
 
 
 def test_what_lies_beyond_the_range_is_said(seen: list[SyncOptions]) -> None:
