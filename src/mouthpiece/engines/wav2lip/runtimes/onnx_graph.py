@@ -49,7 +49,7 @@ def write_onnx(architecture: Architecture, state: Mapping[str, NDArray[Any]], pa
 
 
 def _model(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes, constants = [], []
     for layer in architecture.layers:
@@ -75,15 +75,29 @@ def _model(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> onn
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mouthpiece", ir_version=IR_VERSION
     )
-    onnx_checker(model)
+    checker.check_model(model)
     return model
 
 
-def onnx_checker(model: onnx.ModelProto) -> None:
-    """Have ONNX's own checker look at a model."""
-    import onnx.checker
+def with_f16_weights(path: Path) -> None:
+    """Keep an ONNX file's weights in f16, half as large; runtimes still compute in f32."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
 
+    model = onnx.load(str(path))
+    casts = []
+    for constant in model.graph.initializer:
+        if constant.data_type == TensorProto.FLOAT and len(constant.dims) > 1:
+            name = constant.name
+            half = numpy_helper.to_array(constant).astype(np.float16)
+            constant.CopyFrom(numpy_helper.from_array(half, f"{name}.f16"))
+            casts.append(helper.make_node("Cast", [f"{name}.f16"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
     onnx.checker.check_model(model)
+    onnx.save(model, str(path))
 
 
 def _nodes(layer: Layer) -> list[onnx.NodeProto]:

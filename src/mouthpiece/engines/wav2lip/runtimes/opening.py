@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MODEL = "generator.xml"
 QUANTISING_TIMEOUT_S = 300.0
-_QUANTISING = "mouthpiece.engines.wav2lip.runtimes.quantising"
+QUANTISING = "mouthpiece.engines.wav2lip.runtimes.quantising"
 
 
 def open_on_openvino(source: Source, precision: Precision, device: str) -> OpenVinoGenerator:
@@ -127,7 +127,7 @@ def int8_file(source: Source) -> Path:
     whole = f32_file(source)
 
     def make(folder: Path) -> None:
-        if run_module(_QUANTISING, str(whole), str(folder / MODEL), timeout_s=QUANTISING_TIMEOUT_S) is None:
+        if run_module(QUANTISING, str(whole), str(folder / MODEL), timeout_s=QUANTISING_TIMEOUT_S) is None:
             raise EngineError(f"NNCF couldn't make an int8 model of {source.path.name}; use another precision")
 
     return kept_or_made(source.digest, f"{_int8_name()}{nncf_version()}", make) / MODEL

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -19,13 +19,11 @@ from mouthpiece.engines.wav2lip.runtimes.calibration import crops
 from mouthpiece.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    import openvino
-
     from mouthpiece.types import FloatArray
 
-CALIBRATION_CROPS = 48
-KEPT_IN_F32: tuple[str, ...] = ()
-"""Layers that are left as they are."""
+CALIBRATION_CROPS = 32
+
+Model = TypeVar("Model")
 
 
 def nncf_version() -> str | None:
@@ -38,8 +36,8 @@ def nncf_version() -> str | None:
         return None
 
 
-def quantised(model: openvino.Model) -> openvino.Model:
-    """The model with its convolutions in int8.
+def quantised(model: Model) -> Model:
+    """The model (OpenVINO's or ONNX's) with its convolutions in int8.
 
     Raises:
         MissingExtraError: NNCF isn't installed.
@@ -51,12 +49,8 @@ def quantised(model: openvino.Model) -> openvino.Model:
     nncf.set_log_level(logging.ERROR)
     mels, faces = crops(CALIBRATION_CROPS)
     pairs = [(mels[i : i + 1], faces[i : i + 1]) for i in range(CALIBRATION_CROPS)]
-    return nncf.quantize(
-        model,
-        nncf.Dataset(pairs, _named),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=CALIBRATION_CROPS,
-    )
+    made: Model = nncf.quantize(model, nncf.Dataset(pairs, _named), subset_size=CALIBRATION_CROPS)
+    return made
 
 
 def _named(pair: tuple[FloatArray, FloatArray]) -> dict[str, FloatArray]:
@@ -64,12 +58,17 @@ def _named(pair: tuple[FloatArray, FloatArray]) -> dict[str, FloatArray]:
 
 
 def main() -> None:
-    """Quantise one file into another."""
+    """Quantise one file, .xml or .onnx, into another of its kind."""
+    source, target = map(Path, sys.argv[1:])
+    if source.suffix == ".onnx":
+        import onnx
+
+        onnx.save(quantised(onnx.load(source)), target)
+        return
     import openvino
 
     from mouthpiece.inference import core
 
-    source, target = map(Path, sys.argv[1:])
     openvino.save_model(quantised(core().read_model(source)), target, compress_to_fp16=False)
 
 
