@@ -274,7 +274,7 @@ def run_sync(
 
 
 def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
-    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that the pipeline refuses."""
+    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused."""
     try:
         return face.exists() and speech.exists() and (overwrite or not out.exists())
     except OSError:
