@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.apps.staging import Said
 import mouthpiece
 from mouthpiece.apps import doctor
 from mouthpiece.errors import EngineError
+from mouthpiece.processor import Processor
 
 Run = Callable[..., Said]
 
@@ -70,3 +72,41 @@ def test_nothing_it_looks_at_can_break_it(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert f"MISSING  {what}: " in text
     assert "MISSING  temporary folder: can't be written" in text
     assert "extra    song: sing; pip install 'mouthpiece[song]' (not here: no_such_module)" in text
+
+
+def test_versions_of_what_extras_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "OPTIONAL", {"NumPy again": "numpy", "Nothing": "no-such-distribution"})
+    versions = doctor.examine().versions
+    assert versions["NumPy again"] == np.__version__
+    assert "Nothing" not in versions
+
+
+def test_tiles_that_cant_be_used_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = Processor("Some Xeon", frozenset({"avx512f", "amx_tile", "amx_bf16"}), 0x1C)
+    monkeypatch.setattr(doctor, "this_processor", lambda: hidden)
+    [note] = doctor.examine().notes
+    assert "hides the size of its tiles (CPUID leaf 0x1d; the last one shown is 0x1c)" in note
+    monkeypatch.setattr(doctor, "this_processor", lambda: Processor("Some Xeon", hidden.flags, 0x20))
+    assert doctor.examine().notes == ()
+
+
+def test_weights_and_chosen_precisions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path))
+    folder = tmp_path / "checkpoints" / "wav2lip"
+    folder.mkdir(parents=True)
+    (folder / "wav2lip.pth").write_bytes(b"weights")
+    tried = {"f32": {"ms_a_frame": 30.0, "as_good": True}, "bf16": {"ms_a_frame": None}}
+    choice = {
+        "precision": "f32",
+        "tried": tried,
+        "processor": "x",
+        "device": "CPU",
+        "checkpoint": "ab12",
+        "chosen_at": "",
+    }
+    (tmp_path / "choices.json").write_text(json.dumps({"key": choice, "broken": {"precision": "f99"}}))
+    lines = doctor.as_lines(doctor.examine())
+    assert f"weights      wav2lip: {folder / 'wav2lip.pth'}" in lines
+    expected = "precision    f32 for the weights ab12... on CPU (f32 30.0 ms a frame, bf16 can't run)"
+    assert expected in lines
+    assert f"ok       cache folder: {tmp_path}" in lines

@@ -5,19 +5,24 @@ No part of it may fail: what can't be found out stands there as the reason why n
 
 from __future__ import annotations
 
-import os
 import platform
-import re
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mouthpiece
+from mouthpiece.processor import TILE_LEAF, core_count, keep_off_hidden_tiles, this_processor
 
+if TYPE_CHECKING:
+    from mouthpiece.engines.wav2lip.runtimes.choosing import Choice
+
+OPTIONAL = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "ONNX": "onnx", "NNCF": "nncf"}
+"""Products that extras bring: their versions are told where they are installed."""
 CPU_FLAGS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -56,6 +61,9 @@ class Extra:
 
 EXTRAS = (
     Extra("train", "train motion networks: mouthpiece train motion", ("torch", "lightning", "tensorboard", "onnx")),
+    Extra("torch", "Wav2Lip on PyTorch: --runtime torch; exports via PyTorch", ("torch", "onnx")),
+    Extra("onnx", "Wav2Lip on ONNX Runtime: --runtime onnx; exports to ONNX", ("onnxruntime", "onnx")),
+    Extra("int8", "quicker Wav2Lip: int8 models made by NNCF", ("nncf",)),
     Extra(
         "speech",
         "synthetic speech from text, in English, Arabic and more, and other voices",
@@ -113,6 +121,12 @@ class DoctorReport:
     devices: tuple[Device, ...]
     checks: tuple[Check, ...]
     extras: tuple[ExtraReport, ...]
+    notes: tuple[str, ...] = ()
+    """What is odd about the machine and how mouthpiece gets by."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """Published weights in the cache: their files by name."""
+    precisions: tuple[Choice, ...] = ()
+    """Precisions that were chosen by trial on this machine."""
 
 
 def examine() -> DoctorReport:
@@ -124,7 +138,7 @@ def examine() -> DoctorReport:
         ffmpeg_libraries=_ffmpeg_libraries(),
         system=platform.platform(),
         cpu=cpu,
-        cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cpu_count=core_count(),
         cpu_features=features,
         devices=devices,
         checks=(
@@ -133,10 +147,14 @@ def examine() -> DoctorReport:
             *_engines(),
             _writable("temporary folder", lambda: Path(tempfile.gettempdir())),
             _writable("current folder", Path.cwd),
+            _cache(),
         ),
         extras=tuple(
             ExtraReport(extra.name, not extra.missing, extra.gives, tuple(extra.missing), extra.pip) for extra in EXTRAS
         ),
+        notes=_hidden_tiles(),
+        weights=_weights(),
+        precisions=_precisions(),
     )
 
 
@@ -148,6 +166,7 @@ def _versions() -> dict[str, str]:
         "OpenCV": "opencv-python-headless",
         "NumPy": "numpy",
         "Pillow": "pillow",
+        **{product: name for product, name in OPTIONAL.items() if _is_installed(name)},
     }
     for product, distribution in distributions.items():
         try:
@@ -167,15 +186,59 @@ def _ffmpeg_libraries() -> dict[str, str]:
 
 def _cpu() -> tuple[str, tuple[str, ...]]:
     """The processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
+    processor = this_processor()
+    return processor.name, tuple(people for kernel, people in CPU_FLAGS.items() if kernel in processor.flags)
+
+
+def _hidden_tiles() -> tuple[str, ...]:
+    processor = this_processor()
+    if not processor.hides_tiles:
+        return ()
+    why = (
+        f"AMX can't be used: the processor claims it, but the virtual machine hides the size of its tiles "
+        f"(CPUID leaf {TILE_LEAF:#x}; the last one shown is {processor.highest_leaf:#x})"
+    )
+    able = "mouthpiece keeps oneDNN off it" if keep_off_hidden_tiles() else "here only f32 is safe"
+    return (f"{why}; {able}",)
+
+
+def _is_installed(distribution: str) -> bool:
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return platform.processor() or platform.machine(), ()
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
-    here = set(flags.group(1).split()) if flags else set()
-    said = name.group(1).strip() if name else platform.machine()
-    return said, tuple(people for kernel, people in CPU_FLAGS.items() if kernel in here)
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
+
+
+def _cache() -> Check:
+    """The cache is made when something is to be kept: until then, where it will be."""
+    try:
+        from mouthpiece.checkpoints.cache import cache_dir
+
+        folder = cache_dir()
+        if not folder.exists():
+            return Check("cache folder", True, f"{folder} (not there yet)")
+    except Exception as error:
+        return Check("cache folder", False, str(error))
+    return _writable("cache folder", lambda: folder)
+
+
+def _weights() -> dict[str, str]:
+    try:
+        from mouthpiece.checkpoints.cache import cached_path
+        from mouthpiece.checkpoints.catalogue import CATALOGUE
+
+        return {name: str(path) for name in CATALOGUE if (path := cached_path(name)) is not None}
+    except Exception as error:
+        return {"weights": f"can't be listed: {error}"}
+
+
+def _precisions() -> tuple[Choice, ...]:
+    try:
+        from mouthpiece.engines.wav2lip.runtimes.choosing import remembered_choices
+
+        return tuple(remembered_choices())
+    except Exception:  # it is only a memory
+        return ()
 
 
 def _devices() -> tuple[tuple[Device, ...], tuple[Check, ...]]:
@@ -243,6 +306,12 @@ def as_lines(report: DoctorReport) -> list[str]:
     ]
     for device in report.devices:
         lines.append(f"{'device':<12} {device.name}: {device.full_name} ({', '.join(device.capabilities)})")
+    lines += [f"{'note':<12} {note}" for note in report.notes]
+    lines += [f"{'weights':<12} {name}: {path}" for name, path in report.weights.items()]
+    lines += [
+        f"{'precision':<12} {one.precision} for the weights {one.checkpoint}... on {one.device} ({one.said})"
+        for one in report.precisions
+    ]
     lines.append("")
     for check in report.checks:
         lines.append(f"{'ok' if check.found else 'MISSING':<8} {check.what}: {check.detail}")
