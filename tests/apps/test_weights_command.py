@@ -398,6 +398,8 @@ class TestEnsureWeights:
 
     def test_sync_says_it_and_makes_nothing(self, here: Run, server: Server, tmp_path: Path) -> None:
         server.always = serving.status(404)
+        for name in ("face.jpg", "speech.wav"):
+            (tmp_path / name).write_bytes(b"looked at later")
         said = here("sync", "face.jpg", "speech.wav", "-o", "out.mp4", "--engine", "wav2lip")
         assert said.code == 1
         assert said.err.splitlines()[-1].startswith("mouthpiece: wav2lip-gan could not be fetched")
