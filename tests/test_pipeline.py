@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +26,7 @@ from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
 from mouthpiece.pipeline import Fit, Framing, Quality, SyncOptions, SyncResult, probe, sync
-from mouthpiece.types import FloatArray, Picture, Progress, Unusable
+from mouthpiece.types import FloatArray, Patch, Picture, Progress, TrackedFrame, Unusable
 
 FAKE = SyncOptions(engine="fake")
 RATE = 16_000
@@ -478,3 +479,25 @@ def test_static_looks_for_the_face_in_the_first_picture_alone(
     options = SyncOptions(engine="fake", framing=Framing(static=True))
     with pytest.raises(NoFaceError, match=r"in the first picture of face\.mp4, but none was found"):
         sync(face, speech(0.4, voice), tmp_path / "out.mp4", options)
+
+
+def test_an_offset_falls_on_the_moments_that_engines_count_to(
+    woman: Picture, voice: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exactly: in floats, 1.68 - 0.08 is a hair less than 1.6."""
+    asked: list[float] = []
+
+    class Noting(FakeEngine):
+        def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
+            asked.append(speech_s)
+            return super().render(tracked, speech_s, strength)
+
+    monkeypatch.setattr(pipeline, "load_engine", lambda _name: Noting)
+    drawn = list(pipeline.draw(woman, speech(2, voice), replace(FAKE, audio_offset_s=-0.08)))
+    assert [frame.time_s for frame in drawn] == [Fraction(i, 25) for i in range(50)]
+    assert asked == [max(0, i - 2) / 25 for i in range(50)]
+    with pytest.raises(Cancelled):
+        list(pipeline.draw(woman, speech(2, voice), FAKE, cancelled=lambda: True))
+    stopped = pipeline.draw(woman, speech(2, voice), FAKE)
+    next(stopped)
+    stopped.close()
