@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import cv2
 import numpy as np
 
-from mouthpiece.engines.base import Engine
+from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
 from mouthpiece.speech import SpeechStream
 from mouthpiece.types import (
+    EngineInfo,
     Face,
     FloatArray,
     Frame,
     HeadPose,
+    Moment,
     Patch,
     Picture,
     SpeechChunk,
@@ -24,6 +26,27 @@ from mouthpiece.types import (
 )
 
 FPS = 25
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An engine as a test plays it."""
+
+    engine_class: type[Engine]
+    make: Callable[[EngineOptions], Engine]
+    """How to make one; the class itself where nothing stands in for a part of it."""
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    """The weights that it is given."""
+
+    def describe(self) -> EngineInfo:
+        """The engine's word about itself."""
+        return self.engine_class.describe(EngineOptions(network=self.network))
+
+    def prepared(self, *survey: TrackedFrame, seed: int = 0) -> Engine:
+        """An engine that knows a face."""
+        engine = self.make(EngineOptions(seed=seed, network=self.network))
+        engine.prepare(iter(survey))
+        return engine
 
 
 def frame_of(rgb: Picture, time_s: Fraction = Fraction(0), pixel_aspect: Fraction = Fraction(1)) -> Frame:
@@ -105,6 +128,18 @@ def drive(
     draw()
     assert len(patches) == len(frames)
     return patches
+
+
+def moments(engine: Engine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk]) -> Iterator[Moment]:
+    """Each frame with its moment, as the pipeline makes them: the engine has heard as much as that needs, no more."""
+    for i, tracked in enumerate(frames):
+        while engine.heard_until_s <= i / FPS:
+            chunk = next(heard, None)
+            if chunk is None:
+                engine.finish()
+                break
+            engine.hear(chunk)
+        yield Moment(tracked, i / FPS, 0.0 if tracked.face is None else 1.0)
 
 
 def laid_over(tracked: TrackedFrame, patch: Patch | None) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,13 +13,24 @@ from math import inf
 
 import numpy as np
 import pytest
-from tests.engines.staging import FPS, chunks, drive, in_one, laid_over, moved, scaled, still, without_face
+from tests.engines.staging import (
+    FPS,
+    Stage,
+    chunks,
+    drive,
+    in_one,
+    laid_over,
+    moments,
+    moved,
+    scaled,
+    still,
+    without_face,
+)
 
-from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.registry import describe_all, engine_names, load_engine
-from mouthpiece.errors import EngineError, MouthpieceError
+from mouthpiece.errors import MouthpieceError
 from mouthpiece.speech.stream import LATENCY_S
-from mouthpiece.types import MEL_RATE, SAMPLE_RATE, EngineInfo, FloatArray, Patch, TrackedFrame, Unusable
+from mouthpiece.types import MEL_RATE, SAMPLE_RATE, EngineInfo, FloatArray, Moment, Patch, TrackedFrame, Unusable
 
 SAME_LEVEL = 1.0
 """Pictures that differ by no more than this (of 255) anywhere are the same: blending rounds."""
@@ -27,26 +39,8 @@ SEAM_LEVEL = 3.0
 STILL_LEVEL = 3.0
 MOVES_LEVEL = 8.0
 MUCH_LESS_THAN_SPEECH = 0.02
-
-
-@pytest.fixture(params=engine_names())
-def engine_class(request: pytest.FixtureRequest) -> type[Engine]:
-    """Each engine that can run on this machine."""
-    try:
-        found = load_engine(request.param)
-    except EngineError as error:
-        pytest.skip(str(error))
-    info = found.describe(EngineOptions())
-    if not info.ready:
-        pytest.skip(info.weights)
-    return found
-
-
-def prepared(engine_class: type[Engine], *survey: TrackedFrame, seed: int = 0) -> Engine:
-    """An engine that knows a face."""
-    engine = engine_class(EngineOptions(seed=seed))
-    engine.prepare(iter(survey))
-    return engine
+MOST_HELD = 64
+"""Frames that an engine may hold back, small ones."""
 
 
 def frames_for(samples: FloatArray, tracked: TrackedFrame) -> list[TrackedFrame]:
@@ -93,10 +87,10 @@ def movement(patches: list[Patch | None], frames: list[TrackedFrame]) -> float:
     return max(float(np.abs(b - a).max()) for a, b in pairwise(pictures))
 
 
-def test_it_describes_itself(engine_class: type[Engine]) -> None:
-    info = engine_class.describe(EngineOptions())
+def test_it_describes_itself(whole_stage: Stage) -> None:
+    info = whole_stage.describe()
     assert isinstance(info, EngineInfo)
-    assert load_engine(info.name) is engine_class
+    assert load_engine(info.name) is whole_stage.engine_class
     assert 0.0 <= info.look_ahead_s < 2.0
     for said in (info.summary, info.licence, info.device, info.weights):
         assert said.strip()
@@ -116,9 +110,9 @@ def test_describing_loads_nothing_heavy_and_takes_any_device() -> None:
     assert said.stdout.split() == []
 
 
-def test_it_can_draw_as_soon_as_it_says(engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray) -> None:
-    look_ahead_s = engine_class.describe(EngineOptions()).look_ahead_s
-    engine = prepared(engine_class, woman)
+def test_it_can_draw_as_soon_as_it_says(whole_stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
+    look_ahead_s = whole_stage.describe().look_ahead_s
+    engine = whole_stage.prepared(woman)
     heard, before = 0, engine.heard_until_s
     assert before <= 0.0
     for chunk in chunks(speech, lambda: 400):
@@ -133,10 +127,8 @@ def test_it_can_draw_as_soon_as_it_says(engine_class: type[Engine], woman: Track
     assert engine.heard_until_s == inf
 
 
-def test_what_was_not_heard_can_not_be_drawn(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
-    engine = prepared(engine_class, woman)
+def test_what_was_not_heard_can_not_be_drawn(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
+    engine = stage.prepared(woman)
     with pytest.raises(MouthpieceError):
         engine.render(woman, 0.0)
     for chunk in chunks(speech[: SAMPLE_RATE // 2], lambda: 1600):
@@ -145,24 +137,20 @@ def test_what_was_not_heard_can_not_be_drawn(
         engine.render(woman, 0.6)
 
 
-def test_patches_keep_their_promise(
-    engine_class: type[Engine], people: dict[str, TrackedFrame], speech: FloatArray
-) -> None:
+def test_patches_keep_their_promise(stage: Stage, people: dict[str, TrackedFrame], speech: FloatArray) -> None:
     for tracked in people.values():
         frames = frames_for(speech, tracked)
-        patches = drive(prepared(engine_class, tracked), frames, in_one(speech))
+        patches = drive(stage.prepared(tracked), frames, in_one(speech))
         assert any(patches)
         for patch, frame in zip(patches, frames, strict=True):
             check_patch(patch, frame)
             assert (frame.frame.rgb == tracked.frame.rgb).all(), "an engine only reads the frame"
 
 
-def test_speech_moves_the_mouth_and_nothing_else(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
+def test_speech_moves_the_mouth_and_nothing_else(whole_stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     assert woman.face is not None
     frames = frames_for(speech, woman)
-    patches = drive(prepared(engine_class, woman), frames, in_one(speech))
+    patches = drive(whole_stage.prepared(woman), frames, in_one(speech))
     assert movement(patches, frames) > MOVES_LEVEL
     eyes = woman.face.landmarks[[33, 133, 159, 145, 362, 263, 386, 374], :2].round().astype(int)
     for tracked, patch in zip(frames, patches, strict=True):
@@ -170,9 +158,9 @@ def test_speech_moves_the_mouth_and_nothing_else(
         assert difference[eyes[:, 1], eyes[:, 0]].max() <= SAME_LEVEL
 
 
-def test_cutting_speech_up_changes_nothing(engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray) -> None:
+def test_cutting_speech_up_changes_nothing(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     frames = frames_for(speech, woman)
-    engine = prepared(engine_class, woman)
+    engine = stage.prepared(woman)
     whole = drive(engine, frames, in_one(speech))
     rng = np.random.default_rng(7)
     for largest in (2000, 300):
@@ -181,19 +169,15 @@ def test_cutting_speech_up_changes_nothing(engine_class: type[Engine], woman: Tr
         assert_same(whole, cut, frames)
 
 
-def test_the_same_seed_gives_the_same_frames(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
+def test_the_same_seed_gives_the_same_frames(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     frames = frames_for(speech, woman)
-    runs = [drive(prepared(engine_class, woman, seed=3), frames, in_one(speech)) for _ in range(2)]
+    runs = [drive(stage.prepared(woman, seed=3), frames, in_one(speech)) for _ in range(2)]
     assert_same(runs[0], runs[1], frames)
 
 
-def test_reset_forgets_the_speech_and_keeps_the_face(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
+def test_reset_forgets_the_speech_and_keeps_the_face(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     frames = frames_for(speech, woman)
-    engine = prepared(engine_class, woman)
+    engine = stage.prepared(woman)
     first = drive(engine, frames, in_one(speech))
     engine.reset()
     assert engine.heard_until_s <= 0.0
@@ -204,15 +188,15 @@ def test_reset_forgets_the_speech_and_keeps_the_face(
 
 
 def test_two_of_them_do_not_know_each_other(
-    engine_class: type[Engine], woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
+    stage: Stage, woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
 ) -> None:
     other_speech = speech[::-1].copy()
     hers, his = frames_for(speech, woman), frames_for(speech, man)
     alone = [
-        drive(prepared(engine_class, woman), hers, in_one(speech)),
-        drive(prepared(engine_class, man), his, in_one(other_speech)),
+        drive(stage.prepared(woman), hers, in_one(speech)),
+        drive(stage.prepared(man), his, in_one(other_speech)),
     ]
-    one, two = prepared(engine_class, woman), prepared(engine_class, man)
+    one, two = stage.prepared(woman), stage.prepared(man)
     for engine, samples in ((one, speech), (two, other_speech)):
         for chunk in in_one(samples):
             engine.hear(chunk)
@@ -225,9 +209,9 @@ def test_two_of_them_do_not_know_each_other(
     assert_same(alone[1], together[1], his)
 
 
-def test_at_no_strength_the_frame_stays(engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray) -> None:
+def test_at_no_strength_the_frame_stays(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     frames = frames_for(speech, woman)
-    engine = prepared(engine_class, woman)
+    engine = stage.prepared(woman)
     full = [change(*pair) for pair in zip(frames, drive(engine, frames, in_one(speech)), strict=True)]
     engine.reset()
     half = [change(*pair) for pair in zip(frames, drive(engine, frames, in_one(speech), 0.5), strict=True)]
@@ -237,35 +221,31 @@ def test_at_no_strength_the_frame_stays(engine_class: type[Engine], woman: Track
     assert sum(none) < sum(half) < sum(full)
 
 
-def test_silence_keeps_the_mouth_still(engine_class: type[Engine], woman: TrackedFrame) -> None:
+def test_silence_keeps_the_mouth_still(stage: Stage, woman: TrackedFrame) -> None:
     silence = np.zeros(SAMPLE_RATE, dtype=np.float32)
     frames = frames_for(silence, woman)
-    patches = drive(prepared(engine_class, woman), frames, in_one(silence))
+    patches = drive(stage.prepared(woman), frames, in_one(silence))
     assert movement(patches, frames) <= STILL_LEVEL
 
 
-def test_no_speech_at_all_is_silence(engine_class: type[Engine], woman: TrackedFrame) -> None:
-    engine = prepared(engine_class, woman)
+def test_no_speech_at_all_is_silence(stage: Stage, woman: TrackedFrame) -> None:
+    engine = stage.prepared(woman)
     engine.finish()
     for i, tracked in enumerate(still(woman, 5)):
         check_patch(engine.render(tracked, i / FPS), tracked)
 
 
-def test_the_end_of_the_speech_may_be_passed(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
+def test_the_end_of_the_speech_may_be_passed(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     """The last frame of a video may reach beyond the speech; a held one does by seconds."""
     frames = list(still(woman, 2 * FPS))
-    for patch, tracked in zip(drive(prepared(engine_class, woman), frames, in_one(speech[:4000])), frames, strict=True):
+    for patch, tracked in zip(drive(stage.prepared(woman), frames, in_one(speech[:4000])), frames, strict=True):
         check_patch(patch, tracked)
 
 
-def test_it_learns_a_face_from_a_survey_with_gaps(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray
-) -> None:
+def test_it_learns_a_face_from_a_survey_with_gaps(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     survey = [without_face(woman), woman, without_face(woman, Unusable.TURNED), moved(woman, 6, 3), woman]
     frames = frames_for(speech, woman)
-    patches = drive(prepared(engine_class, *survey), frames, in_one(speech))
+    patches = drive(stage.prepared(*survey), frames, in_one(speech))
     assert any(patches)
     for patch, tracked in zip(patches, frames, strict=True):
         check_patch(patch, tracked)
@@ -275,7 +255,7 @@ def test_it_learns_a_face_from_a_survey_with_gaps(
     ("right", "down"), [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1)], ids=["right", "left", "below", "above", "corner"]
 )
 def test_faces_may_leave_the_picture(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray, right: int, down: int
+    stage: Stage, woman: TrackedFrame, speech: FloatArray, right: int, down: int
 ) -> None:
     """The mouth is carried over the picture's border and beyond, a step a frame."""
     assert woman.face is not None
@@ -286,13 +266,13 @@ def test_faces_may_leave_the_picture(
     for i, tracked in enumerate(still(woman, count)):
         dx, dy = (way * 1.4 * i / (count - 1)).astype(int)
         frames.append(moved(tracked, int(dx) * right, int(dy) * down))
-    patches = drive(prepared(engine_class, woman), frames, in_one(speech[: count * SAMPLE_RATE // FPS]))
+    patches = drive(stage.prepared(woman), frames, in_one(speech[: count * SAMPLE_RATE // FPS]))
     for patch, tracked in zip(patches, frames, strict=True):
         check_patch(patch, tracked)
 
 
 def test_cuts_from_one_person_to_another(
-    engine_class: type[Engine], woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
+    stage: Stage, woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
 ) -> None:
     """Frames without a face are not drawn; in the others nobody gets a part of another's face."""
     his, hers = frames_for(speech, man), frames_for(speech, woman)
@@ -302,11 +282,11 @@ def test_cuts_from_one_person_to_another(
         if i % 8 != 7 or i + 1 == len(his)
     ]
     survey = [replace(man, shot=0), without_face(man), replace(woman, shot=1)]
-    for tracked, patch in zip(frames, drive(prepared(engine_class, *survey), frames, in_one(speech)), strict=True):
+    for tracked, patch in zip(frames, drive(stage.prepared(*survey), frames, in_one(speech)), strict=True):
         check_patch(patch, tracked)
     silence = np.zeros(len(speech), dtype=np.float32)
-    quiet = drive(prepared(engine_class, *survey), frames, in_one(silence))
-    alone = drive(prepared(engine_class, replace(woman, shot=0)), hers[: len(frames)], in_one(silence))
+    quiet = drive(stage.prepared(*survey), frames, in_one(silence))
+    alone = drive(stage.prepared(replace(woman, shot=0)), hers[: len(frames)], in_one(silence))
     for tracked, patch, her in zip(frames, quiet, alone, strict=True):
         if tracked.shot % 2:
             ghost = np.abs(laid_over(tracked, patch) - laid_over(tracked, her)).mean()
@@ -315,12 +295,12 @@ def test_cuts_from_one_person_to_another(
 
 @pytest.mark.parametrize(("across", "down"), [(0.5, 1.0), (1.0, 0.5), (0.2, 0.2), (2.5, 2.5)])
 def test_pixels_of_any_shape_and_faces_of_any_size(
-    engine_class: type[Engine], woman: TrackedFrame, speech: FloatArray, across: float, down: float
+    stage: Stage, woman: TrackedFrame, speech: FloatArray, across: float, down: float
 ) -> None:
     tracked = scaled(woman, across, down)
     assert tracked.face is not None
     frames = list(still(tracked, 20))
-    patches = drive(prepared(engine_class, tracked), frames, in_one(speech))
+    patches = drive(stage.prepared(tracked), frames, in_one(speech))
     assert any(patches)
     mouth = tracked.face.landmarks[13, :2]
     for patch, frame in zip(patches, frames, strict=True):
@@ -330,9 +310,62 @@ def test_pixels_of_any_shape_and_faces_of_any_size(
             assert patch.box.y0 <= mouth[1] < patch.box.y1
 
 
-def test_memory_does_not_grow_with_the_speech(engine_class: type[Engine], woman: TrackedFrame) -> None:
+def test_moments_are_drawn_each_once_and_in_order(whole_stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
+    """Together as alone, and frames without a face pass between them."""
+    frames = frames_for(speech, woman)
+    gaps = {0, 7, 8, 9, len(frames) - 1}
+    frames = [without_face(frame) if i in gaps else frame for i, frame in enumerate(frames)]
+    engine = whole_stage.prepared(woman)
+    given = list(engine.render_all(moments(engine, frames, chunks(speech, lambda: 1600))))
+    assert [id(moment.tracked) for moment, _ in given] == [id(frame) for frame in frames]
+    assert all(given[i][1] is None for i in gaps)
+    engine.reset()
+    alone = [
+        None if moment.tracked.face is None else engine.render(moment.tracked, moment.speech_s)
+        for moment in moments(engine, frames, in_one(speech))
+    ]
+    assert_same(alone, [patch for _, patch in given], frames)
+
+
+def test_few_frames_are_held_back(stage: Stage, woman: TrackedFrame) -> None:
+    """However long the video is, an engine asks for a bounded number of frames before it gives the first back."""
+    engine = stage.prepared(woman)
+    engine.finish()
+    taken = given = 0
+
+    def endless() -> Iterator[Moment]:
+        nonlocal taken
+        for i, frame in enumerate(still(woman, 200)):
+            taken += 1
+            yield Moment(frame, i / FPS)
+
+    for _ in engine.render_all(endless()):
+        given += 1
+        assert taken - given < MOST_HELD
+    assert given == taken == 200
+
+
+def test_drawing_may_end_early(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
+    engine, frames = stage.prepared(woman), frames_for(speech, woman)
+    first = drive(engine, frames, in_one(speech))
+    engine.reset()
+    drawing = engine.render_all(moments(engine, frames, in_one(speech)))
+    next(iter(drawing))
+    del drawing
+    engine.reset()
+    assert_same(first, drive(engine, frames, in_one(speech)), frames)
+
+
+def test_it_says_which_options_it_heeds_and_what_is_odd(stage: Stage, woman: TrackedFrame) -> None:
+    engine = stage.prepared(woman)
+    assert engine.heeds <= {"intensity", "rest", "phones", "network", "crop"}
+    assert isinstance(engine.warnings, tuple)
+    assert all(line.strip() and "\n" not in line for line in engine.warnings)
+
+
+def test_memory_does_not_grow_with_the_speech(stage: Stage, woman: TrackedFrame) -> None:
     rng = np.random.default_rng(1)
-    engine = prepared(engine_class, woman)
+    engine = stage.prepared(woman)
     noise = (rng.standard_normal(SAMPLE_RATE) * 0.1).astype(np.float32)
     long_s = 36
     held: dict[int, int] = {}

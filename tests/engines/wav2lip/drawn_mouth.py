@@ -52,9 +52,8 @@ class DrawnMouth:
         loud = float(np.clip((mel[0, 5:50, :6].mean() + 2.5) / 3.0, 0, 1))
         drawn = with_dropped_jaw(shown, loud * self.widest)
         if self.blur:
-            drawn = cv2.GaussianBlur(drawn, (0, 0), self.blur)
-        drawn = drawn + as_float(self.cast) / 255
-        return as_float(np.clip(drawn, 0, 1).transpose(2, 0, 1))
+            drawn = as_float(cv2.GaussianBlur(drawn, (0, 0), self.blur))
+        return as_float(np.clip(drawn + as_float(self.cast) / 255, 0, 1).transpose(2, 0, 1))
 
 
 def lip_row(shown: FloatArray) -> float:

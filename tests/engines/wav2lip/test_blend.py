@@ -35,7 +35,7 @@ def blended(tracked: TrackedFrame, drawn: FloatArray, blender: Blender | None = 
 
 
 def open_mouth(crop: FaceCrop, drop: float = 8.0) -> FloatArray:
-    return with_dropped_jaw(crop.rgb / 255, drop) * 255
+    return as_float(with_dropped_jaw(as_float(crop.rgb / 255), drop) * 255)
 
 
 def test_a_copy_changes_nothing(people: dict[str, TrackedFrame]) -> None:
@@ -91,7 +91,7 @@ def test_only_the_lower_face_is_covered(people: dict[str, TrackedFrame]) -> None
         nose_tip_and_eyes = at[[1, 33, 133, 263, 362]]
         assert alpha[nose_tip_and_eyes[:, 1], nose_tip_and_eyes[:, 0]].max() <= 0.1, name
         ears = at[[127, 356, 234, 454]]
-        assert alpha[ears[:, 1], np.clip(ears[:, 0], 0, alpha.shape[1] - 1)].max() <= 0.02, name
+        assert alpha[ears[:, 1], ears[:, 0].clip(0, tracked.frame.width - 1)].max() <= 0.02, name
 
 
 def test_the_patch_ends_before_the_crop_does(people: dict[str, TrackedFrame]) -> None:
@@ -148,7 +148,7 @@ def test_skin_that_stays_keeps_its_grain(woman: TrackedFrame) -> None:
     grainy = np.clip(fine.frame.rgb + random.normal(0, 4, fine.frame.rgb.shape), 0, 255).astype(np.uint8)
     grainy_frame = replace(fine, frame=replace(fine.frame, rgb=grainy))
     crop = crop_of(grainy_frame)
-    drawn = cv2.GaussianBlur(open_mouth(crop), (0, 0), 0.7)
+    drawn = as_float(cv2.GaussianBlur(open_mouth(crop), (0, 0), 0.7))
     patch, result = blended(grainy_frame, drawn)
     inside = np.zeros(grainy.shape[:2], dtype=bool)
     inside[patch.box.slices] = patch.alpha > 0.99

@@ -38,7 +38,7 @@ COLOUR_LIMIT = 32.0
 COLOUR_OUTLIER = 12.0
 """A difference of so many levels from the usual counts half: it is something drawn otherwise, not a cast."""
 COLOUR_UPPER = 0.1
-"""What a difference in the upper half weighs against one in the lower."""
+"""What a difference in the upper half weighs: the network had that half before its eyes when it copied it."""
 COLOUR_SIDE = SIDE // 3
 COLOUR_BLUR = 4.0
 """Standard deviation of the colour correction's blur, in pixels of 1 / COLOUR_SIDE of the crop."""
@@ -55,6 +55,9 @@ DETAIL_MEMORY = 0.8
 
 ALPHA_FLOOR = 0.01
 """Less of the mask than this is nothing."""
+
+
+_EVIDENCE = np.where(np.arange(COLOUR_SIDE) * SIDE < MASKED_FROM * COLOUR_SIDE, COLOUR_UPPER, 1.0)[:, None]
 
 
 class Blender:
@@ -126,10 +129,9 @@ def colour_correction(drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -
     """
     size = (COLOUR_SIDE, COLOUR_SIDE)
     difference = cv2.resize(shown - drawn, size, interpolation=cv2.INTER_AREA)
-    copied = 1 - cv2.resize(mouth, size, interpolation=cv2.INTER_AREA)
-    # The network had the upper half before its eyes: what it made of that tells less about the half to be pasted.
-    copied[: MASKED_FROM * COLOUR_SIDE // SIDE] *= COLOUR_UPPER
-    usual = np.median(difference[copied > 0.9], axis=0).astype(np.float32)
+    copied = _EVIDENCE * (1 - cv2.resize(mouth, size, interpolation=cv2.INTER_AREA))
+    sure = difference[copied > 0.9]
+    usual = as_float(np.median(sure, axis=0)) if len(sure) else np.zeros(3, dtype=np.float32)
     residue = difference - usual
     weight = copied / (1 + np.square(residue / COLOUR_OUTLIER).max(axis=2))
     near = cv2.GaussianBlur(weight, (0, 0), COLOUR_BLUR)
@@ -152,8 +154,8 @@ def kept_detail(changed: FloatArray, mouth: FloatArray) -> FloatArray:
     near = cv2.dilate(changed, np.ones((SAME_REACH_PX, SAME_REACH_PX), dtype=np.uint8))
     kept = np.exp(-np.square(near / SAME))
     moved = float(np.percentile(changed[mouth > 0.5], 90)) if (mouth > 0.5).any() else 0.0
-    kept *= 1 - mouth * (1 - np.exp(-np.square(np.float32(moved) / SAME)))
-    return as_float(cv2.GaussianBlur(kept, (0, 0), 1.5))
+    stayed = np.exp(-((moved / SAME) ** 2))
+    return as_float(cv2.GaussianBlur(kept * (1 - mouth * np.float32(1 - stayed)), (0, 0), 1.5))
 
 
 def face_mask(points: FloatArray, changed: FloatArray) -> FloatArray:
