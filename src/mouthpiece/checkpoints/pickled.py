@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
-MAX_INSTRUCTIONS = 1_000_000
-"""A checkpoint of the published networks, optimiser and all, has some twenty thousand."""
+MAX_INSTRUCTIONS = 200_000
+"""A checkpoint of the published networks, optimiser and all, has some 35 000."""
 MAX_INTEGER = 1 << 40
 """Beyond any size, stride, offset or place."""
 MAX_DIMENSIONS = 16
@@ -119,8 +119,9 @@ def read_pickle(stream: BytesIO) -> Pickled:
         return Pickled(machine.pop(), machine.storages)
     except Unreadable:
         raise
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        # All that a garbled pickle leads to: texts cut short, values that are missing or of another kind.
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, DeprecationWarning) as error:
+        # All that a garbled pickle leads to: texts cut short, values that are missing or of another kind, escapes that
+        # Python deprecates (where warnings are errors).
         raise Unreadable("its description of the tensors is cut short or garbled") from error
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.checkpoints.pickled import Storage, Tensor, Unreadable, read_pickle
+from mouthpiece.checkpoints.pickled import Pickled, Storage, Tensor, Unreadable, read_pickle
 from mouthpiece.errors import WeightsError
 
 MAX_PICKLE_BYTES = 8 << 20
@@ -301,15 +301,8 @@ def _fill(readinto: Callable[[memoryview], int | None], buffer: memoryview) -> N
 
 def _read_legacy(file: BufferedReader, size: int) -> State:
     """Five pickles (magic number, version, machine, content, keys), then each key's numbers: count, bytes."""
-    head = BytesIO(file.read(MAX_PICKLE_BYTES))
-    read_pickle(head)
-    if read_pickle(head).content != _LEGACY_PROTOCOL:
-        raise Unreadable(f"expected version {_LEGACY_PROTOCOL} of PyTorch's old format, got another")
-    read_pickle(head)
-    described, keys = read_pickle(head), read_pickle(head).content
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise Unreadable("its list of parts is garbled; fetch it again")
-    places = _legacy_places(file, size, head.tell(), keys, described.storages)
+    described, keys, start = _legacy_pickles(file)
+    places = _legacy_places(file, size, start, keys, described.storages)
 
     def size_of(storage: Storage) -> int:
         if storage.key not in places:
@@ -321,6 +314,19 @@ def _read_legacy(file: BufferedReader, size: int) -> State:
         _fill(file.readinto, buffer)
 
     return _state_of(described.content, _Numbers(size_of, fill), size)
+
+
+def _legacy_pickles(file: BufferedReader) -> tuple[Pickled, list[str], int]:
+    """The content, the keys, and where the numbers begin."""
+    head = BytesIO(file.read(MAX_PICKLE_BYTES))
+    read_pickle(head)
+    if read_pickle(head).content != _LEGACY_PROTOCOL:
+        raise Unreadable(f"expected version {_LEGACY_PROTOCOL} of PyTorch's old format, got another")
+    read_pickle(head)
+    described, keys = read_pickle(head), read_pickle(head).content
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise Unreadable("its list of parts is garbled; fetch it again")
+    return described, keys, head.tell()
 
 
 def _legacy_places(

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.checkpoint_files import seeded_state, write_checkpoint, write_safetensors
 
-from mouthpiece.engines.wav2lip.layers import GENERATOR, SYNC_EXPERT
+from mouthpiece.engines.wav2lip.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +20,20 @@ def generator_state() -> dict[str, NDArray[Any]]:
 
 @pytest.fixture(scope="session")
 def expert_state() -> dict[str, NDArray[Any]]:
-    """Weights of the SyncNet expert."""
+    """Weights of the SyncNet expert. Don't write into them."""
     return seeded_state(SYNC_EXPERT)
+
+
+@pytest.fixture(scope="session")
+def states(
+    generator_state: dict[str, NDArray[Any]], expert_state: dict[str, NDArray[Any]]
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Weights of all networks, by the networks' names. Don't write into them."""
+    return {
+        GENERATOR.name: generator_state,
+        SYNC_EXPERT.name: expert_state,
+        QUALITY_DISCRIMINATOR.name: seeded_state(QUALITY_DISCRIMINATOR),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.checkpoint_files import seeded_inputs, seeded_state
+from tests.checkpoint_files import seeded_inputs
 
 from mouthpiece.engines.wav2lip.graph import folded, openvino_model
 from mouthpiece.engines.wav2lip.layers import ARCHITECTURES, GENERATOR, SYNC_EXPERT, Architecture
 from mouthpiece.errors import WeightsError
 from mouthpiece.inference import core
+
+States = dict[str, dict[str, NDArray[Any]]]
 
 TOLERANCE = 1e-5
 
@@ -25,11 +27,11 @@ def _compiled(architecture: Architecture, state: dict[str, NDArray[Any]]) -> Any
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
-def test_outputs_are_pytorchs_at_any_batch(architecture: Architecture) -> None:
+def test_outputs_are_pytorchs_at_any_batch(architecture: Architecture, states: States) -> None:
     torch = pytest.importorskip("torch")
     from mouthpiece.engines.wav2lip.networks import load
 
-    state = seeded_state(architecture)
+    state = states[architecture.name]
     compiled, network = _compiled(architecture, state), load(architecture, state)
     for batch in (1, 3):
         inputs = seeded_inputs(architecture, batch)
@@ -43,8 +45,10 @@ def test_outputs_are_pytorchs_at_any_batch(architecture: Architecture) -> None:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
-def test_inputs_and_outputs_say_their_names_and_leave_the_batch_open(architecture: Architecture) -> None:
-    model = openvino_model(architecture, seeded_state(architecture))
+def test_inputs_and_outputs_say_their_names_and_leave_the_batch_open(
+    architecture: Architecture, states: States
+) -> None:
+    model = openvino_model(architecture, states[architecture.name])
     for port, name, shape in (
         *((port, *entry) for port, entry in zip(model.inputs, architecture.inputs.items(), strict=True)),
         *((port, out.name, out.shape) for port, out in zip(model.outputs, architecture.outputs, strict=True)),
@@ -65,8 +69,8 @@ def test_the_names_survive_a_file(tmp_path: Path, generator_state: dict[str, NDA
     assert {"mel", "face", "picture", "face_decoder_blocks.6.2"} <= names
 
 
-def test_embeddings_of_nothing_are_nothing() -> None:
-    state = {name: np.zeros_like(array) for name, array in seeded_state(SYNC_EXPERT).items()}
+def test_embeddings_of_nothing_are_nothing(states: States) -> None:
+    state = {name: np.zeros_like(array) for name, array in states[SYNC_EXPERT.name].items()}
     found = _compiled(SYNC_EXPERT, state)(seeded_inputs(SYNC_EXPERT, 1))
     assert not found["mel_embedding"].any()
     assert not found["face_embedding"].any()

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.checkpoint_files import seeded_state
 
 from mouthpiece.engines.wav2lip.layers import (
     ARCHITECTURES,
@@ -23,6 +22,7 @@ from mouthpiece.engines.wav2lip.layers import (
 from mouthpiece.errors import WeightsError
 
 Arrays = dict[str, NDArray[Any]]
+States = dict[str, Arrays]
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 """Counts, names, shapes and outputs as the published code gives them; see test_networks.py."""
@@ -64,8 +64,8 @@ def state(generator_state: Arrays) -> Arrays:
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.name)
-def test_a_network_knows_its_own(architecture: Architecture) -> None:
-    state = seeded_state(architecture)
+def test_a_network_knows_its_own(architecture: Architecture, states: States) -> None:
+    state = states[architecture.name]
     check_state(state, architecture)
     assert recognise(state) is architecture
 
@@ -84,12 +84,12 @@ def _complaint(state: Arrays, architecture: Architecture = GENERATOR) -> str:
     return text
 
 
-def test_another_network_is_called_by_its_name(state: Arrays, expert_state: Arrays) -> None:
+def test_another_network_is_called_by_its_name(state: Arrays, expert_state: Arrays, states: States) -> None:
     assert (
         _complaint(expert_state) == "expected the Wav2Lip generator (352 entries), got the SyncNet expert (217 entries)"
     )
     assert "got the Wav2Lip generator" in _complaint(state, SYNC_EXPERT)
-    assert "got the visual quality discriminator" in _complaint(seeded_state(QUALITY_DISCRIMINATOR), SYNC_EXPERT)
+    assert "got the visual quality discriminator" in _complaint(states[QUALITY_DISCRIMINATOR.name], SYNC_EXPERT)
 
 
 def test_a_missing_entry_is_named(state: Arrays) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.checkpoint_files import seeded_inputs, seeded_state, write_checkpoint
+from tests.checkpoint_files import seeded_inputs, write_checkpoint
 
 from mouthpiece.checkpoints.reading import read_state
 from mouthpiece.engines.wav2lip.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT, Architecture
@@ -21,6 +21,8 @@ from mouthpiece.errors import WeightsError
 
 torch = pytest.importorskip("torch")
 from mouthpiece.engines.wav2lip import networks  # noqa: E402  # It imports PyTorch.
+
+States = dict[str, dict[str, NDArray[Any]]]
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
 NETWORKS = [("generator", GENERATOR), ("expert", SYNC_EXPERT), ("discriminator", QUALITY_DISCRIMINATOR)]
@@ -46,8 +48,8 @@ def test_names_shapes_and_counts(published: str, architecture: Architecture) -> 
 
 
 @pytest.mark.parametrize(("published", "architecture"), NETWORKS, ids=[name for name, _ in NETWORKS])
-def test_outputs_are_those_of_the_published_code(published: str, architecture: Architecture) -> None:
-    network = networks.load(architecture, seeded_state(architecture))
+def test_outputs_are_those_of_the_published_code(published: str, architecture: Architecture, states: States) -> None:
+    network = networks.load(architecture, states[architecture.name])
     assert not network.training
     for output, found in zip(architecture.outputs, _outputs(network, architecture), strict=True):
         assert found.shape == (2, *output.shape)
@@ -74,8 +76,8 @@ def test_counters_may_be_absent_and_the_state_is_copied(expert_state: dict[str, 
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_embeddings_have_length_one_and_none_is_no_trouble() -> None:
-    state = seeded_state(SYNC_EXPERT)
+def test_embeddings_have_length_one_and_none_is_no_trouble(states: States) -> None:
+    state = states[SYNC_EXPERT.name]
     for found in _outputs(networks.load(SYNC_EXPERT, state), SYNC_EXPERT):
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, atol=1e-5)
     silent = {name: np.zeros_like(array) for name, array in state.items()}
