@@ -9,7 +9,7 @@ import pytest
 
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
-from mouthpiece.inference import Network, core
+from mouthpiece.inference import Network, core, device_for_tracking, known_device
 
 
 @pytest.fixture
@@ -73,3 +73,21 @@ def test_an_unknown_device_lists_the_known(mesh_file: Path) -> None:
 
 def test_one_runtime_for_all() -> None:
     assert core() is core()
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [("CPU", "CPU"), ("cpu", "CPU"), (" auto ", "AUTO"), ("AUTO:cpu", "AUTO:CPU")]
+)
+def test_devices_are_known_in_any_case(said: str, known: str) -> None:
+    assert known_device(said) == known
+    assert device_for_tracking(said) == known
+
+
+def test_faces_are_tracked_on_the_cpu_where_the_engines_device_is_none_of_openvinos() -> None:
+    assert known_device("cuda") is None
+    assert device_for_tracking("cuda") == "CPU"
+    assert device_for_tracking("NO-SUCH") == "CPU"
+
+
+def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:
+    assert Network(mesh_file, "cpu")(np.zeros((1, 192, 192, 3), np.float32))
