@@ -491,7 +491,20 @@ def test_other_files_are_called_what_they_are(tmp_path: Path, content: bytes, sa
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     assert "found no file there" in _complaint(tmp_path / "none.pth")
-    assert "can't read it" in _complaint(tmp_path)
+    assert "found no file there" in _complaint(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    assert "found no file there" in _complaint(tmp_path / "pipe.pth")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="whoever may read everything runs this")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "locked.pth").write_bytes(b"PK")
+    (tmp_path / "locked.pth").chmod(0)
+    assert "can't read it" in _complaint(tmp_path / "locked.pth")
 
 
 def test_another_zip_archive(tmp_path: Path) -> None:

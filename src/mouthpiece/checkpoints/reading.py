@@ -78,11 +78,11 @@ def read_state(path: Path) -> State:
     Raises:
         WeightsError: the file is missing, damaged, of another kind, or asks for something to be run (which it isn't).
     """
+    if not path.is_file():
+        raise WeightsError(f"expected a checkpoint at {path}, found no file there")
     try:
         with path.open("rb") as file:
             state = _read(file, path)
-    except FileNotFoundError:
-        raise WeightsError(f"expected a checkpoint at {path}, found no file there") from None
     except OSError as error:
         raise WeightsError(f"expected a checkpoint at {path}, can't read it: {error.strerror or error}") from error
     except Unreadable as error:
