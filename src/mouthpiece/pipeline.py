@@ -334,7 +334,8 @@ def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple
     default = SyncOptions()
     if options.box is not None and options.face != default.face:
         odd.append("face chooses among faces that are found: the box says where this one is")
-    if options.box is not None and options.crop.pads not in (default.crop.pads, NO_PADS):
+    padded = "crop" in engine.heeds and options.crop.pads not in (default.crop.pads, NO_PADS)
+    if options.box is not None and padded:
         odd.append("pads are for faces that are found: the box is taken as it is")
     asked = [
         name for name in ("intensity", "rest", "network", "crop") if getattr(options, name) != getattr(default, name)

@@ -237,9 +237,11 @@ def test_the_published_line_makes_a_video(inference: Run, clip: Path, word: Path
 
 def test_smaller_turned_cut_and_held(inference: Run, shared_data: Path, word: Path, ffprobe: str) -> None:
     face = shared_data / scenes.PERSON_A  # 360x288
-    line = "--rotate --crop 0 -1 20 -1 --static True --box 40 240 60 220 --outfile out.mkv"
+    line = "--rotate --crop 0 -1 20 -1 --static True --box 40 240 60 220 --pads 0 30 0 0 --outfile out.mkv"
     said = inference("--face", str(face), "--audio", str(word), *line.split())
     assert said.code == 0, said.err
+    assert said.err.count("warning") == 1
+    assert "pads are for faces that are found" in said.err
     found = streams(ffprobe, Path("out.mkv"))["video"]
     assert (found["width"], found["height"]) == (268, 360)
     assert (found["avg_frame_rate"], found["nb_read_frames"]) == ("25/1", "10")
