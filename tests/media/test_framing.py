@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import tracemalloc
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -251,14 +252,24 @@ def test_too_little_left(tmp_path: Path, framing: Framing, kind: str) -> None:
         open_face(face, framing=framing)
 
 
-def test_memory_is_that_of_the_framed_pictures(tmp_path: Path) -> None:
-    path = build_video(tmp_path / "a.mp4", frames=60, size=(960, 540), options={"preset": "ultrafast"})
-    with open_face(path, framing=Framing(resize_factor=4)) as face:
-        tracemalloc.start()
-        try:
-            count = sum(1 for _ in face.frames(Fraction(150, 25), Fit.PINGPONG))
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-    assert count == 150
-    assert peak < 20 * 2**20
+PLAY = """
+import resource, sys
+from fractions import Fraction
+from mouthpiece.media import Fit, Framing, open_face
+with open_face(sys.argv[1], framing=Framing(resize_factor=4)) as face:
+    count = sum(1 for _ in face.frames(Fraction(int(sys.argv[2]), 25), Fit.PINGPONG))
+print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+def test_of_what_is_played_backwards_only_framed_pictures_are_kept(tmp_path: Path) -> None:
+    """110 whole pictures are 150 MB, as framed 10 MB."""
+    path = build_video(tmp_path / "a.mp4", frames=110, size=(1280, 720), options={"preset": "ultrafast"})
+
+    def megabytes(frames: int) -> int:
+        command = [sys.executable, "-c", PLAY, str(path), str(frames)]
+        count, peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        assert int(count) == frames
+        return int(peak)
+
+    assert megabytes(200) < megabytes(60) + 40
