@@ -51,5 +51,5 @@ $(VENV)/.core: $(VENV)/.created pyproject.toml hatch_build.py
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml hatch_build.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,speech,torch,onnx,int8]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,train,speech,torch,onnx,int8,studio,live,mic]'
 	@touch $@ $(VENV)/.core

@@ -37,6 +37,10 @@ CPU_FLAGS = {
 """What matters to inference, in /proc/cpuinfo's words (x86, then Arm) and in people's."""
 
 
+LIVE_MODULES = ("flask", "flask_sock") if sys.platform == "win32" else ("flask", "flask_sock", "gunicorn")
+"""What the extra `live` brings; gunicorn doesn't run on Windows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """An optional part of the installation."""
@@ -69,6 +73,9 @@ EXTRAS = (
         "synthetic speech from text, in English, Arabic and more, and other voices",
         ("espeakng_loader", "pyworld", "setuptools"),
     ),
+    Extra("studio", "the studio, a page to make videos in: mouthpiece studio", ("streamlit",)),
+    Extra("live", "a face that speaks along, in the browser: mouthpiece live", LIVE_MODULES),
+    Extra("mic", "live from this machine's own microphone: mouthpiece live --mic server", ("sounddevice",)),
 )
 """Those for users; `test` and `dev` are for those who work on mouthpiece."""
 
