@@ -9,7 +9,7 @@ import numpy as np
 
 from mouthpiece.engines.base import Precision
 from mouthpiece.errors import EngineError
-from mouthpiece.inference import core, is_several, known_device
+from mouthpiece.inference import compiled_once, core, is_several, known_device
 from mouthpiece.processor import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray
 
@@ -45,8 +45,10 @@ class OpenVinoGenerator:
         Raises:
             EngineError: the device can't run it.
         """
+        config = _config(precision, device)
         try:
-            compiled = core().compile_model(model, device, _config(precision, device))
+            shared = isinstance(model, Path)
+            compiled = compiled_once(model, device, config) if shared else core().compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO's device {device} can't run the Wav2Lip generator in {precision}") from error
         self._request: Any = compiled.create_infer_request()

@@ -89,8 +89,7 @@ def f32_file(source: Source) -> Path:
     """
     import openvino
 
-    if source.kind is Kind.OPENVINO:
-        source.openvino_model()  # looked at: it may be anything
+    if source.kind is Kind.OPENVINO and source.is_for_any_batch():
         return source.path
 
     def make(folder: Path) -> None:

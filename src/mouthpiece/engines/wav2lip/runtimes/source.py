@@ -73,6 +73,14 @@ class Source:
             raise WeightsError(f"expected a checkpoint (.pth or .safetensors), {self.path.name} is an exported model")
         return read_state(self.path)
 
+    def is_for_any_batch(self) -> bool:
+        """Whether an exported model can be run as it is.
+
+        Raises:
+            WeightsError: it can't be read, or holds another network.
+        """
+        return all(port.partial_shape[0].is_dynamic for port in _read(self.path).inputs)
+
     def openvino_model(self) -> openvino.Model:
         """The network as OpenVINO has it, for batches of any size.
 
@@ -87,11 +95,21 @@ class Source:
 
 
 def read_exported(path: Path) -> openvino.Model:
-    """An exported generator, its inputs in order and for batches of any size.
+    """An exported generator, for batches of any size.
 
     Raises:
         WeightsError: it can't be read, or is no Wav2Lip generator.
     """
+    model = _read(path)
+    try:
+        model.reshape({port: [-1, *_sizes(port)[1:]] for port in model.inputs})
+    except RuntimeError as error:
+        raise WeightsError(f"expected a model for batches of any size, {path.name} can't be made one") from error
+    return model
+
+
+def _read(path: Path) -> openvino.Model:
+    """An exported generator as it is."""
     from mouthpiece.inference import core
 
     if not path.is_file():
@@ -102,13 +120,8 @@ def read_exported(path: Path) -> openvino.Model:
         model = core().read_model(path)
     except RuntimeError as error:
         raise WeightsError(f"expected a model that OpenVINO can read, {path} is damaged or something else") from error
-    check_ports(
-        path, [(port.any_name, _sizes(port)) for port in model.inputs], [_sizes(port) for port in model.outputs]
-    )
-    try:
-        model.reshape({port: [-1, *_sizes(port)[1:]] for port in model.inputs})
-    except RuntimeError as error:
-        raise WeightsError(f"expected a model for batches of any size, {path.name} can't be made one") from error
+    inputs = [(port.any_name if port.names else "", _sizes(port)) for port in model.inputs]
+    check_ports(path, inputs, [_sizes(port) for port in model.outputs])
     return model
 
 
