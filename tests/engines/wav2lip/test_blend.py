@@ -206,3 +206,15 @@ def test_pixels_that_are_not_square(woman: TrackedFrame) -> None:
     square, _ = blended(woman, open_mouth(crop_of(woman)))
     assert patch.box.width == pytest.approx(square.box.width / 2, abs=3)
     assert patch.box.height == pytest.approx(square.box.height, abs=3)
+
+
+def test_a_copy_that_trembles_leaves_the_frame_still(woman: TrackedFrame) -> None:
+    """Networks never copy exactly: what is off by a few levels, otherwise in each frame, is not shown."""
+    crop, random, blender = crop_of(woman), np.random.default_rng(0), Blender()
+    shown = []
+    for _ in range(8):
+        off = cv2.GaussianBlur(random.normal(0, 1, crop.rgb.shape).astype(np.float32), (0, 0), 1.5)
+        patch, result = blended(woman, as_float(crop.rgb + off * (2.5 / off.std())), blender)
+        inside = patch.alpha > 0.99
+        shown.append(result[patch.box.slices][inside])
+    assert np.std(shown, axis=0).mean() < 0.8

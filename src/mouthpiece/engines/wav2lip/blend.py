@@ -3,6 +3,8 @@
 The small picture holds no finer detail than 96 pixels can; what the frame holds beyond them is given back to it: all
 of it where the network drew what the frame shows, so that there the frame's own pixels stay, and no more than its grain
 where it drew something else. Before that its colours are brought to the frame's, judged where it only had to copy.
+
+Where the drawing is off from the frame by a few levels, it is taken for a copy that trembles, and the frame stays.
 """
 
 from __future__ import annotations
@@ -45,8 +47,11 @@ COLOUR_BLUR = 4.0
 COLOUR_MEMORY = 0.7
 """How much of a shot's local correction so far stays in the next frame's: lamps don't flicker, drawings do."""
 
-SAME = 9.0
-"""Difference of drawing and frame at which little of the frame's own detail is left, levels."""
+SAME, OTHER = 5.0, 12.0
+"""Difference of drawing and frame up to which it is a copy, and at which little of the frame's own detail is left;
+levels."""
+COPY_POWER = 3
+"""How much sooner than its fine detail the frame itself gives way to the drawing."""
 SAME_REACH_PX = 5
 GRAIN = 3.0
 """Fine detail of the frame up to this stays everywhere: a camera's grain and skin, but no shapes; levels."""
@@ -57,7 +62,7 @@ ALPHA_FLOOR = 0.01
 """Less of the mask than this is nothing."""
 
 
-_EVIDENCE = np.where(np.arange(COLOUR_SIDE) * SIDE < MASKED_FROM * COLOUR_SIDE, COLOUR_UPPER, 1.0)[:, None]
+_EVIDENCE = as_float(np.where(np.arange(COLOUR_SIDE) * SIDE < MASKED_FROM * COLOUR_SIDE, COLOUR_UPPER, 1.0)[:, None])
 
 
 class Blender:
@@ -85,6 +90,8 @@ class Blender:
         drawn = drawn + self._steady_colour(drawn, crop.rgb, mouth)
         changed = change(drawn, crop.rgb)
         detail = self._steady_detail(kept_detail(changed, mouth))
+        # Where it all but copied, what is left is the network's trembling.
+        drawn += (crop.rgb - drawn) * detail[..., None] ** COPY_POWER
         alpha = face_mask(points, changed)
         return _laid_out(drawn, detail, alpha * np.float32(min(strength, 1.0)), crop, tracked.frame)
 
@@ -151,11 +158,16 @@ def kept_detail(changed: FloatArray, mouth: FloatArray) -> FloatArray:
     All of it where the frame was copied, none near what was drawn otherwise. A mouth counts as one thing: highlights
     on lips move with them, also where lips lie on lips.
     """
-    near = cv2.dilate(changed, np.ones((SAME_REACH_PX, SAME_REACH_PX), dtype=np.uint8))
-    kept = np.exp(-np.square(near / SAME))
-    moved = float(np.percentile(changed[mouth > 0.5], 90)) if (mouth > 0.5).any() else 0.0
-    stayed = np.exp(-((moved / SAME) ** 2))
-    return as_float(cv2.GaussianBlur(kept * (1 - mouth * np.float32(1 - stayed)), (0, 0), 1.5))
+    near = as_float(cv2.dilate(changed, np.ones((SAME_REACH_PX, SAME_REACH_PX), dtype=np.uint8)))
+    inside = changed[mouth > 0.5]
+    moved = as_float(np.percentile(inside, 90) if len(inside) else 0)
+    kept = _likeness(near) * (1 - mouth * (1 - _likeness(moved)))
+    return as_float(cv2.GaussianBlur(kept, (0, 0), 1.5))
+
+
+def _likeness(difference: FloatArray) -> FloatArray:
+    """1 for a copy, towards 0 for something else; by levels of difference."""
+    return as_float(np.exp(-np.square(np.maximum(difference - SAME, 0) / (OTHER - SAME))))
 
 
 def face_mask(points: FloatArray, changed: FloatArray) -> FloatArray:
