@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
-from mouthpiece.inference import Network, core, device_for_tracking, known_device
+from mouthpiece.inference import Network, _compiled, core, device_for_tracking, known_device
 
 
 @pytest.fixture
@@ -91,3 +94,42 @@ def test_faces_are_tracked_on_the_cpu_where_the_engines_device_is_none_of_openvi
 
 def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:
     assert Network(mesh_file, "cpu")(np.zeros((1, 192, 192, 3), np.float32))
+
+
+def test_networks_of_one_file_share_what_is_compiled(mesh_file: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mesh.tflite"
+    shutil.copyfile(mesh_file, mine)
+    gc.collect()
+    before = len(_compiled)
+    first = Network(mine)
+    assert len(_compiled) == before + 1
+    networks = [first, Network(mine, "cpu"), Network(tmp_path / "." / mine.name)]
+    assert len(_compiled) == before + 1, "compiled once"
+    mine.write_bytes(mesh_file.read_bytes() + b"\0")
+    networks.append(Network(mine))
+    assert len(_compiled) == before + 2, "another file under the same name"
+    del first
+    networks.clear()
+    gc.collect()
+    assert len(_compiled) == before, "nobody holds it: it is gone"
+
+
+def test_two_threads_share_a_network_without_mixing_pictures(mesh_file: Path) -> None:
+    """A request each of one compiled model: what comes out belongs to what went in."""
+    rng = np.random.default_rng(1)
+    pictures = rng.random((4, 1, 192, 192, 3)).astype(np.float32)
+    alone = [Network(mesh_file)(picture)[0] for picture in pictures]
+    wrong: list[int] = []
+
+    def run(number: int) -> None:
+        network = Network(mesh_file)
+        for _ in range(20):
+            if not np.array_equal(network(pictures[number])[0], alone[number]):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(pictures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import EngineError, WeightsError
-from mouthpiece.processor import keep_off_hidden_tiles
+from mouthpiece.processor import core_count, keep_off_hidden_tiles
 
 if TYPE_CHECKING:
     import openvino
 
 # Small networks are faster in f32, and a choice that OpenVINO makes by itself may be one that this machine dies of
 # (docs/decisions/0001-f32-inference.md).
-_CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+_CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
+MOST_STREAMS = 4
+"""Runs of one network side by side, each on one thread: more jobs than that at once wait for each other."""
 _SEVERAL = ("AUTO", "HETERO", "MULTI", "BATCH")
 """Names by which OpenVINO itself chooses among devices."""
 
@@ -51,8 +56,46 @@ def device_for_tracking(device: str) -> str:
     return known_device(device) or "CPU"
 
 
+_compiled: WeakValueDictionary[tuple[object, ...], openvino.CompiledModel] = WeakValueDictionary()
+_compiling = threading.Lock()
+
+
+def compiled_once(path: Path, device: str, config: Mapping[str, Any]) -> openvino.CompiledModel:
+    """A model file compiled for a device, shared by all who ask for the same while anybody holds it.
+
+    Requests of one compiled model run in as many threads as it has streams; one request serves one thread at a time.
+
+    Args:
+        path: a file that OpenVINO reads; one that was changed since is another.
+        device: OpenVINO's own name.
+        config: what to compile with.
+
+    Raises:
+        RuntimeError: OpenVINO's, if it can't.
+        OSError: the file is gone.
+    """
+    state = path.stat()
+    key = (path.resolve(), state.st_mtime_ns, state.st_size, device, tuple(sorted(config.items())))
+    with _compiling:  # two who come at once shall wait and not compile twice
+        model = _compiled.get(key)
+        if model is None:
+            model = _compiled[key] = core().compile_model(path, device, dict(config))
+        return model
+
+
+def _config(device: str) -> dict[str, Any]:
+    """Small networks run on one thread each: what is to be quick is several of them side by side."""
+    if device != "CPU":
+        return {}
+    streams = str(min(core_count(), MOST_STREAMS))
+    return _CPU_CONFIG | {"INFERENCE_NUM_THREADS": streams, "NUM_STREAMS": streams}
+
+
 class Network:
-    """A compiled network: arrays in, arrays out, in the model's own order. Not for use by two threads at once."""
+    """A compiled network: arrays in, arrays out, in the model's own order. Not for use by two threads at once.
+
+    Several of one file share what is compiled: a server that holds one of each has the next ones at once.
+    """
 
     def __init__(self, path: Path, device: str = "CPU") -> None:
         """Read and compile a model file (.tflite, .onnx or OpenVINO .xml).
@@ -63,16 +106,16 @@ class Network:
         """
         if not path.is_file():
             raise WeightsError(f"expected a network at {path}, found no file there; reinstall mouthpiece")
-        try:
-            model = core().read_model(path)
-        except RuntimeError as error:
-            raise WeightsError(f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece") from error
         name = known_device(device) or device
         try:
-            compiled = core().compile_model(model, name, _CPU_CONFIG if name == "CPU" else {})
+            compiled = compiled_once(path, name, _config(name))
         except RuntimeError as error:
+            if not _is_model(path):
+                said = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"
+                raise WeightsError(said) from error
             known = ", ".join(core().available_devices)
             raise EngineError(f"device {device!r} can't run {path.name}; this machine has: {known}") from error
+        self._compiled = compiled  # held for those who want it, too
         self._request: Any = compiled.create_infer_request()
         self._outputs = len(compiled.outputs)
 
@@ -80,3 +123,12 @@ class Network:
         """Run once. Inputs and outputs are float32 of the shapes that the model declares; outputs are copies."""
         self._request.infer(list(inputs))
         return [np.array(self._request.get_output_tensor(i).data, dtype=np.float32) for i in range(self._outputs)]
+
+
+def _is_model(path: Path) -> bool:
+    """Whether OpenVINO can read a file at all."""
+    try:
+        core().read_model(path)
+    except RuntimeError:
+        return False
+    return True

@@ -51,6 +51,7 @@ class OpenVinoGenerator:
             compiled = compiled_once(model, device, config) if shared else core().compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO's device {device} can't run the Wav2Lip generator in {precision}") from error
+        self._compiled = compiled  # held for those who want it, too
         self._request: Any = compiled.create_infer_request()
         self.said = f"OpenVINO, {name or precision}, {device}"
         self.warnings = warnings
