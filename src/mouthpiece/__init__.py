@@ -15,6 +15,7 @@ from mouthpiece import errors
 if TYPE_CHECKING:
     from mouthpiece.animation import VisemeOptions, VisemeTrack, visemes
     from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
+    from mouthpiece.live import LiveFrame, LiveOptions, LiveSession, LiveStats, open_live
     from mouthpiece.pipeline import Fit, Framing, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
 
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "animation": ("VisemeOptions", "VisemeTrack", "visemes"),
     "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
+    "live": ("LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "open_live"),
     "pipeline": ("Fit", "Framing", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
     "types": ("FaceStretch", "Phone", "Progress", "Waveform"),
 }
@@ -33,6 +35,10 @@ __all__ = [
     "FaceStretch",
     "Fit",
     "Framing",
+    "LiveFrame",
+    "LiveOptions",
+    "LiveSession",
+    "LiveStats",
     "NetworkOptions",
     "Phone",
     "Precision",
@@ -47,6 +53,7 @@ __all__ = [
     "Waveform",
     "__version__",
     "errors",
+    "open_live",
     "probe",
     "sync",
     "visemes",

@@ -410,7 +410,7 @@ def _prepared_engine(
     if all(unusable for unusable, _ in looks):
         found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:
-            raise NoFaceError(_why_nobody(looks, source, options))
+            raise NoFaceError(why_nobody(looks, source, options))
         engine.prepare([found])
     return engine
 
@@ -469,7 +469,7 @@ def _first_usable(source: FaceSource, tracker: Tracker, stop_if_cancelled: Calla
     return None
 
 
-def _why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, options: SyncOptions) -> str:
+def why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, options: SyncOptions) -> str:
     """One line about why no frame can be used."""
     where = "first picture of" if options.framing.static else "photo" if source.info.is_photo else "video"
     choice = options.face

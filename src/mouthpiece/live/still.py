@@ -1,0 +1,75 @@
+"""The face of a live session: one picture, at the sizes that the session draws it in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from mouthpiece.errors import NoFaceError
+from mouthpiece.face import FaceChoice, FaceTracker
+from mouthpiece.inference import device_for_tracking
+from mouthpiece.media import FaceInput, Framing, open_face
+from mouthpiece.pipeline import SyncOptions, why_nobody
+from mouthpiece.types import Frame, Picture, TrackedFrame
+
+LEAST_SIDE = 64
+"""Pixels of the shorter side that no step down goes below."""
+
+
+class Still:
+    """A picture with a face, tracked once at each size."""
+
+    def __init__(self, face: FaceInput, options: SyncOptions, most_side: int | None) -> None:
+        """Read the picture and look for the face.
+
+        Args:
+            face: a photo, or a video of which the first picture is taken.
+            options: which face, and which device looks for it.
+            most_side: pixels that the longer side may have; None for as many as it has.
+
+        Raises:
+            InputError: it can't be read.
+            NoFaceError: it shows no usable face.
+        """
+        options = replace(options, framing=Framing(static=True))
+        self._tracker = FaceTracker(FaceChoice(options.face), device_for_tracking(options.device))
+        with open_face(face, framing=options.framing) as source:
+            frame = replace(next(iter(source.survey(1))), native=None)
+            side = max(frame.width, frame.height)
+            self._frame = frame if most_side is None else _smaller(frame, min(most_side / side, 1.0))
+            tracked = self._track(self._frame)
+            if tracked.unusable is not None:
+                raise NoFaceError(why_nobody([(tracked.unusable, tracked.faces_seen)], source, options))
+        self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
+
+    @property
+    def whole(self) -> TrackedFrame:
+        """At its full size."""
+        return self._sizes[1.0]
+
+    def at(self, scale: float) -> TrackedFrame | None:
+        """The picture with each side made smaller; None where the face would be too small to be used."""
+        if scale not in self._sizes:
+            frame = _smaller(self._frame, scale)
+            if min(frame.width, frame.height) < LEAST_SIDE:
+                return None
+            tracked = self._track(frame)
+            if tracked.unusable is not None:
+                return None
+            self._sizes[scale] = tracked
+        return self._sizes[scale]
+
+    def _track(self, frame: Frame) -> TrackedFrame:
+        self._tracker.reset()
+        return self._tracker.track(frame)
+
+
+def _smaller(frame: Frame, scale: float) -> Frame:
+    """The frame with each side scaled and rounded to an even number of pixels; itself where nothing changes."""
+    if scale >= 1:
+        return frame
+    width, height = (max(2, 2 * round(side * scale / 2)) for side in (frame.width, frame.height))
+    rgb: Picture = np.asarray(cv2.resize(frame.rgb, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return replace(frame, rgb=rgb)
