@@ -12,13 +12,14 @@ from pathlib import Path
 # The peak is read inside and at the end: `ru_maxrss` would also count what the parent held when it forked.
 _PROGRAM = """
 import json, sys, time
-face, speech, out, engine, started = sys.argv[1:]
+face, speech, out, engine, checkpoint, started = sys.argv[1:]
 import mouthpiece
 first = []
 def note(progress):
     if not first:
         first.extend((time.monotonic() - float(started), time.process_time()))
-options = mouthpiece.SyncOptions(engine=engine, overwrite=True)
+network = mouthpiece.NetworkOptions(checkpoint=checkpoint or None)
+options = mouthpiece.SyncOptions(engine=engine, network=network, overwrite=True)
 result = mouthpiece.sync(face, speech, out, options, progress=note)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({
@@ -51,13 +52,13 @@ class FreshRun:
     """Most resident memory at any time, MB of 1e6 bytes."""
 
 
-def sync_in_new_process(face: Path, speech: Path, out: Path, engine: str) -> FreshRun:
-    """Run `mouthpiece.sync` with its defaults in a new Python.
+def sync_in_new_process(face: Path, speech: Path, out: Path, engine: str, checkpoint: str = "") -> FreshRun:
+    """Run `mouthpiece.sync` with its defaults, and a checkpoint if one is named, in a new Python.
 
     Raises:
         subprocess.CalledProcessError: it failed; its own words were printed.
     """
-    arguments = [str(face), str(speech), str(out), engine, repr(time.monotonic())]
+    arguments = [str(face), str(speech), str(out), engine, checkpoint, repr(time.monotonic())]
     command = [sys.executable, "-c", _PROGRAM, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return FreshRun(**json.loads(done.stdout.splitlines()[-1]))

@@ -24,8 +24,9 @@ from mouthpiece.errors import WeightsError
 from mouthpiece.processor import core_count, this_processor
 from mouthpiece.types import FloatArray
 
-MAX_RMS = 1 / 255
-"""Most that pictures may differ from those of f32, root mean square: a step of an 8-bit picture."""
+MAX_RMS = 10 ** (-43.8 / 20)
+"""Most that pictures may differ from those of f32, root mean square: 43.8 dB, what the default encoding loses of a
+sharp, moving picture (docs/decisions/0003-x264-settings.md). That is 1.6 steps of 8 bits."""
 MAX_RELATIVE = 0.03
 """The same, over the standard deviation of f32's: 30 dB, for networks that draw pictures without contrast."""
 MAX_DIFFERENCE = 16 / 255
