@@ -26,6 +26,7 @@ from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_
 from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.export import export_command
 from mouthpiece.apps.interruption import Interruption
+from mouthpiece.apps.notices import told_to_people
 from mouthpiece.apps.options import (
     Debug,
     Device,
@@ -389,15 +390,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _return_pictures()
     invocation = Invocation()
     command: Any = typer.main.get_command(app)
-    return guarded(
-        lambda: command.main(
-            args=list(sys.argv[1:] if arguments is None else arguments),
-            prog_name="mouthpiece",
-            standalone_mode=False,
-            obj=invocation,
-        ),
-        invocation,
-    )
+    with told_to_people(invocation):
+        return guarded(
+            lambda: command.main(
+                args=list(sys.argv[1:] if arguments is None else arguments),
+                prog_name="mouthpiece",
+                standalone_mode=False,
+                obj=invocation,
+            ),
+            invocation,
+        )
 
 
 def _return_pictures() -> None:

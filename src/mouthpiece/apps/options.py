@@ -18,6 +18,8 @@ class Invocation:
     """Whether programs listen on standard output."""
     debug: bool = False
     """Whether to show tracebacks."""
+    quiet: bool = False
+    """Whether people hear of errors only."""
 
 
 def _note_json(context: typer.Context, value: bool) -> bool:
@@ -39,6 +41,14 @@ Json = Annotated[
 Debug = Annotated[
     bool, typer.Option("--debug", is_eager=True, callback=_note_debug, help="Show the traceback of an error.")
 ]
+
+
+def _note_quiet(context: typer.Context, value: bool) -> bool:
+    if value and isinstance(context.obj, Invocation):
+        context.obj.quiet = True
+    return value
+
+
 Phones = Annotated[
     Path | None,
     typer.Option(
@@ -88,4 +98,4 @@ NetworkPrecision = Annotated[
         "--precision", help="Published networks: the numbers they compute with; auto is the fastest good one here."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", callback=_note_quiet, help="Say nothing but errors.")]
