@@ -17,7 +17,7 @@ from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.engines.wav2lip import Wav2LipEngine
 from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop, mean_box, network_face
-from mouthpiece.engines.wav2lip.engine import BATCH, MOST_PIXELS, REACH
+from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Moment, Patch, SpeechChunk, TrackedFrame
@@ -160,15 +160,26 @@ def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> No
 
 
 def test_large_pictures_are_held_in_smaller_numbers(woman: TrackedFrame) -> None:
-    def batch(width: int, height: int, size: int | None = None) -> int:
+    def batch(width: int, height: int, size: int | None = None, device: str = "CPU") -> int:
         rgb = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
-        return engine_for(network=batches_of(size))._batch(replace(woman.frame, rgb=rgb))
+        engine = engine_for(network=batches_of(size), device=device)
+        count = engine._batch(replace(woman.frame, rgb=rgb))
+        bounded = size is not None and count < size
+        assert engine.warnings == (
+            (f"batch_size {size} was taken as {count}: more frames at once take memory and no less time",)
+            if bounded
+            else ()
+        )
+        return count
 
     assert batch(1280, 720) == batch(1920, 1080) == BATCH
     assert batch(3840, 2160) == 2
     assert batch(15360, 8640) == 1
-    assert batch(640, 360, 128) == 128
-    assert batch(1920, 1080, 256) == MOST_PIXELS // (1920 * 1080)
+    assert batch(640, 360, 128, "cuda") == 128
+    assert batch(1920, 1080, 256, "cuda") == MOST_PIXELS // (1920 * 1080)
+    assert batch(640, 360, 128) == batch(640, 360, 128, "cpu") == CPU_BATCH
+    assert batch(640, 360, 12) == 12
+    assert batch(15360, 8640, 8) == 1
 
 
 def test_live_draws_one_by_one(woman: TrackedFrame, speech: FloatArray) -> None:

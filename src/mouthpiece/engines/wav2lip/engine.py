@@ -35,6 +35,8 @@ BATCH_PIXELS = BATCH * 1920 * 1080
 """Pixels of all frames that may wait to be drawn at once unless told otherwise."""
 MOST_PIXELS = 4 * BATCH_PIXELS
 """The same whatever was told: about 300 MB."""
+CPU_BATCH = 24
+"""Most frames drawn at once on the CPU: the network takes 11 MB for each, and is no faster with more."""
 REACH = SMOOTH_FRAMES // 2
 """Frames to each side whose boxes are averaged with a frame's own."""
 
@@ -82,6 +84,7 @@ class Wav2LipEngine(Engine):
             checkpoint = find_checkpoint(options.network.checkpoint, GENERATORS)
             generator = open_generator(checkpoint, options.network, options.device)
         self._generator = generator
+        self._bounded = ""
         self._windows = SpeechWindows()
         self.reset()
 
@@ -141,8 +144,8 @@ class Wav2LipEngine(Engine):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the generator has to say."""
-        return self._generator.warnings
+        """What the generator has to say, and whether batches were made smaller than asked for."""
+        return (*self._generator.warnings, *([self._bounded] if self._bounded else []))
 
     def reset(self) -> None:
         """Forget the speech, and what was drawn last."""
@@ -180,8 +183,14 @@ class Wav2LipEngine(Engine):
             return 1
         pixels = frame.width * frame.height
         chosen = self.options.network.batch_size
-        count = min(BATCH, BATCH_PIXELS // pixels) if chosen is None else min(chosen, MOST_PIXELS // pixels)
-        return max(1, count)
+        if chosen is None:
+            return max(1, min(BATCH, BATCH_PIXELS // pixels))
+        most = max(1, MOST_PIXELS // pixels)
+        if self.options.device.upper() == "CPU":
+            most = min(most, CPU_BATCH)
+        if chosen > most:
+            self._bounded = f"batch_size {chosen} was taken as {most}: more frames at once take memory and no less time"
+        return min(chosen, most)
 
     def _hold(self, moment: Moment) -> _Held:
         """Note what is needed to draw a moment, as long as the speech around it is known."""
