@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -239,12 +239,15 @@ def cpu_notes() -> tuple[str, ...]:
     return (f"this CPU: bf16 {bf16}, VNNI (int8) {int8}, AMX {amx}",)
 
 
+def _one(variant: str, batch: str, checkpoint: str, pictures: str = "") -> Timed:
+    """What a process of its own does, from its arguments."""
+    return measure(variant, int(batch), Path(checkpoint), Path(pictures) if pictures else None)
+
+
 def main() -> None:
     """Measure and print."""
     if sys.argv[1:2] == ["--one"]:
-        variant, batch, checkpoint, *pictures = sys.argv[2:]
-        one = measure(variant, int(batch), Path(checkpoint), Path(pictures[0]) if pictures else None)
-        print(json.dumps({"ms_a_frame": one.ms_a_frame, "peak_rss_mb": one.peak_rss_mb, "said": one.said}))
+        print(json.dumps(asdict(_one(*sys.argv[2:]))))
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

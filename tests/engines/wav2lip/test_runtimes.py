@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,8 @@ def test_f32_is_as_pytorch(
     kept = []
     for batch in (8, 1, 3):
         drawn = generator(mel[:batch], face[:batch])
-        assert (drawn.shape, drawn.dtype) == ((batch, 3, 96, 96), np.float32)
+        assert drawn.shape == (batch, 3, 96, 96)
+        assert drawn.dtype == np.float32
         np.testing.assert_allclose(drawn, pictures[:batch], rtol=0, atol=LIMIT)
         kept.append((drawn, drawn.copy()))
     assert all(np.array_equal(one, copy) for one, copy in kept), "outputs are the caller's own"
@@ -164,8 +165,7 @@ def test_bf16_is_native_only_where_the_processor_multiplies_it(monkeypatch: pyte
     assert not {Precision.BF16, Precision.F16} & set(on_openvino.native_precisions("CPU"))
     able = Processor("a new one", frozenset({"avx512f", "avx512_bf16"}), 0x20)
     monkeypatch.setattr(on_openvino, "this_processor", lambda: able)
-    unsafe: Callable[[], bool] = lambda: False  # noqa: E731
-    monkeypatch.setattr(on_openvino, "keep_off_hidden_tiles", unsafe)
+    monkeypatch.setattr(on_openvino, "keep_off_hidden_tiles", lambda: False)
     assert on_openvino.native_precisions("CPU") == (Precision.F32,), "nothing else is safe in such a process"
     assert on_openvino.native_precisions("AUTO") == (Precision.F32,)
 
@@ -316,8 +316,13 @@ def test_a_model_is_made_once_and_again_when_it_is_damaged(
 ) -> None:
     before = open_generator(generator_safetensors, F32)(*inputs)
     read = Source.openvino_model
-    asked = []
-    monkeypatch.setattr(Source, "openvino_model", lambda source: asked.append(source.path) or read(source))
+    asked: list[Path] = []
+
+    def noted(source: Source) -> Any:
+        asked.append(source.path)
+        return read(source)
+
+    monkeypatch.setattr(Source, "openvino_model", noted)
     open_generator(generator_safetensors, F32)
     assert not asked
     digest = Source(generator_safetensors).digest
