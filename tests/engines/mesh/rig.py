@@ -88,11 +88,12 @@ def displacement(basis: MotionBasis, wide: float) -> FloatArray:
 
 def fields_of(warp: LipWarp, motion: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Upper and lower field, (GRID_H, GRID_W, 2), of motion points displaced by (P, 2)."""
-    return warp.fields(0 * motion, motion).wanted
+    return warp.fields(motion)
 
 
 def maps_of(
     warp: LipWarp, plane: PlaneMap, shift: FloatArray, shown: FloatArray, wanted: FloatArray, size: tuple[int, int]
 ) -> FaceMaps | None:
     """Maps from a shown mouth to a wanted one, both (P, 2), in a frame of a size (width, height)."""
-    return warp.maps(plane, shift, warp.fields(shown, wanted), size)
+    sight = warp.sight(plane, shift, shown, size)
+    return None if sight is None else warp.maps(sight, wanted)

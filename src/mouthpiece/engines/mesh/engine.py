@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TypeVar
 
 import cv2
@@ -12,7 +13,16 @@ import numpy as np
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
-from mouthpiece.engines.mesh.lips import LentLips, LipRim, LipView, bare_lips, lip_hem, parted_edges, teeth_shown
+from mouthpiece.engines.mesh.lips import (
+    LentLips,
+    LipRim,
+    LipView,
+    bare_lips,
+    enlarged_lips,
+    lip_hem,
+    parted_edges,
+    teeth_shown,
+)
 from mouthpiece.engines.mesh.motion import (
     MotionBasis,
     MotionStream,
@@ -22,11 +32,34 @@ from mouthpiece.engines.mesh.motion import (
     shipped_weights,
 )
 from mouthpiece.engines.mesh.own_mouth import MouthSource, OwnMouth, suitability, take_mouth, worth_of_teeth
+from mouthpiece.engines.mesh.reading import Enlarged
 from mouthpiece.engines.mesh.seam import CLOSED_OPENING, PARTED_OPENING, LipEdges, LipStrip, find_edges, lip_strip
 from mouthpiece.engines.mesh.style import Style, estimate_style, styled
 from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
-from mouthpiece.engines.mesh.warp import GRID, FaceMaps, LipWarp, Loan, MouthMaps, draw_lips
-from mouthpiece.types import EngineInfo, Face, FloatArray, Patch, SpeechChunk, TrackedFrame, as_float
+from mouthpiece.engines.mesh.warp import (
+    GRID,
+    STEP,
+    FaceMaps,
+    LipWarp,
+    Loan,
+    MouthMaps,
+    Sight,
+    draw_lips,
+    grid_to_pixels,
+    unheeding,
+)
+from mouthpiece.types import (
+    Box,
+    EngineInfo,
+    Face,
+    FloatArray,
+    Frame,
+    Patch,
+    Picture,
+    SpeechChunk,
+    TrackedFrame,
+    as_float,
+)
 
 SAME_PERSON = 0.55
 """Least likeness of two appearances of one person."""
@@ -75,6 +108,8 @@ class _Person:
     light: FloatArray | None = None
     light_age: int = 0
     """Frames drawn since the light was measured."""
+    view: _View | None = None
+    """The frame drawn last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +123,31 @@ class _Look:
     """(P, 2) plane: how the source's own mouth is displaced."""
     pixels: FloatArray
     """(468, 2): the points in the frame, on the lips' edges as well as they are known."""
+
+
+@dataclass(slots=True)
+class _View:
+    """All that a frame's drawing needs and its motion does not change: of a photo it is worked out but once."""
+
+    face: Face
+    pixel_aspect: Fraction
+    look: _Look
+    sight: Sight
+    source: Enlarged
+    """The sight's reach of the frame."""
+    part: Box
+    """Where the frame was looked at."""
+    seen: Picture | None
+    """A copy of that part; None where it isn't to be drawn again, as far as one can tell."""
+    light: FloatArray | None = None
+    """(3,) once it was measured."""
+
+    def holds(self, face: Face, frame: Frame) -> bool:
+        """Whether a frame shows the same face in the same picture."""
+        if self.face is not face or self.seen is None or self.pixel_aspect != frame.pixel_aspect:
+            return False
+        shown = frame.rgb[self.part.slices]
+        return shown.shape == self.seen.shape and cv2.norm(shown, self.seen, cv2.NORM_INF) == 0
 
 
 @dataclass(slots=True)
@@ -254,13 +314,23 @@ class MeshEngine(Engine):
         look, warp = self._look(person, view.face, view.pixel_aspect), person.warp
         corner = np.array([view.box.x0, view.box.y0], dtype=np.float32)
         rim = LipRim.of(look.pixels - corner, view.face.pose.scale)
-        hem = lip_hem(person.neutral, GRID)
+        hem, drift = lip_hem(person.neutral, GRID), warp.drift(look.plane)
         upper, lower = (
-            as_float(np.dstack([warp.located(look.plane, look.shift, shown) - corner, hem, warp.split]))
-            for shown in warp.fields(look.shown, look.shown).shown
+            as_float(np.dstack([shown * np.float32(1 / STEP) + drift, hem, warp.split]))
+            for shown in warp.fields(look.shown)
         )
         closed_lips, parted = (bare_lips(view.rgb, rim, parted=far) for far in (False, True))
-        return LentLips(closed_lips, parted, upper, lower, view.face.pose.yaw_deg, view.face.pose.scale)
+        pictures = enlarged_lips(closed_lips, parted)
+        to_pictures = grid_to_pixels(look.plane, look.shift, view.box, pictures[0][0].times)
+        return LentLips(
+            *pictures,
+            closed_lips.seam,
+            upper,
+            lower,
+            unheeding(to_pictures, 2),
+            view.face.pose.yaw_deg,
+            view.face.pose.scale,
+        )
 
     def _own_mouth(self, person: _Person, view: LipView, light: FloatArray) -> OwnMouth | None:
         """Lift the inside of the mouth out of a frame."""
@@ -332,36 +402,55 @@ class MeshEngine(Engine):
             return None
         person = self._person(tracked, face)
         motion = styled(self._motion.at(speech_s), person.style, self._opening_mode)
-        look = self._look(person, face, float(frame.pixel_aspect))
+        view = self._view(person, face, frame)
+        if view is None:
+            return None
+        look = view.look
         wanted = look.shown + np.float32(strength) * (look.plane.project(motion.displacement) - look.shown)
-        fields = person.warp.fields(look.shown, wanted)
         fade = strength * strength * (3 - 2 * strength)
         lent = person.lips
         share = lent.fits(face) * fade if lent is not None else 0.0
-        size = (frame.width, frame.height)
-        maps = person.warp.maps(look.plane, look.shift, fields, size, lent if share > 0 else None, own=share < 1)
-        if maps is None:
-            return None
-        loan = Loan(lent.at(_parting(wanted)), share) if lent is not None and share > 0 else None
-        picture, inside = draw_lips(frame.rgb, maps, loan)
+        maps = person.warp.maps(view.sight, wanted, lent if share > 0 else None, own=share < 1)
+        loan = Loan(lent, _parting(wanted), share) if lent is not None and share > 0 else None
+        picture, inside = draw_lips(frame.rgb, maps, loan, view.source)
         mouth = _opened(maps.mouth, inside)
         if mouth is not None:
             within, shown = mouth
-            drawn = self._inside(person, look, self._jaw(wanted), replace(maps, mouth=within), tracked)
+            drawn = self._inside(person, view, self._jaw(wanted), replace(maps, mouth=within), frame)
             part = picture[within.part]
             part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), shown, 1 - shown)
         return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
 
+    def _view(self, person: _Person, face: Face, frame: Frame) -> _View | None:
+        """Study a frame, unless it is the one before; None where the lower face lies outside the picture."""
+        last = person.view
+        if last is not None and last.holds(face, frame):
+            return last
+        look = self._look(person, face, float(frame.pixel_aspect))
+        sight = person.warp.sight(look.plane, look.shift, look.shown, (frame.width, frame.height))
+        if sight is None:
+            return None
+        reach, whole = sight.reach, face.box.clipped(frame.width, frame.height)
+        part = Box(min(reach.x0, whole.x0), min(reach.y0, whole.y0), max(reach.x1, whole.x1), max(reach.y1, whole.y1))
+        # A video's faces are measured anew in each frame; the very same one twice is a photo's.
+        again = last is not None and last.face is face
+        seen = frame.rgb[part.slices].copy() if again else None
+        # What is kept must not be a view of a frame, which others write into.
+        source = Enlarged.of(frame.rgb[reach.slices].copy() if again else frame.rgb[reach.slices])
+        person.view = _View(face, frame.pixel_aspect, look, sight, source, part, seen)
+        return person.view
+
     @staticmethod
-    def _inside(person: _Person, look: _Look, jaw: FloatArray, maps: FaceMaps, tracked: TrackedFrame) -> FloatArray:
+    def _inside(person: _Person, view: _View, jaw: FloatArray, maps: FaceMaps, frame: Frame) -> FloatArray:
         """The inside of the mouth, (h, w, 3) float32 0-255 of the mouth's rectangle."""
-        assert tracked.face is not None
         if person.light is None or person.light_age >= LIGHT_EVERY:
-            now = face_light(tracked.frame.rgb, tracked.face.landmarks)
+            if view.light is None:
+                view.light = face_light(frame.rgb, view.face.landmarks)
+            now = view.light
             person.light = now if person.light is None else LIGHT_MEMORY * person.light + (1 - LIGHT_MEMORY) * now
             person.light_age = 0
         person.light_age += 1
-        scene = MouthScene(look.plane, look.shift, maps, person.light, person.mouth.mm)
+        scene = MouthScene(view.look.plane, view.look.shift, maps, person.light, person.mouth.mm)
         inside = person.drawn.behind(scene, jaw)
         if person.own is None:
             return person.drawn.upper_teeth(inside, scene)

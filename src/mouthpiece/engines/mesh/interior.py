@@ -85,7 +85,7 @@ class MouthScene:
         self._plane, self._shift = plane, shift
         self._origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
         self._size = (columns.stop - columns.start, rows.stop - rows.start)
-        pixels_per_mm = float(np.sqrt(abs(np.linalg.det(plane.matrix)))) * mm
+        pixels_per_mm = plane.stretch * mm
         shadow = _lip_shadow(maps.mouth, pixels_per_mm)[..., None]
         self.let_in = _let_in(maps.mouth, pixels_per_mm)[..., None]
         """(h, w, 1) 0-1: how much light the gap lets in."""

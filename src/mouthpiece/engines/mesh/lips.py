@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.reading import Enlarged
 from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
 from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
 
@@ -350,16 +351,20 @@ def _painted_over(part: Picture, alien: FloatArray, own_side: _Flags, eye: float
 class LentLips:
     """One frame's lips, ready to be drawn in any other."""
 
-    closed: BareLips
-    """For lips that touch."""
-    parted: BareLips
+    closed: tuple[Enlarged, Enlarged]
+    """For lips that touch: the picture of the upper lip, and of the lower."""
+    parted: tuple[Enlarged, Enlarged]
     """For lips drawn apart."""
+    closed_seam: float
+    """How much darker than the lips the line between closed ones must be drawn, 0-1."""
     upper: FloatArray
-    """(GRID_H, GRID_W, 4): for each point of the chart the pixel of these pictures, by the upper lip's field; how far
-    the lips cover it, 0-1: 1 on them and close by, falling to 0 on the skin around; whether the slit goes
-    so far, 0-1."""
+    """(GRID_H, GRID_W, 4), of each node of the chart's grid, by the upper lip's field: what its place in the lending
+    frame is off, steps of the grid; how far the lips cover it, 0-1: 1 on them and close by, falling to 0 on the skin
+    around; whether the slit goes so far, 0-1."""
     lower: FloatArray
     """(GRID_H, GRID_W, 4): the same by the lower lip's field."""
+    to_pictures: FloatArray
+    """(2, 5) affine: place on the grid in steps (and two values that don't count) -> place in these pictures."""
     yaw_deg: float
     scale: float
     """Pixels of one outer eye distance in the frame they were taken from."""
@@ -371,15 +376,36 @@ class LentLips:
         by_size = (MAX_ENLARGED[1] - face.pose.scale / self.scale) / (MAX_ENLARGED[1] - MAX_ENLARGED[0])
         return min(max(min(by_turn, by_size), 0.0), 1.0)
 
-    def at(self, parting: float) -> BareLips:
-        """The pictures for lips drawn apart by 0-1."""
-        if parting <= 0 or self.closed is self.parted:
-            return self.closed
-        if parting >= 1:
-            return self.parted
-        pairs = ((self.closed.upper, self.parted.upper), (self.closed.lower, self.parted.lower))
-        upper, lower = (np.asarray(cv2.addWeighted(a, 1 - parting, b, parting, 0), np.uint8) for a, b in pairs)
-        return BareLips(upper, lower, self.closed.seam * (1 - parting))
+    def seam(self, parting: float) -> float:
+        """How much darker than lips drawn apart by 0-1 the line between them must be drawn, 0-1."""
+        return self.closed_seam * (1 - min(max(parting, 0.0), 1.0))
+
+    def read_upper(self, places: FloatArray, parting: float) -> Picture:
+        """The upper lip of lips drawn apart by 0-1, at places (h, w, 2) in its pictures; (h, w, 3)."""
+        return _between(self.closed[0], self.parted[0], places, parting)
+
+    def read_lower(self, places: FloatArray, parting: float) -> Picture:
+        """The same of the lower lip."""
+        return _between(self.closed[1], self.parted[1], places, parting)
+
+
+def _between(closed: Enlarged, parted: Enlarged, places: FloatArray, parting: float) -> Picture:
+    """Read two pictures at the same places and mix them."""
+    if parting <= 0 or closed is parted:
+        return closed.read(places)
+    if parting >= 1:
+        return parted.read(places)
+    mixed = cv2.addWeighted(closed.read(places), 1 - parting, parted.read(places), parting, 0)
+    return np.asarray(mixed, dtype=np.uint8)
+
+
+def enlarged_lips(closed: BareLips, parted: BareLips) -> tuple[tuple[Enlarged, Enlarged], tuple[Enlarged, Enlarged]]:
+    """Both pictures of lips that touch, and of lips apart, made ready to be read; the same where they are the same."""
+    upper, lower = Enlarged.of(closed.upper), Enlarged.of(closed.lower)
+    return (upper, lower), (
+        upper if parted.upper is closed.upper else Enlarged.of(parted.upper),
+        lower if parted.lower is closed.lower else Enlarged.of(parted.lower),
+    )
 
 
 def lip_hem(neutral: FloatArray, grid: FloatArray) -> FloatArray:

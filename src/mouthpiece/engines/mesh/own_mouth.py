@@ -129,7 +129,7 @@ def take_mouth(source: MouthSource, mouth: MouthFrame) -> OwnMouth | None:
     if rim is None:
         return None
     plane = source.plane
-    density = float(min(np.sqrt(abs(np.linalg.det(plane.matrix))), MAX_DENSITY))
+    density = min(plane.stretch, MAX_DENSITY)
     size = (int(2 * HALF_WIDTH * density) + 1, int((BOTTOM - TOP) * density) + 1)
     corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
     affine = texture_to_picture(plane, source.shift, mouth, corner, 1 / density)

@@ -39,6 +39,12 @@ class PlaneMap:
         slant = np.linalg.inv(square) @ (pose.scale * pose.rotation[:2, 2])
         return cls(square * to_stored, pose.centre * to_stored[:, 0], slant.astype(np.float32))
 
+    @property
+    def stretch(self) -> float:
+        """Pixels of one outer eye distance."""
+        (a, b), (c, d) = self.matrix.tolist()
+        return float(abs(a * d - b * c) ** 0.5)
+
     def to_plane(self, pixels: FloatArray) -> FloatArray:
         """(n, 2) pixels -> (n, 2) plane."""
         return as_float((pixels - self.centre) @ np.linalg.inv(self.matrix).T)

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.lips import BareLips, LentLips
+from mouthpiece.engines.mesh.lattice import Lattice
+from mouthpiece.engines.mesh.lips import LentLips
+from mouthpiece.engines.mesh.reading import Enlarged, times_enlarged
 from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.types import Box, FloatArray, Picture, as_float
 
@@ -31,6 +33,8 @@ STIFFNESS = 0.03
 """Regularisation of the interpolation: how much measuring noise to iron out."""
 SPLIT_TAPER = 0.05
 """Over what distance inside the corners the two lips part company."""
+_SPLIT_BEFORE = 0.005
+"""How far outside them they begin to."""
 SLIT_BEYOND = 0.3
 """Where between the mesh's inner (0) and outer (1) corners the lips' line ends."""
 _BEYOND = (0.5, 0.3)
@@ -49,16 +53,43 @@ _MANY = 3000
 """Pixels that are enough to tell the light."""
 _MAX_GAIN = 1.8
 """By how much lent lips are made lighter or darker at most."""
+_BESIDE = 2
+"""Pixels kept around the lower face: a bicubic reading looks so far."""
+_BEYOND_SLIT = 2
+"""Rows of nodes beyond the slit for which a lip's field is still worked out."""
+_SURELY = 1e4
+"""Height in pixels said of nodes that are further from it."""
+_ALONE = 1 << 18
+"""Multiplications in one product up to which BLAS starts no threads of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class LipFields:
-    """Displacements of the chart, (GRID_H, GRID_W, 2) each: what hangs on the upper lip, what hangs on the lower."""
+class Sight:
+    """How a frame shows the lower face: all of its maps that does not depend on what the mouth shall do."""
 
+    box: Box
+    """The region that may move, inside the frame."""
+    reach: Box
+    """The part of the frame that its pixels come from."""
+    lattice: Lattice
+    """Over `box`."""
+    places: FloatArray
+    """(rows, columns, 2): where on the chart's grid the lattice's nodes lie, columns and rows of its nodes."""
+    between: NDArray[np.bool_]
+    """(rows, columns): which nodes of the lattice lie between the mouth's corners."""
+    window: FloatArray
+    """(h, w) 0-1: 1 where the warp acts, falling to 0 at the rim."""
+    drift: FloatArray
+    """(GRID_H, GRID_W, 2): how the head's turn moves the chart, in steps of its grid."""
     shown: tuple[FloatArray, FloatArray]
-    """Of the mouth that the frame shows."""
-    wanted: tuple[FloatArray, FloatArray]
-    """Of the mouth that it shall show."""
+    """(GRID_H, GRID_W, 3): for the upper and the lower lip's field the drift and what the shown mouth adds to it, steps
+    of the grid; and the height over the slit in pixels."""
+    to_source: FloatArray
+    """(2, 4) affine: grid's columns and rows (and a third value that doesn't count) -> pixels of `reach`, enlarged."""
+    to_row: FloatArray
+    """(3,) affine: grid's columns and rows -> row of the lattice."""
+    eye: float
+    """Pixels of one outer eye distance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +97,7 @@ class LipMaps:
     """For each pixel of the mouth's rectangle: where to look for either lip."""
 
     upper: FloatArray
-    """(h, w, 2) pixel of what the upper lip carries."""
+    """(h, w, 2) place in an enlarged picture of what the upper lip carries."""
     lower: FloatArray
     """(h, w, 2) the same for the lower lip."""
 
@@ -106,14 +137,68 @@ class FaceMaps:
 
     box: Box
     """The region, inside the frame."""
+    reach: Box
+    """The part of the frame that its pixels come from."""
     source: FloatArray
-    """(h, w, 2) source pixel; meaningless inside the mouth's rectangle."""
+    """(h, w, 2) place in `reach`, enlarged; meaningless inside the mouth's rectangle."""
     window: FloatArray
     """(h, w) 0-1: 1 where the warp acts, falling to 0 at the rim."""
     mouth: MouthMaps | None
     """None where the mouth lies outside the picture."""
     eye: float
     """Pixels of one outer eye distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One lip's field, inverted: for each node of some rows of the lattice what shows there."""
+
+    rows: slice
+    places: FloatArray
+    """(rows, columns, 2) of the chart's grid."""
+    source: FloatArray
+    """(rows, columns, 2) place in the frame's reach, enlarged."""
+    height: FloatArray
+    """(rows, columns) pixels over the slit."""
+    lent: FloatArray | None
+    """(rows, columns, 2) place in the lent lip's enlarged picture."""
+    hem: FloatArray | None
+    """(rows, columns) 0-1: how far lent lips cover it."""
+    along: FloatArray | None
+    """(rows, columns) 0-1: whether the slit goes so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both lips' fields, inverted; where only one is, the other lip is out of reach."""
+
+    upper: _Side
+    """From the first row on."""
+    lower: _Side
+    """To the last row."""
+    over: NDArray[np.bool_]
+    """(rows, columns) of the rows that both have: whether the upper lip shows there."""
+
+    def chosen(self, upper: FloatArray, lower: FloatArray) -> FloatArray:
+        """Of what the sides say of their own rows, what shows at each node of the lattice."""
+        both, rows = self._both, self.lower.rows.stop
+        result = np.empty((rows, *upper.shape[1:]), dtype=np.float32)
+        result[: both.start] = upper[: both.start]
+        result[both.stop :] = lower[both.stop - both.start :]
+        over = self.over if upper.ndim == 2 else self.over[..., None]
+        result[both] = np.where(over, upper[both], lower[: both.stop - both.start])
+        return result
+
+    def heights(self) -> tuple[FloatArray, FloatArray]:
+        """(rows, columns) of the whole lattice: pixels over the slit by the upper and by the lower lip's field."""
+        whole = self.lower.rows.stop, self.upper.height.shape[1]
+        upper, lower = np.full(whole, -_SURELY, dtype=np.float32), np.full(whole, _SURELY, dtype=np.float32)
+        upper[self.upper.rows], lower[self.lower.rows] = self.upper.height, self.lower.height
+        return upper, lower
+
+    @property
+    def _both(self) -> slice:
+        return slice(self.lower.rows.start, self.upper.rows.stop)
 
 
 def _grid() -> FloatArray:
@@ -131,16 +216,36 @@ def _smoothstep(edge0: float, edge1: float, value: FloatArray) -> FloatArray:
 GRID = _grid()
 
 
-def _sample(field: FloatArray, at: FloatArray) -> FloatArray:
-    """Read a grid field (GRID_H, GRID_W, d) at chart coordinates (h, w, 2), bilinearly."""
-    map_x = (at[..., 0] - np.float32(X0)) * np.float32(1 / STEP)
-    map_y = (at[..., 1] - np.float32(Y0)) * np.float32(1 / STEP)
-    return np.asarray(cv2.remap(field, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+def _sample(field: FloatArray, places: FloatArray) -> FloatArray:
+    """Read a grid field (GRID_H, GRID_W, d) at columns and rows of the grid (h, w, 2), bilinearly."""
+    # The stubs want two maps; one of two channels is what OpenCV makes of them anyway.
+    remap = cast("Callable[..., FloatArray]", cv2.remap)
+    return remap(field, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _spread(field: FloatArray, affine: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Bring a grid field (GRID_H, GRID_W) or (GRID_H, GRID_W, d) to pixels, (h, w) or (h, w, d)."""
-    return as_float(cv2.warpAffine(field, affine, size, borderMode=cv2.BORDER_REPLICATE))
+def _extent(window: FloatArray) -> FloatArray:
+    """Points of the chart (n, 2) around all that a window on the grid shows."""
+    square = np.ones((3, 3), dtype=np.uint8)
+    # Interpolated, it reaches a node further than it says.
+    drawn = cv2.dilate((window > 0).astype(np.uint8), square, borderValue=0)
+    return as_float(GRID[(drawn > 0) & (cv2.erode(drawn, square, borderValue=0) == 0)])
+
+
+class _Spread:
+    """The operator that spreads displacements of points over the chart's grid."""
+
+    def __init__(self, spread: FloatArray) -> None:
+        """Lay out an operator (GRID_H * GRID_W, n) for speed."""
+        # In pieces: a product of all would wake BLAS threads, which wait for each other under load.
+        size = max(1, _ALONE // (2 * spread.shape[1]))
+        pieces = [spread[start : start + size].T for start in range(0, len(spread), size)]
+        self._pieces = [np.ascontiguousarray(piece) for piece in pieces]
+
+    def __call__(self, displacements: FloatArray) -> FloatArray:
+        """Displacements (n, 2), or (n, 1) of one axis alone, -> (2, GRID_H, GRID_W), or (1, GRID_H, GRID_W)."""
+        rows = np.ascontiguousarray(displacements.T)
+        products = [rows @ piece for piece in self._pieces]
+        return as_float(np.concatenate(products, axis=1).reshape(len(rows), GRID_H, GRID_W))
 
 
 class LipWarp:
@@ -175,33 +280,36 @@ class LipWarp:
         positions = neutral[points, :2]
         window = self._window(neutral)
         self.window = window
-        self._spread_upper = self._operator(positions[self._upper_rows], window)
-        self._spread_lower = self._operator(positions[self._lower_rows], window)
+        spread_upper = self._operator(positions[self._upper_rows], window)
+        spread_lower = self._operator(positions[self._lower_rows], window)
         columns = GRID[0, :, 0]
         slit_y = np.interp(columns, seam[:, 0], seam[:, 1])
         slit_row = as_float(slit_y)[None]
         self.slit_y = as_float(cv2.GaussianBlur(slit_row, (5, 1), 0.8, borderType=cv2.BORDER_REPLICATE))[0]
         """(GRID_W,) chart y of the closed lips' line over the grid's columns."""
-        self._side = (self.slit_y[None, :] - GRID[..., 1])[..., None].astype(np.float32)
+        self._side = as_float(self.slit_y[None, :] - GRID[..., 1])
         left, right = float(corners[:, 0].min()), float(corners[:, 0].max())
         self.corners_x = (left, right)
+        self._corner_columns = (left - _SPLIT_BEFORE - X0) / STEP, (right + _SPLIT_BEFORE - X0) / STEP
+        slit = (columns > left - STEP) & (columns < right + STEP)
+        places = np.column_stack([np.flatnonzero(slit), (self.slit_y[slit] - Y0) / STEP])
+        self._slit = np.ascontiguousarray(as_float(places)[None])
+        """(1, n, 2): columns and rows of the grid along the closed lips' line."""
         inside = np.minimum(GRID[..., 0] - left, right - GRID[..., 0])
-        self.split = _smoothstep(-0.005, SPLIT_TAPER, inside)[..., None]
-        """(GRID_H, GRID_W, 1) 0-1: 1 between the corners, 0 beyond them."""
+        self.split = _smoothstep(-_SPLIT_BEFORE, SPLIT_TAPER, inside)
+        """(GRID_H, GRID_W) 0-1: 1 between the corners, 0 beyond them."""
+        self._half_split = self.split / 2
         # Beyond the slit a lip's field shows nowhere; left to run out there it would be too steep to be inverted.
         first_below = np.argmax(GRID[..., 1] >= self.slit_y[None, :], axis=0)
         rows = np.arange(GRID_H)[:, None]
-        self._spread_upper = self._held_beyond(self._spread_upper, np.minimum(rows, first_below[None]))
-        self._spread_lower = self._held_beyond(self._spread_lower, np.maximum(rows, first_below[None] - 1))
-        spread_all = self._operator(neutral[points, :2], np.ones_like(window))
+        self._spread_upper = _Spread(self._held_beyond(spread_upper, np.minimum(rows, first_below[None])))
+        self._spread_lower = _Spread(self._held_beyond(spread_lower, np.maximum(rows, first_below[None] - 1)))
+        spread_all = self._operator(positions, np.ones_like(window))
         reference = neutral[points, 2].mean()
-        depth = spread_all @ (neutral[points, 2:] - reference) + reference
-        self._depth = np.ascontiguousarray(depth.reshape(GRID_H, GRID_W, 1).astype(np.float32))
+        depth = _Spread(spread_all)(neutral[points, 2:] - reference)[0] + reference
+        self._depth = as_float(depth)
         self._soft_window = _smoothstep(0.0, 0.06, window)
-        moving = window > 0
-        # The outline tells the extent.
-        outline = moving & (cv2.erode(moving.astype(np.uint8), np.ones((3, 3), dtype=np.uint8), borderValue=0) == 0)
-        self._extent = GRID[outline], self._depth[outline]
+        self._extent = _extent(window)
 
     @staticmethod
     def _window(neutral: FloatArray) -> FloatArray:
@@ -220,13 +328,15 @@ class LipWarp:
     def _operator(positions: FloatArray, window: FloatArray) -> FloatArray:
         """(GRID_H * GRID_W, n): displacements at the positions -> displacements of the grid."""
 
-        def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
-            distance2 = ((a[:, None] - b[None]) ** 2).sum(axis=2)
-            return np.asarray(np.exp(-distance2 / (2 * REACH**2)))
+        def gaussian(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
+            distance = a.astype(np.float64)[:, None] - b.astype(np.float64)[None]
+            return np.asarray(np.exp(-(distance**2) / (2 * REACH**2)))
 
-        gram = kernel(positions.astype(np.float64), positions.astype(np.float64))
-        weights = np.linalg.inv(gram + STIFFNESS * np.eye(len(positions)))
-        spread = kernel(GRID.reshape(-1, 2).astype(np.float64), positions.astype(np.float64)) @ weights
+        x, y = positions[:, 0], positions[:, 1]
+        weights = np.linalg.inv(gaussian(x, x) * gaussian(y, y) + STIFFNESS * np.eye(len(positions)))
+        # On a grid the kernel of both axes is a product of one for each.
+        over_grid = gaussian(GRID[:, 0, 1], y)[:, None] * gaussian(GRID[0, :, 0], x)[None]
+        spread = over_grid.reshape(GRID_H * GRID_W, -1) @ weights
         return np.ascontiguousarray((spread * window.reshape(-1, 1)).astype(np.float32))
 
     def _held_beyond(self, spread: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
@@ -237,51 +347,28 @@ class LipWarp:
             rows: (GRID_H, GRID_W) for each node the nearest row of its column on the lip's own side, or just across.
         """
         grid = spread.reshape(GRID_H, GRID_W, -1)
-        held = _smoothstep(*_BEYOND, np.abs(self._side)) * self.split
+        held = (_smoothstep(*_BEYOND, np.abs(self._side)) * self.split)[..., None]
         return np.ascontiguousarray((grid + (grid[rows, np.arange(GRID_W)] - grid) * held).reshape(spread.shape))
 
-    def fields(self, shown: FloatArray, wanted: FloatArray) -> LipFields:
-        """Spread displacements over the chart.
+    def fields(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Spread the displacement of the motion points (P, 2) over the chart.
 
-        Args:
-            shown: (P, 2) displacement of the motion points in the mouth that the frame shows.
-            wanted: (P, 2) the same in the mouth that it shall show.
+        Returns:
+            (GRID_H, GRID_W, 2) each: what hangs on the upper lip, what hangs on the lower.
         """
-        both = np.concatenate([shown, wanted], axis=1).astype(np.float32)
-        upper = self._product(self._spread_upper, both[self._upper_rows])
-        lower = self._product(self._spread_lower, both[self._lower_rows])
-        middle, half = (upper + lower) / 2, (lower - upper) / 2 * self.split
-        upper, lower = as_float(middle - half), as_float(middle + half)
-        return LipFields((upper[..., :2], lower[..., :2]), (upper[..., 2:], lower[..., 2:]))
+        upper = self._spread_upper(displacement[self._upper_rows])
+        lower = self._spread_lower(displacement[self._lower_rows])
+        middle, half = (upper + lower) * np.float32(0.5), (lower - upper) * self._half_split
+        return as_float(cv2.merge(list(middle - half))), as_float(cv2.merge(list(middle + half)))
 
-    @staticmethod
-    def _product(spread: FloatArray, displacements: FloatArray) -> FloatArray:
-        """Operator times displacements (n, 4), as a grid (GRID_H, GRID_W, 4).
-
-        By OpenCV, which stays in this thread: numpy's product wakes BLAS threads that wait for each other under load.
-        """
-        nothing = np.zeros((0, 0), dtype=np.float32)
-        return as_float(cv2.gemm(spread, displacements, 1.0, nothing, 0.0)).reshape(GRID_H, GRID_W, 4)
-
-    def maps(
-        self,
-        plane: PlaneMap,
-        shift: FloatArray,
-        fields: LipFields,
-        frame_size: tuple[int, int],
-        lent: LentLips | None = None,
-        *,
-        own: bool = True,
-    ) -> FaceMaps | None:
-        """Work out where every pixel of the lower face comes from.
+    def sight(self, plane: PlaneMap, shift: FloatArray, shown: FloatArray, frame_size: tuple[int, int]) -> Sight | None:
+        """Study how a frame shows the lower face.
 
         Args:
             plane: the frame's plane map.
             shift: (2,) plane: what the frame's mouth is off from where the pose puts it.
-            fields: of the mouth that the frame shows and of the one that it shall show.
+            shown: (P, 2) displacement of the motion points in the mouth that the frame shows.
             frame_size: (width, height).
-            lent: lips to be drawn instead of the frame's own.
-            own: whether the frame's own are needed (too).
 
         Returns:
             None where the face lies outside the picture.
@@ -289,115 +376,168 @@ class LipWarp:
         box = self._pixel_box(plane, shift).clipped(*frame_size)
         if box.width < 2 or box.height < 2:
             return None
-        loans = (lent.upper, lent.lower) if lent is not None else (None, None)
-        upper, lower = (
-            self._inverted(plane, shift, field) for field in zip(fields.wanted, fields.shown, loans, strict=True)
+        reach = Box(box.x0 - _BESIDE, box.y0 - _BESIDE, box.x1 + _BESIDE, box.y1 + _BESIDE).clipped(*frame_size)
+        # As close as the grid's nodes where a turned head brings these closest.
+        lattice = Lattice(max(1, round(float(np.hypot(*plane.matrix).min()) * STEP)), box.height, box.width)
+        # Where the nodes lie on the grid, by the inverse of where the grid lies in the picture.
+        to_box = grid_to_pixels(plane, shift, box, 1)
+        back, (x, y) = cv2.invertAffineTransform(to_box), lattice.places()
+        places = np.empty((lattice.rows, lattice.columns, 2), dtype=np.float32)
+        for axis in (0, 1):
+            places[..., axis] = x * back[axis, 0] + (y * back[axis, 1] + back[axis, 2])[:, None]
+        window = np.ascontiguousarray(lattice.spread(_sample(self._soft_window, places), lattice.all))
+        to_source = grid_to_pixels(plane, shift, reach, times_enlarged(reach.width, reach.height))
+        drift, eye = self.drift(plane), plane.stretch
+        height = self._side * np.float32(eye)
+        fields = self.fields(shown)
+        upper, lower = (_stacked(drift + field * np.float32(1 / STEP), height) for field in fields)
+        return Sight(
+            box,
+            reach,
+            lattice,
+            places,
+            between=_sample(self.split, places) > 0,
+            window=window,
+            drift=drift,
+            shown=(upper, lower),
+            to_source=unheeding(to_source, 1),
+            to_row=as_float((to_box[1] - [0, 0, float(y[0])]) / lattice.cell),
+            eye=eye,
         )
-        above = upper[..., 2] > 0
-        chosen = np.where(above[..., None], upper[..., :2], lower[..., :2])
-        affine, size = self._to_pixels(plane, shift, box), (box.width, box.height)
-        source, window = _spread(chosen, affine, size), _spread(self._soft_window, affine, size)
-        seam = lent is not None and lent.closed.seam > 0
-        mouth = self._mouth_maps(plane, shift, box, (upper, lower), own=own, seam=seam)
-        return FaceMaps(box, source, window, mouth, _stretch(plane))
 
-    def _inverted(
-        self, plane: PlaneMap, shift: FloatArray, field: tuple[FloatArray, FloatArray, FloatArray | None]
-    ) -> FloatArray:
-        """Invert one lip's field over the plane's grid (it has the chart's extent: motion is small against its margin).
+    def drift(self, plane: PlaneMap) -> FloatArray:
+        """(GRID_H, GRID_W, 2): how a turned head moves the chart, in steps of its grid."""
+        return as_float(self._depth[..., None] * (plane.slant / np.float32(STEP)))
+
+    def maps(self, sight: Sight, wanted: FloatArray, lent: LentLips | None = None, *, own: bool = True) -> FaceMaps:
+        """Work out where every pixel of the lower face comes from.
 
         Args:
-            plane: the frame's plane map.
-            shift: (2,) plane: what the frame's mouth is off.
-            field: wanted and shown displacements of the chart (GRID_H, GRID_W, 2), and what lent lips say of it.
-
-        Returns:
-            (GRID_H, GRID_W, 3): source x, y in pixels and height over the slit in pixels; of a loan (GRID_H, GRID_W, 4)
-            what it says there, too: (GRID_H, GRID_W, 7).
+            sight: of the frame.
+            wanted: (P, 2) displacement of the motion points in the mouth that it shall show.
+            lent: lips to be drawn instead of the frame's own.
+            own: whether the frame's own are needed (too).
         """
-        target, source, loan = field
-        forward = as_float(target + self._depth * plane.slant)
-        chart = as_float(GRID - forward)
-        for _ in range(ITERATIONS - 1):
-            chart = as_float(GRID - _sample(forward, chart))
-        values = _sample(as_float(np.concatenate([source + self._depth * plane.slant, self._side], axis=2)), chart)
-        # x and y through the plane's map, the height by its stretch: one affine map of three channels.
-        located = np.zeros((3, 4), dtype=np.float32)
-        located[:2, :2], located[2, 2] = plane.matrix, _stretch(plane)
-        located[:2, 3] = plane.matrix @ shift + plane.centre
-        values[..., :2] += chart
-        known = cv2.transform(values, located)
-        return as_float(known if loan is None else np.dstack([known, _sample(loan, chart)]))
+        forward = tuple(field * np.float32(1 / STEP) + sight.drift for field in self.fields(wanted))
+        rows = self._rows_along_the_slit(sight, forward)
+        own_rows = slice(0, rows.stop), slice(rows.start, sight.lattice.rows)
+        loans = (None, None) if lent is None else ((lent.upper, lent.to_pictures), (lent.lower, lent.to_pictures))
+        upper, lower = map(_inverted, (sight, sight), forward, sight.shown, own_rows, loans)
+        sides = self._together(upper, lower, rows)
+        source = sight.lattice.spread(sides.chosen(upper.source, lower.source), sight.lattice.all)
+        seam = lent is not None and lent.closed_seam > 0
+        mouth = _mouth_maps(sight, sides, own=own, seam=seam)
+        return FaceMaps(sight.box, sight.reach, source, sight.window, mouth, sight.eye)
 
-    def located(self, plane: PlaneMap, shift: FloatArray, shown: FloatArray) -> FloatArray:
-        """(GRID_H, GRID_W, 2): the pixel in which a frame shows each point of the chart, by one lip's shown field."""
-        return as_float((GRID + shown + self._depth * plane.slant + shift) @ plane.matrix.T + plane.centre)
+    def _rows_along_the_slit(self, sight: Sight, forward: tuple[FloatArray, ...]) -> slice:
+        """Rows of the lattice with all of the slit that may show, and of what is between the lips."""
+        moved = np.concatenate([self._slit[0] + _sample(field, self._slit)[0] for field in forward])
+        rows = moved @ sight.to_row[:2] + sight.to_row[2]
+        last = sight.lattice.rows
+        start = min(max(int(rows.min()) - _BEYOND_SLIT, 0), last - 1)
+        return slice(start, min(max(int(rows.max()) + 2 + _BEYOND_SLIT, start + 1), last))
 
-    def _mouth_maps(
-        self,
-        plane: PlaneMap,
-        shift: FloatArray,
-        box: Box,
-        sides: tuple[FloatArray, FloatArray],
-        *,
-        own: bool,
-        seam: bool,
-    ) -> MouthMaps | None:
-        """Both lips' maps where they differ, and where lent ones go."""
-        upper, lower = sides
-        unsure = (np.abs(upper[..., 2]) < _FAR + 1) | (np.abs(lower[..., 2]) < _FAR + 1)
-        unsure |= (upper[..., 2] > 0) != (lower[..., 2] > 0)
-        unsure &= self.split[..., 0] > 0
-        cover = None
-        if upper.shape[2] > 3:
-            cover = np.where(upper[..., 2:3] > 0, upper[..., 5:], lower[..., 5:])
-            unsure |= cover[..., 0] > _HEM_RIM
-        rows, columns = np.flatnonzero(unsure.any(axis=1)), np.flatnonzero(unsure.any(axis=0))
-        if not len(rows):
-            return None
-        low = GRID[max(rows[0] - 1, 0), max(columns[0] - 1, 0)]
-        high = GRID[min(rows[-1] + 1, GRID_H - 1), min(columns[-1] + 1, GRID_W - 1)]
-        around = np.array([[low[0], low[1]], [high[0], low[1]], [low[0], high[1]], [high[0], high[1]]], np.float32)
-        rectangle = _bounds(as_float((around + shift) @ plane.matrix.T + plane.centre))
-        x0, y0 = max(rectangle.x0, box.x0), max(rectangle.y0, box.y0)
-        x1, y1 = min(rectangle.x1, box.x1), min(rectangle.y1, box.y1)
-        if x1 - x0 < 2 or y1 - y0 < 2:
-            return None
-        affine = self._to_pixels(plane, shift, Box(x0, y0, x1, y1))
-        size = (x1 - x0, y1 - y0)
-        part = (slice(y0 - box.y0, y1 - box.y0), slice(x0 - box.x0, x1 - box.x0))
-
-        def spread(field: FloatArray) -> FloatArray:
-            return _spread(np.ascontiguousarray(field), affine, size)
-
-        return MouthMaps(
-            part,
-            above=spread(upper[..., 2]),
-            below=spread(-lower[..., 2]),
-            own=LipMaps(spread(upper[..., :2]), spread(lower[..., :2])) if own or cover is None else None,
-            lent=LipMaps(spread(upper[..., 3:5]), spread(lower[..., 3:5])) if cover is not None else None,
-            hem=spread(cover[..., 0]) if cover is not None else None,
-            along=spread(cover[..., 1]) if cover is not None and seam else None,
-        )
+    def _together(self, upper: _Side, lower: _Side, rows: slice) -> _Sides:
+        """Both sides of the slit; beyond the corners, where there is none, they agree."""
+        above, x = upper.height[rows], upper.places[rows, :, 0]
+        left, right = self._corner_columns
+        same = lower.height[: rows.stop - rows.start]
+        np.copyto(same, above, where=(x < left) | (x > right))
+        return _Sides(upper, lower, above > 0)
 
     def _pixel_box(self, plane: PlaneMap, shift: FloatArray) -> Box:
         """Bounding box of everything that may move, in the picture."""
-        chart, depth = self._extent
-        # The window is drawn on the plane's grid, the depth shifts what it shows: room for both.
-        points = np.concatenate([chart, chart + depth * plane.slant])
-        return _bounds(as_float((points + shift) @ plane.matrix.T + plane.centre))
-
-    @staticmethod
-    def _to_pixels(plane: PlaneMap, shift: FloatArray, box: Box) -> FloatArray:
-        """(2, 3) affine: grid node indices -> pixels of the box."""
-        linear = plane.matrix * np.float32(STEP)
-        origin = plane.matrix @ (np.array([X0, Y0], dtype=np.float32) + shift) + plane.centre - [box.x0, box.y0]
-        return np.concatenate([linear, origin[:, None]], axis=1).astype(np.float32)
+        return _bounds(as_float((self._extent + shift) @ plane.matrix.T + plane.centre))
 
 
-def _stretch(plane: PlaneMap) -> float:
-    """Pixels of one outer eye distance."""
-    return float(np.sqrt(abs(np.linalg.det(plane.matrix))))
+def grid_to_pixels(plane: PlaneMap, shift: FloatArray, part: Box, times: int) -> FloatArray:
+    """(2, 3) affine: columns and rows of the chart's grid -> pixels of a part of the frame, enlarged."""
+    origin = plane.matrix @ (np.array([X0, Y0], dtype=np.float32) + shift) + plane.centre - [part.x0, part.y0]
+    return as_float(np.column_stack([plane.matrix * np.float32(times * STEP), origin * times + (times - 1) / 2]))
+
+
+def unheeding(affine: FloatArray, values: int) -> FloatArray:
+    """An affine map (2, 3) of points that carry so many values along that don't count, (2, 3 + values)."""
+    return np.ascontiguousarray(np.hstack([affine[:, :2], np.zeros((2, values), np.float32), affine[:, 2:]]))
+
+
+def _stacked(points: FloatArray, value: FloatArray) -> FloatArray:
+    """(h, w, 2) and (h, w) -> (h, w, 3)."""
+    result = np.empty((*value.shape, 3), dtype=np.float32)
+    result[..., :2], result[..., 2] = points, value
+    return result
+
+
+def _inverted(
+    sight: Sight,
+    forward: FloatArray,
+    shown: FloatArray,
+    rows: slice,
+    loan: tuple[FloatArray, FloatArray] | None,
+) -> _Side:
+    """Invert one lip's field at some rows of the lattice's nodes.
+
+    Args:
+        sight: of the frame.
+        forward: where the field and the head's turn move the grid (GRID_H, GRID_W, 2), steps.
+        shown: what the sight says of that lip.
+        rows: of nodes.
+        loan: what lent lips say of that lip, and their way to their pictures.
+    """
+    start = sight.places[rows]
+    places = start
+    for _ in range(ITERATIONS):
+        places = start - _sample(forward, places)
+    values = _sample(shown, places)
+    values[..., :2] += places
+    source, height = as_float(cv2.transform(values, sight.to_source)), np.ascontiguousarray(values[..., 2])
+    if loan is None:
+        return _Side(rows, places, source, height, None, None, None)
+    lips, to_pictures = loan
+    said = _sample(lips, places)
+    said[..., :2] += places
+    return _Side(rows, places, source, height, as_float(cv2.transform(said, to_pictures)), said[..., 2], said[..., 3])
+
+
+def _mouth_maps(sight: Sight, sides: _Sides, *, own: bool, seam: bool) -> MouthMaps | None:
+    """Both lips' maps where they differ, and where lent ones go."""
+    upper, lower = sides.upper, sides.lower
+    above, beneath = sides.heights()
+    unsure = (np.abs(above) < _FAR + 1) | (np.abs(beneath) < _FAR + 1)
+    unsure |= (above > 0) != (beneath > 0)
+    unsure &= sight.between
+    hem = along = None
+    if upper.hem is not None and lower.hem is not None:
+        hem = sides.chosen(upper.hem, lower.hem)
+        unsure |= hem > _HEM_RIM
+    if seam and upper.along is not None and lower.along is not None:
+        along = sides.chosen(upper.along, lower.along)
+    rows, columns = np.flatnonzero(unsure.any(axis=1)), np.flatnonzero(unsure.any(axis=0))
+    if not len(rows):
+        return None
+    lattice = sight.lattice
+    nodes = lattice.around(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    part = lattice.pixels(nodes)
+    if any(one.stop - one.start < 2 for one in part):
+        return None
+
+    def both(of_upper: FloatArray | None, of_lower: FloatArray | None) -> LipMaps | None:
+        if of_upper is None or of_lower is None:
+            return None
+        # What lies on the other side is read from neither.
+        whole = np.zeros((2, lattice.rows, lattice.columns, 2), dtype=np.float32)
+        whole[0, upper.rows], whole[1, lower.rows] = of_upper, of_lower
+        return LipMaps(lattice.spread(whole[0], nodes), lattice.spread(whole[1], nodes))
+
+    return MouthMaps(
+        part,
+        above=lattice.spread(above, nodes),
+        below=-lattice.spread(beneath, nodes),
+        own=both(upper.source, lower.source) if own or hem is None else None,
+        lent=both(upper.lent, lower.lent),
+        hem=lattice.spread(hem, nodes) if hem is not None else None,
+        along=lattice.spread(along, nodes) if along is not None else None,
+    )
 
 
 def _bounds(points: FloatArray) -> Box:
@@ -406,62 +546,74 @@ def _bounds(points: FloatArray) -> Box:
     return Box(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
 
 
-def _read(frame: Picture, source: FloatArray) -> Picture:
-    """Read a picture at source pixels (h, w, 2), bicubically: sharpness must match what stands beside."""
-    # The stubs want two maps; one of two channels is what OpenCV makes of them anyway.
-    remap = cast("Callable[..., Picture]", cv2.remap)
-    return remap(frame, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
 @dataclass(frozen=True, slots=True)
 class Loan:
     """Lips lent for one frame."""
 
-    lips: BareLips
+    lips: LentLips
+    parting: float
+    """0-1: how far they are drawn apart."""
     share: float
     """0-1: how far they replace the frame's own; below 1 the maps must hold the frame's own, too."""
 
 
-def draw_lips(frame: Picture, maps: FaceMaps, loan: Loan | None = None) -> tuple[Picture, FloatArray]:
+def draw_lips(
+    frame: Picture, maps: FaceMaps, loan: Loan | None = None, source: Enlarged | None = None
+) -> tuple[Picture, FloatArray]:
     """Draw the lower face with both lips moved.
 
     Args:
         frame: the source.
         maps: where each pixel comes from.
         loan: lips to be drawn instead of the frame's own; the maps must be for them.
+        source: the maps' reach of the frame, enlarged, where it is at hand.
 
     Returns:
         the picture of the maps' box (h, w, 3) uint8, and how far the mouth's inside shows in the mouth's rectangle,
         (h, w) float32 in 0-1 (empty where there is none).
     """
-    picture, mouth = np.asarray(_read(frame, maps.source), dtype=np.uint8), maps.mouth
+    if source is None:
+        source = Enlarged.of(frame[maps.reach.slices])
+    picture, mouth = source.read(maps.source), maps.mouth
     if mouth is None:
         return picture, np.zeros((0, 0), dtype=np.float32)
     above = np.clip(mouth.above + np.float32(0.5), 0, 1)
     below = np.clip(mouth.below + np.float32(0.5), 0, 1)
     part = picture[mouth.part]
     if mouth.own is not None:
-        part[:] = _joined(frame, frame, mouth.own, above, below)
+        part[:] = _joined(source.read, source.read, mouth.own, above, below)
     if loan is not None and mouth.lent is not None and mouth.hem is not None:
-        lent = _joined(loan.lips.upper, loan.lips.lower, mouth.lent, above, below)
-        if loan.lips.seam > 0 and mouth.along is not None:
-            lent = _with_seam(lent, mouth, mouth.along * np.float32(loan.lips.seam), max(0.6, SEAM_WIDTH * maps.eye))
+        lips, parting = loan.lips, loan.parting
+        lent = _joined(
+            lambda places: lips.read_upper(places, parting),
+            lambda places: lips.read_lower(places, parting),
+            mouth.lent,
+            above,
+            below,
+        )
+        seam = lips.seam(parting)
+        if seam > 0 and mouth.along is not None:
+            lent = _with_seam(lent, mouth, mouth.along * np.float32(seam), max(0.6, SEAM_WIDTH * maps.eye))
         lent = _in_the_light_of(part, lent, mouth.hem)
         hem = as_float(mouth.hem * np.float32(loan.share))
         part[:] = cv2.blendLinear(lent, np.ascontiguousarray(part), hem, 1 - hem)
     return picture, np.clip(1 - above - below, 0, 1)
 
 
-def _joined(upper: Picture, lower: Picture, lips: LipMaps, above: FloatArray, below: FloatArray) -> Picture:
-    """Read each lip from its own picture where it shows, and join them; (h, w, 3)."""
+_Reader = Callable[[FloatArray], Picture]
+"""Places (h, w, 2) -> picture (h, w, 3)."""
+
+
+def _joined(upper: _Reader, lower: _Reader, lips: LipMaps, above: FloatArray, below: FloatArray) -> Picture:
+    """Read each lip where it shows, and join them; (h, w, 3)."""
     rows = np.arange(len(above))
     end = int(rows[above.any(axis=1)].max(initial=-1)) + 1
     # Where they are nowhere side by side, what lies between is the mouth's inside.
     start = min(int(rows[below.any(axis=1)].min(initial=len(above))), end)
     seen = np.empty((*above.shape, 3), dtype=np.uint8)
-    seen[:end] = _read(upper, lips.upper[:end]) if end else 0
+    seen[:end] = upper(lips.upper[:end]) if end else 0
     if start < len(above):
-        under = np.asarray(_read(lower, lips.lower[start:]), dtype=np.uint8)
+        under = lower(lips.lower[start:])
         band = end - start
         if band:
             share = above[start:end] / np.maximum(above[start:end] + below[start:end], np.float32(1e-6))
@@ -500,6 +652,6 @@ def _in_the_light_of(around: Picture, lent: Picture, hem: FloatArray) -> Picture
         gains.append(np.clip((here + 1) / (there + 1), 1 / _MAX_GAIN, _MAX_GAIN))
     if max(float(np.abs(gain - 1).max()) for gain in gains) < 0.004:
         return lent
-    place = ((np.arange(hem.shape[1], dtype=np.float32) + 0.5) / max(hem.shape[1] / 2, 1.0) - 0.5).clip(0, 1)[:, None]
-    gain = as_float(gains[0] + (gains[1] - gains[0]) * place)[None]
-    return np.asarray(np.clip(lent * gain + np.float32(0.5), 0, 255), dtype=np.uint8)
+    # From the middle of one half to that of the other, which is how two pixels are made many.
+    gain = cv2.resize(as_float(gains)[None], hem.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(lent, gain, dtype=cv2.CV_8U), dtype=np.uint8)
