@@ -19,6 +19,7 @@ import numpy as np
 from mouthpiece.checkpoints.cache import cache_dir, made, read_json
 from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import full_name
+from mouthpiece.engines.wav2lip.runtimes.quantising import RECIPE
 from mouthpiece.engines.wav2lip.runtimes.trial import Trial, tried
 from mouthpiece.errors import WeightsError
 from mouthpiece.processor import core_count, this_processor
@@ -193,6 +194,7 @@ def _key(digest: str, device: str, candidates: Mapping[Precision, object]) -> st
         MAX_RMS,
         MAX_RELATIVE,
         MAX_DIFFERENCE,
+        RECIPE,
     ]
     return hashlib.sha256(json.dumps(list(map(str, parts))).encode()).hexdigest()
 

@@ -14,7 +14,7 @@ from mouthpiece.engines.wav2lip.runtimes.on_openvino import (
     choose_device,
     native_precisions,
 )
-from mouthpiece.engines.wav2lip.runtimes.quantising import nncf_version
+from mouthpiece.engines.wav2lip.runtimes.quantising import RECIPE, nncf_version
 from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source
 from mouthpiece.engines.wav2lip.runtimes.storage import kept, kept_or_made, model_folder
 from mouthpiece.engines.wav2lip.runtimes.trial import run_module
@@ -152,7 +152,7 @@ def _kept_int8(source: Source) -> Path | None:
 
 
 def _int8_name() -> str:
-    return f"int8-openvino{_openvino_version()}-nncf"
+    return f"int8-{RECIPE}-openvino{_openvino_version()}-nncf"
 
 
 def _openvino_version() -> str:
