@@ -42,6 +42,7 @@ from mouthpiece.apps.options import (
     Quiet,
     RuntimeChoice,
 )
+from mouthpiece.apps.studio_command import studio_command
 from mouthpiece.apps.train import train_app
 from mouthpiece.apps.visemes import visemes_command
 from mouthpiece.apps.wav2lip_inference import PublishedUsage, inference_command
@@ -294,6 +295,7 @@ app.command("visemes")(visemes_command)
 app.command("inference", cls=PublishedUsage)(inference_command)
 app.command("calibrate")(calibrate_command)
 app.command("export")(export_command)
+app.command("studio")(studio_command)
 
 
 @app.command("probe")

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from mouthpiece.errors import InputError, NoPictureError, NoSoundError, NotMediaError, PictureSizeError
+from mouthpiece.errors import InputError, MouthpieceError, NoPictureError, NoSoundError, NotMediaError, PictureSizeError
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -180,7 +180,7 @@ def said_as(stored: Path | BinaryIO, shown: str) -> Iterator[None]:
     own = stored.name if isinstance(stored, Path) else "<file object>"
     try:
         yield
-    except InputError as error:
+    except MouthpieceError as error:
         error.args = (str(error).replace(own, shown),)
         raise
 

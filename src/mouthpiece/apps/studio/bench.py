@@ -1,0 +1,94 @@
+"""What all visits to one server share."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+
+from mouthpiece.apps.studio.folders import VisitFolders
+from mouthpiece.apps.studio.jobs import JobQueue
+from mouthpiece.apps.studio.settings import Settings
+from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
+from mouthpiece.engines.registry import load_engine
+from mouthpiece.errors import MouthpieceError
+from mouthpiece.face import FaceTracker
+
+ENGINES_KEPT = 3
+"""Engines with different weights whose networks stay loaded."""
+DEFAULT_ENGINE = "mesh"
+
+
+class LoadedNetworks:
+    """Keeps networks from being loaded anew by every job.
+
+    Engines and trackers belong to one job each. What is compiled is shared by all that hold it (`inference`), so one
+    of each that is held here, and never used, makes the next ones start at once.
+    """
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self._tracker: FaceTracker | None = None
+        self._engines: OrderedDict[tuple[str, NetworkOptions], Engine] = OrderedDict()
+
+    def keep(self, engine: str, network: NetworkOptions | None = None) -> None:
+        """Load what a job with this engine needs, unless it is here; what can't be loaded, its job will tell."""
+        wanted = (engine, network or NetworkOptions())
+        with self._loading, suppress(MouthpieceError):
+            self._tracker = self._tracker or FaceTracker()
+            if wanted not in self._engines:
+                self._engines[wanted] = load_engine(engine)(EngineOptions(network=wanted[1]))
+            self._engines.move_to_end(wanted)
+            while len(self._engines) > ENGINES_KEPT:
+                self._engines.popitem(last=False)
+
+
+class Bench:
+    """Jobs, folders and networks of one server."""
+
+    def __init__(self, settings: Settings, parent: Path | None = None) -> None:
+        """Open for visits; the default engine's networks load meanwhile.
+
+        Args:
+            settings: how much is done and kept.
+            parent: where the folders go; the system's temporary folder.
+        """
+        self.settings = settings
+        self.jobs = JobQueue(settings.jobs_at_once, settings.most_waiting)
+        self.folders = VisitFolders(settings.gone_after_s, settings.kept_s, parent)
+        self.networks = LoadedNetworks()
+        self._closed = False
+        self._loader = threading.Thread(target=self.networks.keep, args=(DEFAULT_ENGINE,), daemon=True)
+        self._loader.start()
+        with _benches_changing:
+            _benches.append(self)
+
+    def close(self) -> None:
+        """Give up all jobs, remove all files."""
+        with _benches_changing:
+            if self in _benches:
+                _benches.remove(self)
+        if not self._closed:
+            self._closed = True
+            self._loader.join()
+            self.jobs.close()
+            self.folders.close()
+
+
+_benches: list[Bench] = []
+_benches_changing = threading.Lock()
+
+
+def close_all() -> None:
+    """Close every bench of this process: Streamlit doesn't say when it stops."""
+    while True:
+        with _benches_changing:
+            bench = _benches[-1] if _benches else None
+        if bench is None:
+            return
+        bench.close()
+
+
+atexit.register(close_all)

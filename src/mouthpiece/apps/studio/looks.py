@@ -1,0 +1,56 @@
+"""The page's style: little, and the same in light and dark, as all colours come from the theme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ACCENT = "#c8443c"
+THEME: dict[str, Any] = {
+    "theme.light.primaryColor": ACCENT,
+    "theme.light.backgroundColor": "#fbf8f5",
+    "theme.light.secondaryBackgroundColor": "#f2ece6",
+    "theme.light.textColor": "#2b2422",
+    "theme.light.borderColor": "#e4dbd3",
+    "theme.dark.primaryColor": "#e0685c",
+    "theme.dark.backgroundColor": "#191514",
+    "theme.dark.secondaryBackgroundColor": "#262020",
+    "theme.dark.textColor": "#f0e9e4",
+    "theme.dark.borderColor": "#3a3230",
+    "theme.baseRadius": "0.7rem",
+    "theme.buttonRadius": "0.7rem",
+}
+"""Streamlit's options for colours and corners."""
+
+TILE = 116
+"""Width of a picture in the gallery, pixels."""
+
+STYLE = """<style>
+.stMainBlockContainer { max-width: 72rem; padding: 2.2rem 1.5rem 4rem; }
+.mp-name { font-weight: 700; letter-spacing: .02em; opacity: .65; font-size: .95rem; margin: 0 0 .2rem; }
+.mp-title { font-size: clamp(1.7rem, 4.5vw, 2.5rem); line-height: 1.15; font-weight: 750; margin: 0; padding: 0; }
+.mp-lead { opacity: .75; margin: .5rem 0 .4rem; max-width: 44rem; }
+.mp-step { display: flex; align-items: center; gap: .6rem; font-size: 1.15rem; font-weight: 650;
+  margin: 0; padding: 0; }
+.mp-step span { display: inline-flex; width: 1.7rem; height: 1.7rem; border-radius: 50%; align-items: center;
+  justify-content: center; font-size: .95rem; background: color-mix(in srgb, currentColor 12%, transparent); }
+.mp-file { unicode-bidi: isolate; font-weight: 600; overflow-wrap: anywhere; }
+.mp-about { opacity: .7; font-size: .9rem; }
+.mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
+.mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
+.mp-facts li { margin: .15rem 0; }
+[class*="st-key-tile-"] { position: relative; gap: 0; }
+[class*="st-key-tile-"] img { border-radius: .7rem; display: block; aspect-ratio: 4 / 5; object-fit: cover; }
+[class*="st-key-tile-"] [data-testid="stElementContainer"]:has(.stButton) { position: absolute;
+  inset: 0; width: 100%; height: 100%; }
+[class*="st-key-tile-"] .stButton, [class*="st-key-tile-"] .stButton > div { height: 100%; width: 100%; }
+[class*="st-key-tile-"] button { width: 100%; height: 100%; border-radius: .7rem; align-items: flex-end;
+  padding: .4rem .3rem; border: 0; color: #fff; box-shadow: none;
+  background: linear-gradient(transparent 62%, rgb(0 0 0 / .62)); }
+[class*="st-key-tile-"] button p { font-size: .78rem; line-height: 1.15; color: #fff; }
+[class*="st-key-tile-"] button:hover { outline: 2px solid #e0685c99; outline-offset: 1px; }
+[class*="st-key-tile-"] button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 1.2rem .9rem 3rem; }
+}
+</style>"""
+"""What Streamlit has no option for. Constant: nothing that anybody typed gets here."""

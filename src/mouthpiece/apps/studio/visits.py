@@ -1,0 +1,114 @@
+"""One visitor's page: what was chosen, the job, the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from mouthpiece.apps.studio.bench import Bench
+from mouthpiece.apps.studio.folders import VisitFolder
+from mouthpiece.apps.studio.jobs import Job
+from mouthpiece.apps.studio.orders import Choices, work_of
+from mouthpiece.apps.studio.taking import Face, Speech, take_face, take_speech
+from mouthpiece.apps.studio.words import isolated
+from mouthpiece.apps.uploads import safe_name
+from mouthpiece.errors import MouthpieceError
+
+RESULT = "video"
+STOPPING_S = 5.0
+"""How long a job may take to let go of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that was sent and can't be used."""
+
+    token: str
+    why: str
+    """One line."""
+
+
+@dataclass
+class Visit:
+    """What the server knows of one open page."""
+
+    folder: VisitFolder
+    face: Face | Refused | None = None
+    """The last face that was sent."""
+    speech: Speech | Refused | None = None
+    """The last speech that was sent."""
+    job: Job | None = None
+    made_of: tuple[Face, Speech] | None = None
+    """What the job is about."""
+    trouble: str | None = None
+    """Why there is no job."""
+
+    @classmethod
+    def begin(cls, bench: Bench, alive: Callable[[], bool]) -> Visit:
+        """A new page; `alive` tells whether it is still open."""
+        visit = cls(bench.folders.open(alive))
+        visit.folder.bind(visit.is_busy, visit.end)
+        return visit
+
+    def is_busy(self) -> bool:
+        """Whether a video is being made or waits for its turn."""
+        return self.job is not None and not self.job.standing.state.over
+
+    def end(self) -> None:
+        """Give up the job and wait until it has let go of its files."""
+        if self.job is not None:
+            self.job.cancel()
+            self.job.join(STOPPING_S)
+
+    def sent_face(self, bench: Bench, content: BinaryIO, name: str, token: str) -> Face | Refused:
+        """The face in a file that was sent; looked into once."""
+        if self.face is None or self.face.token != token:
+            self._forget(self.face)
+            try:
+                self.face = take_face(self.folder, content, name, token, bench.settings.limits)
+            except MouthpieceError as error:
+                self.face = _refused(token, error, name)
+        return self.face
+
+    def sent_speech(self, bench: Bench, content: BinaryIO, name: str, token: str) -> Speech | Refused:
+        """The speech in a file that was sent; looked into once."""
+        if self.speech is None or self.speech.token != token:
+            self._forget(self.speech)
+            try:
+                self.speech = take_speech(self.folder, content, name, token, bench.settings.limits)
+            except MouthpieceError as error:
+                self.speech = _refused(token, error, name)
+        return self.speech
+
+    def start(self, bench: Bench, face: Face, speech: Speech, choices: Choices) -> None:
+        """Begin to make a video; the one before goes."""
+        if self.is_busy():
+            return
+        self._forget_result()
+        self.trouble, self.made_of = None, (face, speech)
+        try:
+            out = self.folder.new_path(RESULT, ".mp4")
+            self.job = bench.jobs.add(work_of(face, speech, out, choices, bench.networks))
+        except MouthpieceError as error:
+            self.trouble = str(error)
+
+    def _forget(self, given: Face | Speech | Refused | None) -> None:
+        """Remove an upload that another one replaces; a job that still reads it has it open or has read it."""
+        if isinstance(given, Refused) or given is None or (self.is_busy() and self.made_of and given in self.made_of):
+            return
+        with suppress(OSError):
+            given.path.unlink(missing_ok=True)
+
+    def _forget_result(self) -> None:
+        result = self.job.standing.result if self.job else None
+        self.job = None
+        if result is not None:
+            with suppress(OSError):
+                result.path.unlink(missing_ok=True)
+
+
+def _refused(token: str, error: MouthpieceError, name: str) -> Refused:
+    shown = safe_name(name)
+    return Refused(token, str(error).replace(shown, isolated(shown)))
