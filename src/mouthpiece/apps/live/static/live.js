@@ -21,7 +21,7 @@ const session = {
   confirmed: false, // the server has said so, too
   returning: false, // the connection is new, the page is not
   wanted: false, // whether the person at this page wants to speak: taken up again after a lost connection
-  mic: "browser", // or "server", "file": where the speech comes from
+  mic: document.body.dataset.mic || "browser", // or "server", "file": where the speech comes from
   photo: null, // the file chosen here, for a server that has forgotten it
 };
 
