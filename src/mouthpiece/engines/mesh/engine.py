@@ -419,7 +419,7 @@ class MeshEngine(Engine):
             drawn = self._inside(person, view, self._jaw(wanted), replace(maps, mouth=within), frame)
             part = picture[within.part]
             part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), shown, 1 - shown)
-        return Patch(maps.box, picture, np.asarray(maps.window * np.float32(fade)))
+        return Patch(maps.box, picture, maps.window if fade == 1 else maps.window * np.float32(fade))
 
     def _view(self, person: _Person, face: Face, frame: Frame) -> _View | None:
         """Study a frame, unless it is the one before; None where the lower face lies outside the picture."""

@@ -420,9 +420,12 @@ def lip_hem(neutral: FloatArray, grid: FloatArray) -> FloatArray:
     """
     outline = neutral[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER[-2:0:-1]]), :2]
     contour = np.ascontiguousarray(outline[:, None], dtype=np.float32)
-    inside = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid.reshape(-1, 2)]
+    inside = np.full(grid.shape[:2], -np.inf, dtype=np.float32)
+    reach = HEM[1] + HEM_BELOW
+    near = ((grid > outline.min(axis=0) - reach) & (grid < outline.max(axis=0) + reach)).all(axis=2)
+    inside[near] = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid[near]]
     # Of all of a mouth's outline, where its lower lip ends is seen worst.
     seam = float(neutral[topo.INNER_BOTTOM, 1])
     more = HEM_BELOW * np.clip((grid[..., 1] - seam) / 0.1, 0, 1)
-    t = np.clip((as_float(inside).reshape(grid.shape[:2]) + more + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
+    t = np.clip((inside + more + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
     return as_float(t * t * (3 - 2 * t))

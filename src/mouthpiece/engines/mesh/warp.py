@@ -242,10 +242,10 @@ class _Spread:
         self._pieces = [np.ascontiguousarray(piece) for piece in pieces]
 
     def __call__(self, displacements: FloatArray) -> FloatArray:
-        """Displacements (n, 2), or (n, 1) of one axis alone, -> (2, GRID_H, GRID_W), or (1, GRID_H, GRID_W)."""
+        """Displacements (n, 2) -> (2, GRID_H, GRID_W)."""
         rows = np.ascontiguousarray(displacements.T)
         products = [rows @ piece for piece in self._pieces]
-        return as_float(np.concatenate(products, axis=1).reshape(len(rows), GRID_H, GRID_W))
+        return as_float(np.concatenate(products, axis=1).reshape(2, GRID_H, GRID_W))
 
 
 class LipWarp:
@@ -278,10 +278,9 @@ class LipWarp:
         is_upper &= ~np.isin(points, topo.CORNERS)
         self._upper_rows, self._lower_rows = np.flatnonzero(~is_lower), np.flatnonzero(~is_upper)
         positions = neutral[points, :2]
-        window = self._window(neutral)
-        self.window = window
-        spread_upper = self._operator(positions[self._upper_rows], window)
-        spread_lower = self._operator(positions[self._lower_rows], window)
+        self.window = self._window(neutral)
+        spread_upper = self._operator(positions[self._upper_rows])
+        spread_lower = self._operator(positions[self._lower_rows])
         columns = GRID[0, :, 0]
         slit_y = np.interp(columns, seam[:, 0], seam[:, 1])
         slit_row = as_float(slit_y)[None]
@@ -304,12 +303,9 @@ class LipWarp:
         rows = np.arange(GRID_H)[:, None]
         self._spread_upper = _Spread(self._held_beyond(spread_upper, np.minimum(rows, first_below[None])))
         self._spread_lower = _Spread(self._held_beyond(spread_lower, np.maximum(rows, first_below[None] - 1)))
-        spread_all = self._operator(positions, np.ones_like(window))
-        reference = neutral[points, 2].mean()
-        depth = _Spread(spread_all)(neutral[points, 2:] - reference)[0] + reference
-        self._depth = as_float(depth)
-        self._soft_window = _smoothstep(0.0, 0.06, window)
-        self._extent = _extent(window)
+        self._depth = self._depth_over_grid(positions, neutral[points, 2])
+        self._soft_window = _smoothstep(0.0, 0.06, self.window)
+        self._extent = _extent(self.window)
 
     @staticmethod
     def _window(neutral: FloatArray) -> FloatArray:
@@ -325,8 +321,12 @@ class LipWarp:
         return (top * bottom * side).astype(np.float32)
 
     @staticmethod
-    def _operator(positions: FloatArray, window: FloatArray) -> FloatArray:
-        """(GRID_H * GRID_W, n): displacements at the positions -> displacements of the grid."""
+    def _kernels(positions: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Radial basis functions around positions (n, 2).
+
+        Returns:
+            (GRID_H * GRID_W, n): what they are on the grid; (n, n): their weights for displacements of the positions.
+        """
 
         def gaussian(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
             distance = a.astype(np.float64)[:, None] - b.astype(np.float64)[None]
@@ -336,8 +336,18 @@ class LipWarp:
         weights = np.linalg.inv(gaussian(x, x) * gaussian(y, y) + STIFFNESS * np.eye(len(positions)))
         # On a grid the kernel of both axes is a product of one for each.
         over_grid = gaussian(GRID[:, 0, 1], y)[:, None] * gaussian(GRID[0, :, 0], x)[None]
-        spread = over_grid.reshape(GRID_H * GRID_W, -1) @ weights
-        return np.ascontiguousarray((spread * window.reshape(-1, 1)).astype(np.float32))
+        return over_grid.reshape(GRID_H * GRID_W, -1), weights
+
+    def _operator(self, positions: FloatArray) -> FloatArray:
+        """(GRID_H * GRID_W, n): displacements at the positions -> displacements of the grid."""
+        over_grid, weights = self._kernels(positions)
+        return np.ascontiguousarray((over_grid @ weights * self.window.reshape(-1, 1)).astype(np.float32))
+
+    def _depth_over_grid(self, positions: FloatArray, depth: FloatArray) -> FloatArray:
+        """(GRID_H, GRID_W): the depth of the face, given that of points (n,)."""
+        over_grid, weights = self._kernels(positions)
+        middle = depth.mean()
+        return as_float(over_grid @ (weights @ (depth - middle)) + middle).reshape(GRID_H, GRID_W)
 
     def _held_beyond(self, spread: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
         """Let an operator say beyond the slit what it says at the slit, within the corners.
