@@ -26,6 +26,7 @@ from mouthpiece.apps.console import StdoutClosed, as_json, choose_reporter, one_
 from mouthpiece.apps.evaluate import evaluate_app
 from mouthpiece.apps.export import export_command
 from mouthpiece.apps.interruption import Interruption
+from mouthpiece.apps.live_command import live_command
 from mouthpiece.apps.notices import told_to_people
 from mouthpiece.apps.options import (
     Debug,
@@ -295,6 +296,7 @@ app.command("visemes")(visemes_command)
 app.command("inference", cls=PublishedUsage)(inference_command)
 app.command("calibrate")(calibrate_command)
 app.command("export")(export_command)
+app.command("live")(live_command)
 app.command("studio")(studio_command)
 
 

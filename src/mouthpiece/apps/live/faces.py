@@ -1,0 +1,62 @@
+"""Photos that strangers send: known by their content, held to limits, decoded in memory, one at a time."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+from mouthpiece.apps.live.refusals import Busy, NotAPicture
+from mouthpiece.apps.uploads import MEGABYTE, MEGAPIXEL, Kind, Limits, check_face, safe_name, said_as
+from mouthpiece.types import Picture
+
+MOST_BYTES = 16 * MEGABYTE
+"""Size of a photo's file."""
+MOST_PIXELS = 50 * MEGAPIXEL
+"""Of a photo: what phones take."""
+WAIT_S = 10.0
+"""Longest wait for other photos to be decoded: they take memory."""
+
+_decoding = threading.Semaphore()
+
+
+def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
+    """The picture in a file.
+
+    Args:
+        data: the file's bytes.
+        name: what its sender calls it; for messages only.
+        most_side: pixels that the longer side may have afterwards.
+
+    Returns:
+        (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        InputError: it isn't a photo, is damaged, or beyond the limits.
+        Busy: too many photos at once.
+    """
+    if not _decoding.acquire(timeout=WAIT_S):
+        raise Busy("many photos at once; try again in a moment")
+    try:
+        found = check_face(data, name, Limits(MOST_BYTES, MOST_PIXELS))
+        if found.kind is not Kind.PICTURE:
+            raise NotAPicture(f"expected a photo, but {safe_name(name)} moves; choose a photo: JPEG, PNG or WebP")
+        with io.BytesIO(data) as file, said_as(file, safe_name(name)):
+            return _decoded(file, most_side)
+    finally:
+        _decoding.release()
+
+
+def _decoded(file: io.BytesIO, most_side: int | None) -> Picture:
+    import cv2
+
+    from mouthpiece.media import Framing, open_face
+
+    with open_face(file, framing=Framing(static=True)) as source:
+        rgb = next(iter(source.survey(1))).rgb
+    height, width = rgb.shape[:2]
+    scale = 1.0 if most_side is None else most_side / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    smaller: Picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype("uint8", copy=False)
+    return smaller

@@ -1,0 +1,207 @@
+"""gunicorn, told how to serve live sessions: one worker with threads, quiet logs, clients that hold nobody up."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.util import close_graceful
+from gunicorn.workers.gthread import ThreadWorker
+
+from mouthpiece.apps.live.routes import EXTENSION, build
+from mouthpiece.apps.live.sockets import timeout_option
+from mouthpiece.errors import MouthpieceError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from mouthpiece.apps.live import LiveConfig
+    from mouthpiece.apps.live.sessions import House
+
+SILENT_S = 10.0
+"""A client that sends nothing for so long in the middle of a request has gone."""
+SEND_S = 10.0
+"""A client that takes nothing for so long has gone."""
+REQUEST_S = 60.0
+"""A request that takes longer to come and be answered is given up; sockets and feeds aren't."""
+WORKER_TIMEOUT_S = 120
+"""A worker that gives no sign of life for so long is started again."""
+LEAVE_S = 5
+"""At the end, requests have so long to end."""
+KEEP_ALIVE_S = 5
+BOOT_ERROR = Arbiter.WORKER_BOOT_ERROR
+_STREAMS = ("/live", "/video_feed")
+
+
+class LiveApplication(BaseApplication):  # type: ignore[misc]
+    """The app and gunicorn's settings for it."""
+
+    def __init__(self, config: LiveConfig, listener: socket.socket, complaints: int, threads: int) -> None:
+        """Settle how it is served.
+
+        Args:
+            config: the app's.
+            listener: listens already.
+            complaints: file descriptor for the reason why the app can't start, as JSON.
+            threads: of the worker.
+        """
+        self._config, self._listener, self._complaints, self._threads = config, listener, complaints, threads
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings."""
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "workers": 1,
+            "worker_class": LiveWorker,
+            "threads": self._threads,
+            "worker_connections": 4 * self._threads,
+            "timeout": WORKER_TIMEOUT_S,
+            "graceful_timeout": LEAVE_S,
+            "keepalive": KEEP_ALIVE_S,
+            "loglevel": "warning",
+            "logger_class": LiveLogger,
+            "control_socket_disable": True,
+            "proc_name": "mouthpiece live",
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The app, in the worker."""
+        try:
+            return build(self._config)
+        except MouthpieceError as error:
+            complaint = {"type": type(error).__name__, "code": error.code, "message": str(error)}
+            os.write(self._complaints, json.dumps(complaint).encode())
+            sys.exit(BOOT_ERROR)
+
+
+class Boss(Arbiter):  # type: ignore[misc]
+    """The parent process. It remembers which signal ended it, and never has more than one worker."""
+
+    ended_by: int = signal.SIGTERM
+    """The signal's number."""
+
+    def handle_int(self) -> None:
+        """Ctrl-C."""
+        self.ended_by = signal.SIGINT
+        super().handle_term()
+
+    def handle_hup(self) -> None:
+        """The terminal was closed."""
+        self.ended_by = signal.SIGHUP
+        super().handle_term()
+
+    def handle_ttin(self) -> None:
+        """Sessions live in one process."""
+
+    def handle_ttou(self) -> None:
+        """As above."""
+
+    def handle_usr2(self) -> None:
+        """There is nothing to take over."""
+
+
+class LiveLogger(Logger):  # type: ignore[misc]
+    """Says what whoever runs the server can do something about, and not what strangers send."""
+
+    _IDLE = ("Invalid request from", "Socket error processing", "Shutting down", "Reason:")
+
+    def warning(self, message: str, *arguments: Any, **options: Any) -> None:
+        """Unless a stranger is the reason."""
+        if not message.startswith(self._IDLE):
+            super().warning(message, *arguments, **options)
+
+    def error(self, message: str, *arguments: Any, **options: Any) -> None:
+        """Unless it is said elsewhere."""
+        refused_to_start = "exited with code" in message and BOOT_ERROR in arguments
+        if not message.startswith(self._IDLE) and not refused_to_start:
+            super().error(message, *arguments, **options)
+
+    def exception(self, message: str, *arguments: Any, **options: Any) -> None:
+        """Unless a client has just gone."""
+        if not message.startswith(self._IDLE):
+            super().exception(message, *arguments, **options)
+
+
+class LiveWorker(ThreadWorker):  # type: ignore[misc]
+    """A worker whose threads no client can keep for long, and that leaves as soon as it is told to."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._since_s: dict[Any, float] = {}
+        """Connections that a thread is busy with, and since when."""
+
+    def run(self) -> None:
+        """Serve until told to leave."""
+        try:
+            super().run()
+        finally:
+            self._house.close()
+
+    @property
+    def _house(self) -> House:
+        house: House = self.wsgi.extensions[EXTENSION]
+        return house
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: sessions end at once, requests soon."""
+        if self.alive and self.booted:  # a signal's handler waits for no lock: a thread does
+            threading.Thread(target=self._house.close, daemon=True).start()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """SIGINT and SIGQUIT: as SIGTERM. The parent sees to it that it doesn't take long."""
+        self.handle_exit(sig, frame)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A thread takes the connection on."""
+        with suppress(OSError):
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout_option(SILENT_S))
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout_option(SEND_S))
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """In a thread: serve a request, and close the connection here and not where others wait to be accepted."""
+        self._since_s[conn] = time.monotonic()
+        try:
+            kept = super().handle(conn)
+        finally:
+            self._since_s.pop(conn, None)
+        if not kept:
+            close_graceful(conn.sock)
+        return kept
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """The request has come whole, but for its body."""
+        conn.streams = req.path in _STREAMS
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
+        """A thread is done with a connection."""
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self.nr_conns -= 1
+            conn.close()
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Once a second: give up what takes too long."""
+        super().murder_pending()
+        too_old_s = time.monotonic() - REQUEST_S
+        for conn, since_s in list(self._since_s.items()):
+            if since_s < too_old_s and not getattr(conn, "streams", False):
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)

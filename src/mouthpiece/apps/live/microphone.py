@@ -1,0 +1,225 @@
+"""Where the sound of live sessions comes from: the browser, this machine's own microphone, or a recording."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mouthpiece.errors import InputError, MissingExtraError, MouthpieceError
+from mouthpiece.types import SAMPLE_RATE, FloatArray
+
+if TYPE_CHECKING:
+    from mouthpiece.apps.live.sessions import Microphone
+
+CHUNK = 1024
+"""Samples that the server's microphone, and a recording, give at a time: 64 ms."""
+LATE_S = 1.0
+"""A recording that the machine couldn't play for so long goes on from where it was."""
+BROWSER, SERVER, FILE = "browser", "server", "file"
+
+log = logging.getLogger("mouthpiece.live")
+
+
+class Listener(Protocol):
+    """Whoever hears: a session."""
+
+    def hear(self, samples: FloatArray) -> None:
+        """Take sound: (n,) float32 in [-1, 1], 16 kHz."""
+
+
+def open_microphone(source: str | Path, *, loop: bool = False) -> Microphone:
+    """The microphone for all sessions of a server.
+
+    Args:
+        source: "browser", "server", or a recording.
+        loop: whether a recording begins again at its end.
+
+    Raises:
+        InputError: no such recording, or this machine has no microphone that can be used.
+        MissingExtraError: the library for microphones isn't installed.
+    """
+    if source == BROWSER:
+        return BrowserMicrophone()
+    if source == SERVER:
+        return ServerMicrophone()
+    return Recording(Path(source), loop=loop)
+
+
+class BrowserMicrophone:
+    """Each page sends its own sound: nothing to do here."""
+
+    name = BROWSER
+
+    def listen(self, session: Listener) -> None:
+        """Nothing."""
+
+    def leave(self, session: Listener) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class ServerMicrophone:
+    """This machine's own microphone. It is open only while some session is to speak; all of them hear the same."""
+
+    name = SERVER
+
+    def __init__(self) -> None:
+        """See whether there is one.
+
+        Raises:
+            MissingExtraError: the library isn't installed.
+            InputError: there is none, or none that gives 16 kHz.
+        """
+        self._sounddevice = _sounddevice()
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._stream: Any = None
+        try:
+            self._sounddevice.check_input_settings(channels=1, dtype="float32", samplerate=SAMPLE_RATE)
+        except (self._sounddevice.PortAudioError, ValueError) as error:
+            raise _no_microphone(error) from error
+
+    def listen(self, session: Listener) -> None:
+        """Give the session sound from now on.
+
+        Raises:
+            InputError: the microphone can't be opened.
+        """
+        with self._lock:
+            if self._stream is None:
+                self._stream = self._opened()
+            self._listeners = [*(one for one in self._listeners if one is not session), session]
+
+    def leave(self, session: Listener) -> None:
+        """Give it no more; nobody left closes the microphone."""
+        with self._lock:
+            self._listeners = [one for one in self._listeners if one is not session]
+            stream = None if self._listeners else self._stream
+            if stream is not None:
+                self._stream = None
+        if stream is not None:
+            stream.close(ignore_errors=True)
+
+    def close(self) -> None:
+        """Close it for all."""
+        for session in self._listeners:
+            self.leave(session)
+
+    def _opened(self) -> Any:
+        try:
+            stream = self._sounddevice.InputStream(
+                samplerate=SAMPLE_RATE, blocksize=CHUNK, channels=1, dtype="float32", callback=self._heard
+            )
+            stream.start()
+        except (self._sounddevice.PortAudioError, ValueError) as error:
+            raise _no_microphone(error) from error
+        return stream
+
+    def _heard(self, sound: FloatArray, _frames: int, _time: Any, _status: Any) -> None:
+        """PortAudio's thread brings (CHUNK, 1) float32 in its own memory."""
+        samples = sound[:, 0].copy()
+        for session in self._listeners:
+            session.hear(samples)
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise MissingExtraError("the server's own microphone", "mic") from error
+    except OSError as error:  # the module is there, the library it drives isn't
+        raise InputError(f"PortAudio is missing ({error}); on Debian and Ubuntu: apt install libportaudio2") from error
+    return sounddevice
+
+
+def _no_microphone(error: Exception) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"this machine has no microphone that gives 16 kHz mono ({reason}); plug one in or use --mic FILE"
+    )
+
+
+class Recording:
+    """A recording, played to each session from its start as if it were spoken then."""
+
+    name = FILE
+
+    def __init__(self, path: Path, *, loop: bool = False) -> None:
+        """See whether it can be played.
+
+        Args:
+            path: sound, or a video whose sound is taken.
+            loop: whether it begins again at its end; otherwise it falls silent there.
+
+        Raises:
+            InputError: it can't be.
+        """
+        self._path, self._loop = path, loop
+        self._lock = threading.Lock()
+        self._ends: dict[Listener, threading.Event] = {}
+        with _opened(path) as speech:
+            next(iter(speech.samples()), None)
+
+    def listen(self, session: Listener) -> None:
+        """Play it to the session from its start."""
+        self.leave(session)
+        end = threading.Event()
+        with self._lock:
+            self._ends[session] = end
+        threading.Thread(target=self._play, args=(session, end), name="mouthpiece-live-file", daemon=True).start()
+
+    def leave(self, session: Listener) -> None:
+        """Stop playing to it."""
+        with self._lock:
+            end = self._ends.pop(session, None)
+        if end is not None:
+            end.set()
+
+    def close(self) -> None:
+        """Stop playing."""
+        with self._lock:
+            ends, self._ends = list(self._ends.values()), {}
+        for end in ends:
+            end.set()
+
+    def _play(self, session: Listener, end: threading.Event) -> None:
+        try:
+            due_s = time.monotonic()
+            for chunk in self._chunks():
+                due_s += len(chunk) / SAMPLE_RATE  # a microphone gives a chunk when it is full
+                now_s = time.monotonic()
+                due_s = now_s if now_s - due_s > LATE_S else due_s
+                if end.wait(max(due_s - now_s, 0.0)):
+                    return
+                session.hear(chunk)
+        except MouthpieceError as error:
+            log.warning("%s", error)
+
+    def _chunks(self) -> Iterator[FloatArray]:
+        """(CHUNK,) float32 each, the last one shorter; without end if it loops."""
+        while True:
+            rest = np.empty(0, dtype=np.float32)
+            with _opened(self._path) as speech:
+                for block in speech.samples():
+                    rest = np.concatenate([rest, block])
+                    while len(rest) >= CHUNK:
+                        yield rest[:CHUNK].copy()
+                        rest = rest[CHUNK:]
+            if len(rest):
+                yield rest
+            if not self._loop:
+                return
+
+
+def _opened(path: Path) -> Any:
+    from mouthpiece.media import open_speech
+
+    return open_speech(path)

@@ -1,0 +1,164 @@
+"""The production server around the app: gunicorn with one worker process and threads; on Windows, werkzeug's.
+
+Sessions live in the worker's memory, so there is one worker. The parent process listens, starts the worker again should
+it die, and ends both when a signal comes.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mouthpiece import errors
+from mouthpiece.apps.live.routes import EXTENSION, build
+from mouthpiece.apps.live.security import is_loopback
+from mouthpiece.errors import EngineError, MouthpieceError, OutputError
+
+if TYPE_CHECKING:
+    from mouthpiece.apps.live import LiveConfig
+
+BACKLOG = 64
+"""Connections that may wait to be accepted."""
+SPARE_THREADS = 16
+"""For requests that are soon done."""
+THREADS_PER_PLACE = 4
+"""A session's sockets and feeds: each keeps a thread."""
+Ready = Callable[[str], None]
+
+
+def run(config: LiveConfig, ready: Ready) -> int:
+    """As `serve`."""
+    _check_engine(config)
+    listener = _listening(config)
+    port = int(listener.getsockname()[1])
+    config = replace(config, port=port)
+    if sys.platform == "win32":
+        return _run_on_windows(config, listener, ready)
+    return _run_gunicorn(config, listener, ready)
+
+
+def threads_for(sessions: int) -> int:
+    """Threads that a server needs for so many sessions."""
+    return SPARE_THREADS + THREADS_PER_PLACE * sessions
+
+
+def link(config: LiveConfig) -> str:
+    """The page's address as a person on this machine opens it, with the token where there is one."""
+    host = config.host.strip("[]")
+    if host in ("0.0.0.0", "::") or is_loopback(host):  # noqa: S104 - compared, not bound
+        host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host  # noqa: S104
+    elif ":" in host:
+        host = f"[{host}]"
+    token = f"?token={config.token}" if config.token else ""
+    return f"http://{host}:{config.port}/{token}"
+
+
+def _check_engine(config: LiveConfig) -> None:
+    """See at once whether the engine could run, and not at the first face.
+
+    Raises:
+        EngineError: it couldn't.
+    """
+    from mouthpiece.engines.base import EngineOptions
+    from mouthpiece.engines.registry import load_engine
+
+    options = config.options
+    info = load_engine(options.engine).describe(
+        EngineOptions(device=options.device, live=True, network=options.network)
+    )
+    if not info.ready:
+        raise EngineError(f"the engine {options.engine} can't run: {info.weights}")
+
+
+def _listening(config: LiveConfig) -> socket.socket:
+    """A socket that listens where it was asked to.
+
+    Raises:
+        OutputError: it can't.
+    """
+    host = config.host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if sys.platform != "win32":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        raise OutputError(_cant_listen(config, error)) from error
+    return listener
+
+
+def _cant_listen(config: LiveConfig, error: OSError | UnicodeError) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return f"port {config.port} is in use on {config.host}; choose another with --port, or 0 for any free one"
+    if code == errno.EACCES:
+        return f"port {config.port} needs more rights; choose one above 1023 with --port"
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"can't listen on {config.host} port {config.port}: {reason}; check --host"
+
+
+def _run_on_windows(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
+    """Werkzeug's server with threads: gunicorn doesn't run here."""
+    from werkzeug.serving import make_server
+
+    app = build(config)
+    server = make_server(config.host, config.port, app, threaded=True, fd=listener.fileno())
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    ready(link(config))
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        return signal.SIGINT
+    finally:
+        app.extensions[EXTENSION].close()
+        server.server_close()
+    return signal.SIGINT
+
+
+def _run_gunicorn(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
+    from mouthpiece.apps.live.gunicorn_server import Boss, LiveApplication
+
+    told, tell = os.pipe()
+    parent = os.getpid()
+    listener.set_inheritable(True)
+    application = LiveApplication(config, listener, tell, threads_for(config.sessions))
+    boss = Boss(application)
+    ready(link(config))
+    try:
+        boss.run()
+    except SystemExit:
+        if os.getpid() != parent:
+            raise
+    finally:
+        if os.getpid() == parent:
+            listener.close()
+            os.close(tell)
+    with os.fdopen(told, "rb") as reader:
+        complaint = reader.read()
+    if complaint:
+        raise _as_error(complaint)
+    return boss.ended_by
+
+
+def _as_error(complaint: bytes) -> MouthpieceError:
+    """What the worker couldn't start for, as it was raised there."""
+    told = json.loads(complaint)
+    kind = getattr(errors, told["type"], MouthpieceError)
+    error: MouthpieceError = kind.__new__(kind)
+    error.args = (told["message"],)
+    return error

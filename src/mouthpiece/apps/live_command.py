@@ -1,0 +1,99 @@
+"""`mouthpiece live`: a page on which a face speaks along with whoever speaks."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mouthpiece.apps.console import say_event, tell
+from mouthpiece.apps.options import (
+    Debug,
+    Device,
+    Json,
+    NetworkPrecision,
+    NetworkRuntime,
+    PrecisionChoice,
+    Quiet,
+    RuntimeChoice,
+)
+from mouthpiece.apps.weights import ensure_weights
+
+
+def live_command(
+    *,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; any but this machine's own asks for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 8080,
+    mic: Annotated[
+        str,
+        typer.Option(
+            "--mic",
+            metavar="browser|server|FILE",
+            help="Who is heard: the page's microphone, this machine's, or a recording played as if spoken.",
+        ),
+    ] = "browser",
+    loop: Annotated[bool, typer.Option("--loop", help="With --mic FILE: begin again at its end.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", show_default=False, help="Ask for this token; one is made where one is needed."),
+    ] = None,
+    sessions: Annotated[
+        int | None,
+        typer.Option("--sessions", min=1, show_default=False, help="Browsers at once; by default two a core."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", show_default=False, help="The server's name behind a proxy."),
+    ] = None,
+    most_side: Annotated[int, typer.Option("--size", help="Pixels of the longer side of the faces drawn.")] = 640,
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second while the machine keeps up.")] = 25.0,
+    engine: Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")] = "mesh",
+    device: Device = "CPU",
+    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE|NAME",
+            show_default=False,
+            help="Published networks: the weights; see: mouthpiece weights list.",
+        ),
+    ] = None,
+    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
+    precision: NetworkPrecision = PrecisionChoice.AUTO,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Open a page where a photo speaks along with you: http://localhost:8080."""
+    from mouthpiece.apps.cli import Stopped
+    from mouthpiece.apps.live import LiveConfig, default_sessions, serve
+    from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
+    from mouthpiece.live import LiveOptions
+
+    network = NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value))
+    config = LiveConfig(
+        host=host,
+        port=port,
+        mic=mic if mic in ("browser", "server") else Path(mic),
+        loop=loop,
+        token=token,
+        sessions=default_sessions() if sessions is None else sessions,
+        allow_hosts=tuple(allow_host or ()),
+        options=LiveOptions(
+            engine=engine, device=device, intensity=intensity, fps=fps, most_side=most_side, network=network
+        ),
+    )
+    ensure_weights(engine, network, json_lines=json, quiet=quiet)
+
+    def ready(link: str) -> None:
+        if json:
+            say_event("ready", {"url": link})
+        elif not quiet or config.token:
+            tell(f"mouthpiece: open {link} (Ctrl-C ends it)")
+
+    raise Stopped(serve(config, ready=ready) or signal.SIGTERM, "stopped")
