@@ -185,7 +185,7 @@ def _whole(samples: FloatArray) -> Iterator[SpeechChunk]:
 
 def _live_chunks(samples: FloatArray) -> Iterator[SpeechChunk]:
     """The same as it would come from a microphone."""
-    speech = SpeechStream()
+    speech = SpeechStream(live=True)
     for start in range(0, len(samples), LIVE_CHUNK):
         yield speech.push(samples[start : start + LIVE_CHUNK])
     yield speech.finish()

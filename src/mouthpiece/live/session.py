@@ -32,7 +32,7 @@ CLOSING_S = 0.35
 """After a stop, the mouth has so long to come to rest; then it is at rest."""
 CLOSING_SPEED = 2.0
 """How fast the speech's end is played after a stop."""
-STEADY_S = 0.02
+STEADY_S = 0.01
 """How unevenly frames may show the speech so that they show the newest of it."""
 MOST_HELD_BACK_S = 0.08
 """Sound that comes in lumps is held back for even motion, but not longer than this."""
@@ -364,7 +364,7 @@ class LiveSession:
     def _begin(self, now_s: float) -> None:
         """A new speech."""
         self._engine.reset()
-        self._speech = SpeechStream()
+        self._speech = SpeechStream(live=True)
         self._heard = Heard()
         self._playout = _Playout()
         self._pace.rest()

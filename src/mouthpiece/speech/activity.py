@@ -19,7 +19,7 @@ from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray
 PITCH_WINDOW = 640
 """Samples in which a pitch is looked for: 40 ms, three periods of a low voice; they end where the mel window ends."""
 LOOK_AHEAD = 6
-"""Mel frames after a frame that are known when its activity is decided: 60 ms."""
+"""Mel frames after a frame that are known when its activity is decided: 60 ms. Live sound can't wait for them."""
 ACTIVE = 0.5
 """Activity from here on counts as speech."""
 
@@ -203,11 +203,12 @@ def _ramp(value: float, start: float, full: float) -> float:
 class _Envelope:
     """Dates onsets back, carries speech over its consonants and holds on after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, hold: int) -> None:
         self._coming: deque[tuple[float, bool]] = deque([(0.0, False)] * (_PRE_ROLL + 1), _PRE_ROLL + 1)
+        self._hold = hold
         self._value = 0.0
         self._since_voice = _CARRY + 1
-        self._since_sound = _HOLD + _FADE
+        self._since_sound = hold + _FADE
 
     def update(self, voice: float, sound: bool) -> float:
         """Take a frame's evidence for a voice, and whether it stands above the noise at all.
@@ -219,7 +220,7 @@ class _Envelope:
         highest = max(evidence for evidence, _ in self._coming)
         self._since_voice += 1
         self._since_sound += 1
-        held = self._value * (1 - _ramp(self._since_sound, _HOLD, _HOLD + _FADE))
+        held = self._value * (1 - _ramp(self._since_sound, self._hold, self._hold + _FADE))
         if highest >= held:
             self._value, self._since_sound = highest, 0
             if highest >= ACTIVE:
@@ -231,17 +232,23 @@ class _Envelope:
 
 
 class VoiceActivity:
-    """Decides frame by frame; a frame's activity comes out LOOK_AHEAD frames after it went in."""
+    """Decides frame by frame; a frame's activity comes out `look_ahead` frames after it went in."""
 
-    def __init__(self) -> None:
-        """Start with nothing heard."""
+    def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
+        """Start with nothing heard.
+
+        Args:
+            look_ahead: mel frames to know after one that is decided, 0 to LOOK_AHEAD. With fewer, speech is noticed so
+                much later; it is over no later, as activity then stays less long after the last sound.
+        """
         self._floor = _NoiseFloor()
         self._notes = _NoteDetector()
         self._recent: deque[tuple[float, bool]] = deque([(0.0, False)] * (2 * _SMOOTH + 1), 2 * _SMOOTH + 1)
-        self._envelope = _Envelope()
+        self._envelope = _Envelope(_HOLD - LOOK_AHEAD + look_ahead)
         self._unanswered = 0
         """Frames taken whose activity has not been told."""
-        self._ahead = LOOK_AHEAD
+        self._look_ahead = look_ahead
+        self._ahead = look_ahead
         """Frames by which the envelope's answers still precede the first frame."""
 
     def push(self, power: FloatArray, windows: FloatArray) -> FloatArray:
@@ -261,7 +268,7 @@ class VoiceActivity:
 
     def finish(self) -> FloatArray:
         """Activity of the frames still waiting, as if silence followed."""
-        return self._decide([(0.0, False)] * LOOK_AHEAD)
+        return self._decide([(0.0, False)] * self._look_ahead)
 
     def _judge(self, power: FloatArray, windows: FloatArray) -> list[tuple[float, bool]]:
         """Evidence for a voice in each frame, 0-1, and whether it stands above the noise."""

@@ -13,6 +13,8 @@ from mouthpiece.types import MEL_BANDS, MEL_HOP, SAMPLE_RATE, FloatArray, Speech
 
 LATENCY_S = (AHEAD + LOOK_AHEAD * MEL_HOP) / SAMPLE_RATE
 """How long after a mel frame's centre the stream must hear before it gives that frame out: 72.5 ms."""
+LIVE_LATENCY_S = AHEAD / SAMPLE_RATE
+"""The same for live sound: 12.5 ms, the half of a mel frame's window. Voice activity is told as it is heard then."""
 
 TARGET_LEVEL_DB = -23.0
 """Level that active speech has in the mel, dBFS."""
@@ -102,9 +104,9 @@ class _RunningLevel:
 class _Analysis:
     """Samples in; mel power, loudness and activity of the frames that are decided out. Knows nothing of levels."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
         self._cutter = _FrameCutter()
-        self._activity = VoiceActivity()
+        self._activity = VoiceActivity(look_ahead)
         self._mel = np.zeros((0, MEL_BANDS), dtype=np.float32)
         self._mean_square = np.zeros(0, dtype=np.float32)
 
@@ -139,16 +141,17 @@ class SpeechStream:
     """Turns a stream of samples into what the engines hear.
 
     Chunks follow each other without gap or overlap, both in samples and in mel frames; the mel frames trail the samples
-    by LATENCY_S. Any way of cutting the same speech into blocks gives the same frames, bit for bit.
+    by LATENCY_S, or LIVE_LATENCY_S. Any way of cutting the same speech into blocks gives the same frames, bit for bit.
     """
 
-    def __init__(self, reference_level_db: float | None = None) -> None:
+    def __init__(self, reference_level_db: float | None = None, *, live: bool = False) -> None:
         """Start at the beginning of a speech.
 
         Args:
             reference_level_db: level of the speech in the whole recording as `measure_level` tells it, dBFS: the mel
                 then has one gain throughout. None for live sound: the level is followed as it comes, starting at
                 PRIOR_LEVEL_DB, up fast and down slowly, unchanged while nobody speaks.
+            live: give frames out 60 ms earlier; voice activity is then noticed so much later.
 
         Raises:
             OptionError: the level is not a finite number.
@@ -156,11 +159,12 @@ class SpeechStream:
         if reference_level_db is not None and not np.isfinite(reference_level_db):
             raise OptionError(f"expected a level in dBFS or None, got {reference_level_db}")
         self._reference_level_db = reference_level_db
+        self._look_ahead = 0 if live else LOOK_AHEAD
         self.reset()
 
     def reset(self) -> None:
         """Forget the speech; the next sample is the first one. The reference level stays."""
-        self._analysis = _Analysis()
+        self._analysis = _Analysis(self._look_ahead)
         self._level = _RunningLevel()
         self._samples = 0
         self._mels = 0

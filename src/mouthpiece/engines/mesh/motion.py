@@ -44,7 +44,7 @@ KEPT_S = 1.0
 _ANTICIPATION_MELS = 14
 """Speech in the next 140 ms counts as speech now, as far as it was heard: mouths open before they sound."""
 LIVE_LOOK_AHEAD_S = 0.08
-"""A network that looks no further ahead than this is played live: nothing is held back beyond it."""
+"""A network that looks no further ahead than this is played live: at once."""
 _TAIL_S = 0.5
 """How long after the speech's end the mouth may still be on its way back to rest."""
 
@@ -448,10 +448,12 @@ class MotionStream:
             OptionError: that moment was not heard yet, or is forgotten.
         """
         position = time_s * MOTION_RATE
-        first = int(np.floor(position))
-        if first + 1 - self._first_step >= len(self._steps) and self._finished:
+        last = self._first_step + len(self._steps) - 1
+        if position >= last and self._finished:
             return self._motion(Played(self.basis.rest, 0.0, 0.0))
-        if first < self._first_step or first + 1 - self._first_step >= len(self._steps):
+        # A moment just before `heard_until_s` may be rounded up to it.
+        first = min(int(np.floor(position)), last - 1)
+        if first < self._first_step or time_s >= self.heard_until_s:
             kept_s = self._first_step / MOTION_RATE
             raise OptionError(f"expected a moment from {kept_s:.2f} to {self.heard_until_s:.2f} s, got {time_s:.3f} s")
         here, there = self._steps[first - self._first_step], self._steps[first - self._first_step + 1]
@@ -521,9 +523,8 @@ def motion_info(options: EngineOptions) -> EngineInfo:
 
 
 def _hold(geometry: NetworkGeometry) -> int:
-    """Motion frames to hold back: a live network's as far as LIVE_LOOK_AHEAD_S leaves room, others' in full."""
-    left_s = LIVE_LOOK_AHEAD_S - geometry.ahead / MEL_RATE
-    return HOLD_FRAMES if left_s < -1e-9 else int(left_s * MOTION_RATE + 1e-9)
+    """Motion frames to hold back: none of a live network's, others' in full."""
+    return 0 if geometry.ahead / MEL_RATE <= LIVE_LOOK_AHEAD_S else HOLD_FRAMES
 
 
 def _look_ahead_s(geometry: NetworkGeometry) -> float:
