@@ -21,9 +21,6 @@ THEME: dict[str, Any] = {
 }
 """Streamlit's options for colours and corners."""
 
-TILE = 116
-"""Width of a picture in the gallery, pixels."""
-
 STYLE = """<style>
 .stMainBlockContainer { max-width: 72rem; padding: 2.2rem 1.5rem 4rem; }
 .mp-name { font-weight: 700; letter-spacing: .02em; opacity: .65; font-size: .95rem; margin: 0 0 .2rem; }
@@ -38,6 +35,8 @@ STYLE = """<style>
 .mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
 .mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
 .mp-facts li { margin: .15rem 0; }
+.st-key-gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: .8rem; }
+.st-key-gallery > * { width: auto !important; min-width: 0 !important; }
 [class*="st-key-tile-"] { position: relative; gap: 0; }
 [class*="st-key-tile-"] img { border-radius: .7rem; display: block; aspect-ratio: 4 / 5; object-fit: cover; }
 [class*="st-key-tile-"] [data-testid="stElementContainer"]:has(.stButton) { position: absolute;
@@ -49,8 +48,14 @@ STYLE = """<style>
 [class*="st-key-tile-"] button p { font-size: .78rem; line-height: 1.15; color: #fff; }
 [class*="st-key-tile-"] button:hover { outline: 2px solid #e0685c99; outline-offset: 1px; }
 [class*="st-key-tile-"] button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
+.st-key-animation button[kind="primary"] { color: inherit; border-color: var(--st-primary-color, #c8443c);
+  background: color-mix(in srgb, var(--st-primary-color, #c8443c) 14%, transparent); }
+.stVideo, [data-testid="stVideo"] { display: block; border-radius: .7rem; max-height: 56vh; object-fit: contain; }
+@media (min-width: 641px) { div:has(> .st-key-result) { order: -1; } }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 1.2rem .9rem 3rem; }
+  [data-testid="stHorizontalBlock"] { gap: 1rem; }
+  .st-key-gallery { grid-template-columns: repeat(3, 1fr); gap: .6rem; }
 }
 </style>"""
 """What Streamlit has no option for. Constant: nothing that anybody typed gets here."""

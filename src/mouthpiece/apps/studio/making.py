@@ -32,7 +32,13 @@ FITS = {
 }
 QUALITIES = {Quality.DRAFT: "Draft", Quality.GOOD: "Good", Quality.BEST: "Best"}
 WHICH = {"largest": "The largest", "left": "The leftmost", "right": "The rightmost"}
-RESTS = {None: "As the face does", 0.0: "Closed", 0.1: "Hardly open", 0.25: "A little open", 0.5: "Open"}
+RESTS: dict[str, float | None] = {
+    "As the face does": None,
+    "Closed": 0.0,
+    "Hardly open": 0.1,
+    "A little open": 0.25,
+    "Open": 0.5,
+}
 
 
 def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | None) -> None:
@@ -58,7 +64,7 @@ def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | N
     if face is None or speech is None:
         missing = " and ".join(what for what, given in (("a face", face), ("speech", speech)) if given is None)
         st.html(f'<p class="mp-quiet">It still needs {missing}.</p>')
-    _outcome(visit)
+    _trouble(visit)
 
 
 def _start(bench: Bench, visit: Visit, face: Face | None, speech: Speech | None, choices: Choices) -> None:
@@ -106,7 +112,7 @@ def _more(face: Face | None) -> tuple[Choices, bool]:
         if "intensity" in heeds:
             intensity = st.slider("How far the mouth moves", 0.2, 2.0, 1.0, 0.1, format="%.1f×", key="intensity")
         if "rest" in heeds:
-            rest = st.selectbox("Lips between words", list(RESTS), format_func=RESTS.__getitem__, key="rest")
+            rest = RESTS[st.selectbox("Lips between words", list(RESTS), key="rest")]
         fit: Fit | None = Fit.PINGPONG
         if face is not None and face.is_video:
             fit = st.selectbox(
@@ -185,22 +191,29 @@ def _watch(visit: Visit) -> None:
     st.button("Cancel", key="cancel", icon=":material/close:", width="stretch", on_click=visit.job.cancel)
 
 
-def _outcome(visit: Visit) -> None:
-    """The video, or why there is none."""
+def _trouble(visit: Visit) -> None:
+    """Why there is no video."""
     if visit.trouble is not None:
         st.error(sentence(visit.trouble), icon=":material/error:")
-    if visit.job is None or visit.made_of is None:
+    if visit.job is None:
         return
     standing = visit.job.standing
     if standing.state is State.CANCELLED:
         st.info("Cancelled. Nothing was kept.", icon=":material/block:")
     elif standing.error is not None:
         st.error(sentence(str(standing.error)), icon=":material/error:")
-    elif standing.result is not None and standing.result.path.is_file():
-        st.video(str(standing.result.path), alt="The video that was made")
+
+
+def result_card(visit: Visit) -> None:
+    """The video, when there is one, and what was done."""
+    result = visit.job.standing.result if visit.job is not None else None
+    if result is None or visit.made_of is None or not result.path.is_file():
+        return
+    with st.container(border=True, key="result"):
+        st.video(str(result.path), alt="The video that was made")
         st.download_button(
             "Download",
-            data=standing.result.path.read_bytes(),
+            data=result.path.read_bytes(),
             file_name="mouthpiece.mp4",
             mime="video/mp4",
             key="download",
@@ -208,7 +221,7 @@ def _outcome(visit: Visit) -> None:
             icon=":material/download:",
             width="stretch",
         )
-        lines = "".join(f"<li>{escape(line)}</li>" for line in facts(standing.result))
+        lines = "".join(f"<li>{escape(line)}</li>" for line in facts(result))
         st.html(f'<ul class="mp-facts">{lines}</ul>')
-        for note in notes(standing.result):
+        for note in notes(result):
             st.warning(sentence(note), icon=":material/info:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 from streamlit import runtime
@@ -10,11 +11,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mouthpiece.apps.studio.bench import Bench
 from mouthpiece.apps.studio.looks import STYLE
-from mouthpiece.apps.studio.making import video_card
+from mouthpiece.apps.studio.making import result_card, video_card
 from mouthpiece.apps.studio.settings import current
 from mouthpiece.apps.studio.steps import face_card, speech_card
 from mouthpiece.apps.studio.visits import Visit
 
+ICON = Path(__file__).with_name("icon.svg")
 HEAD = """<p class="mp-name">mouthpiece studio</p>
 <h1 class="mp-title">Make a face speak</h1>
 <p class="mp-lead">Choose a face, give it speech, get a video.
@@ -23,7 +25,7 @@ Your files stay on this server and go when you leave.</p>"""
 
 def show() -> None:
     """Draw the page as it should be now."""
-    st.set_page_config(page_title="mouthpiece studio", page_icon=":material/record_voice_over:", layout="wide")
+    st.set_page_config(page_title="mouthpiece studio", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
     st.html(HEAD)
     bench = the_bench()
@@ -34,8 +36,10 @@ def show() -> None:
             face = face_card(bench, visit)
         with st.container(border=True, key="speech-card"):
             speech = speech_card(bench, visit)
-    with make, st.container(border=True, key="video-card"):
-        video_card(bench, visit, face, speech)
+    with make:
+        with st.container(border=True, key="video-card"):
+            video_card(bench, visit, face, speech)
+        result_card(visit)
 
 
 @st.cache_resource(show_spinner=False)

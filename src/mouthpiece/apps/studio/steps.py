@@ -10,7 +10,6 @@ import streamlit as st
 
 from mouthpiece import samples
 from mouthpiece.apps.studio.bench import Bench
-from mouthpiece.apps.studio.looks import TILE
 from mouthpiece.apps.studio.taking import Face, Speech, known_face, known_speech
 from mouthpiece.apps.studio.visits import Refused, Visit
 from mouthpiece.apps.studio.words import length, sentence
@@ -106,7 +105,7 @@ def _gallery() -> Face:
     chosen = st.session_state.setdefault("avatar", people[0].token)
     with st.container(horizontal=True, gap="small", key="gallery"):
         for face in people:
-            with st.container(width=TILE, key=f"tile-{face.token}"):
+            with st.container(key=f"tile-{face.token}"):
                 st.image(face.still, width="stretch", alt=face.name)
                 st.button(
                     face.name,
@@ -175,9 +174,7 @@ def _about(face: Face) -> str:
 
 
 def _recorded_speech(bench: Bench, visit: Visit) -> Speech | None:
-    sent = st.audio_input(
-        "Press the microphone, speak, press again; then listen to it", sample_rate=16_000, key="record"
-    )
+    sent = st.audio_input("Press the microphone, speak, press again. Then listen.", sample_rate=16_000, key="record")
     if sent is None:
         return None
     speech = visit.sent_speech(bench, sent, "your recording", sent.file_id)
