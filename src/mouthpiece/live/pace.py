@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass
+from weakref import WeakSet
 
 STEPPED_FPS = (20.0, 15.0, 12.0)
 """Rates that a session steps down to, frames a second."""
@@ -13,6 +15,8 @@ WINDOW_S = 1.5
 """The load is judged over so much time."""
 TOO_MUCH = 0.9
 """Share of the time spent on drawing from which on the session steps down."""
+MOSTLY = 0.7
+"""Share of the time of computing from which on a session is too slow by itself, and not for its neighbours."""
 ENOUGH_ROOM = 0.65
 """Share that the next step up may be expected to take at most."""
 PATIENCE_S, MOST_PATIENCE_S = 4.0, 60.0
@@ -40,70 +44,114 @@ def ladder(fps: float) -> tuple[Step, ...]:
     return tuple(Step(rate, 1.0) for rate in rates) + tuple(Step(rates[-1], scale) for scale in STEPPED_SCALES)
 
 
-class Pace:
-    """Steps down the ladder when drawing takes all the time there is, and up again when there is room."""
+class Crowd:
+    """The sessions that share a machine: when it can't keep up they step down in turn, so that all do alike."""
 
-    def __init__(self, steps: tuple[Step, ...]) -> None:
+    def __init__(self) -> None:
+        self._paces: WeakSet[Pace] = WeakSet()
+        self.lock = threading.Lock()
+
+    def join(self, pace: Pace) -> None:
+        """One more session."""
+        with self.lock:
+            self._paces.add(pace)
+
+    def others(self, pace: Pace) -> list[Pace]:
+        """The other sessions that speak now. Whoever asks holds the lock."""
+        return [other for other in self._paces if other is not pace and other.active]
+
+
+class Pace:
+    """Steps down the ladder when drawing takes all the time there is, and up again when there is room.
+
+    Used from one thread; those of a crowd look at each other.
+    """
+
+    def __init__(self, steps: tuple[Step, ...], crowd: Crowd | None = None) -> None:
+        self.active = False
+        """Whether the session speaks."""
+        self.rung = 0
+        """Steps down from the top."""
+        self.alone = False
+        """Whether this session is slow all by itself: that is nobody else's business."""
         self._steps = steps
-        self._rung = 0
         self._lowest = len(steps) - 1
-        self._spans: deque[tuple[float, float, float]] = deque()
-        """Of the last WINDOW_S: when a frame was done, seconds since the one before, seconds of those spent waiting."""
+        self._told = False
+        """Whether another session needs this one to step down."""
+        self._crowd = crowd or Crowd()
+        self._spans: deque[tuple[float, float, float, float]] = deque()
+        """What `spent` was told in the last WINDOW_S."""
         self._patience_s = PATIENCE_S
         self._room_since_s: float | None = None
         self._rose_s: float | None = None
+        self._crowd.join(self)
 
     @property
     def step(self) -> Step:
         """Where it stands."""
-        return self._steps[self._rung]
+        return self._steps[self.rung]
 
     @property
     def full(self) -> bool:
         """Whether all that was asked for is drawn."""
-        return self._rung == 0
+        return self.rung == 0
 
     def rest(self) -> None:
         """Nothing is drawn for a while: what was measured counts no more."""
-        self._spans.clear()
-        self._room_since_s = None
+        self.active = False
+        self._measure_anew()
 
     def refuse(self) -> None:
         """The step just taken down is not possible: stay above it from now on."""
-        self._lowest = max(self._rung - 1, 0)
-        self._rung = self._lowest
-        self.rest()
+        self._lowest = max(self.rung - 1, 0)
+        self.rung = self._lowest
+        self._measure_anew()
 
-    def spent(self, now_s: float, elapsed_s: float, waited_s: float) -> bool:
+    def spent(self, now_s: float, elapsed_s: float, waited_s: float, own_s: float = 0.0) -> bool:
         """A frame is done and its reader is back for the next.
 
         Args:
             now_s: when.
             elapsed_s: time since this was said last.
             waited_s: how much of it was spent waiting for the next frame to be due.
+            own_s: how much of it the drawing thread itself was computing.
 
         Returns:
             Whether the step changed.
         """
-        self._spans.append((now_s, elapsed_s, waited_s))
-        while self._spans and self._spans[0][0] <= now_s - WINDOW_S:
+        self.active = True
+        self._spans.append((now_s, elapsed_s, waited_s, own_s))
+        while self._spans[0][0] <= now_s - WINDOW_S:
             self._spans.popleft()
-        elapsed_s = sum(span[1] for span in self._spans)
-        if elapsed_s < 0.8 * WINDOW_S:
-            return False
-        load = 1 - min(sum(span[2] for span in self._spans) / elapsed_s, 1.0)
-        if load > TOO_MUCH:
+        _, elapsed_s, waited_s, own_s = (sum(column) for column in zip(*self._spans, strict=True))
+        with self._crowd.lock:
+            if self._told:
+                return self._down(now_s)
+            if elapsed_s < 0.8 * WINDOW_S:
+                return False
+            load = 1 - min(waited_s / elapsed_s, 1.0)
+            if load <= TOO_MUCH:
+                return self._up(now_s, load)
+            self.alone = own_s / elapsed_s > MOSTLY
+            return self._down(now_s) if self.alone else self._make_room(now_s)
+
+    def _make_room(self, now_s: float) -> bool:
+        """Step down, or let one do it that stands higher."""
+        higher = [pace for pace in self._crowd.others(self) if pace.rung < self.rung]
+        if not higher:
             return self._down(now_s)
-        return self._up(now_s, load)
+        min(higher, key=lambda pace: pace.rung)._told = True
+        self._measure_anew()
+        return False
 
     def _down(self, now_s: float) -> bool:
         if self._rose_s is not None and now_s - self._rose_s < HELD_S:
             self._patience_s = min(2 * self._patience_s, MOST_PATIENCE_S)
         self._rose_s = None
-        self.rest()
-        if self._rung == self._lowest:
+        self._measure_anew()
+        if self.rung == self._lowest:
             return False
-        self._rung += 1
+        self.rung += 1
         return True
 
     def _up(self, now_s: float, load: float) -> bool:
@@ -111,15 +159,23 @@ class Pace:
             self._rose_s, self._patience_s = None, PATIENCE_S
         if self.full:
             return False
-        expected = load * self._steps[self._rung - 1].work / self.step.work
-        if expected > ENOUGH_ROOM:
+        expected = load * self._steps[self.rung - 1].work / self.step.work
+        lower = any(pace.rung > self.rung and not pace.alone for pace in self._crowd.others(self))
+        if lower or expected > ENOUGH_ROOM:
             self._room_since_s = None
             return False
         if self._room_since_s is None:
             self._room_since_s = now_s
         if now_s - self._room_since_s < self._patience_s:
             return False
-        self._rung -= 1
+        self.rung -= 1
+        self.alone = False
+        self._measure_anew()
         self._rose_s = now_s
-        self.rest()
         return True
+
+    def _measure_anew(self) -> None:
+        """What was measured counts no more: things changed."""
+        self._told = False
+        self._spans.clear()
+        self._room_since_s = None

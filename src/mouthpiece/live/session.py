@@ -18,7 +18,7 @@ from mouthpiece.compositing import paste
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
-from mouthpiece.live.pace import Pace, ladder
+from mouthpiece.live.pace import Crowd, Pace, ladder
 from mouthpiece.live.sound import GAP_S, Heard, Inbox, as_sound
 from mouthpiece.live.still import LEAST_SIDE, Still
 from mouthpiece.media import FaceInput
@@ -158,6 +158,10 @@ class LiveStats:
     """Speech since its start that came faster than it could be heard, seconds."""
 
 
+_HERE = Crowd()
+"""The sessions of this process."""
+
+
 class _State(Enum):
     RESTING = auto()
     SPEAKING = auto()
@@ -193,7 +197,7 @@ class LiveSession:
         self._tracked = self._still.whole
         self._engine = _load(options)
         self._engine.prepare([self._tracked])
-        self._pace = Pace(ladder(options.fps))
+        self._pace = Pace(ladder(options.fps), _HERE)
         self._rest: dict[float, Picture] = {}
         """The face at rest at each scale."""
 
@@ -212,6 +216,8 @@ class LiveSession:
         self._due_s = clock.now()
         self._drawn_s = clock.now()
         self._waited_s = 0.0
+        self._computed_s = 0.0
+        """What the drawing thread had computed when the last frame was begun."""
         self._back_s: float | None = None
         """When the reader came back for the next frame."""
         self._moment_s = 0.0
@@ -343,7 +349,7 @@ class LiveSession:
         """End the session: `next_frame` returns None from now on."""
         with self._changed:
             self._closed = True
-            self._started = False
+            self._started = self._pace.active = False
             self._inbox.clear()
             self._changed.notify_all()
 
@@ -357,6 +363,7 @@ class LiveSession:
             self._engine.hear(self._speech.finish())
             self._engine.finish()
             self._state, self._stopped_s = _State.CLOSING, now_s
+            self._pace.rest()
             self._due_s = min(self._due_s, now_s)
         elif self._state is _State.CLOSING and now_s - self._stopped_s >= CLOSING_S:
             self._state, self._due_s = _State.RESTING, now_s
@@ -371,7 +378,7 @@ class LiveSession:
         self._state = _State.SPEAKING
         self._moment_s, self._sent_s = -1.0, 0.0
         self._due_s = self._drawn_s = self._filled_s = now_s
-        self._gap_s, self._waited_s = GAP_S, 0.0
+        self._gap_s, self._waited_s, self._computed_s = GAP_S, 0.0, time.thread_time()
 
     def _listen(self, samples: FloatArray) -> None:
         self._engine.hear(self._speech.push(samples))
@@ -416,14 +423,18 @@ class LiveSession:
 
     def _keep_pace(self, now_s: float) -> None:
         """Count what was missed, say how busy it was, step up or down, and set when the next frame is due."""
+        if self._state is not _State.SPEAKING:
+            self._due_s = now_s + 1 / self._pace.step.fps
+            return
         period_s = 1 / self._pace.step.fps
         missed = int(((self._back_s or 0.0) - self._due_s) / period_s)
         with self._changed:
             self._counts.dropped += max(missed, 0)
         late = max(int((now_s - self._due_s) / period_s), 0)
         self._due_s += (late + 1) * period_s
-        changed = self._pace.spent(now_s, now_s - self._drawn_s, self._waited_s)
-        self._waited_s = 0.0
+        computed_s = time.thread_time()
+        changed = self._pace.spent(now_s, now_s - self._drawn_s, self._waited_s, computed_s - self._computed_s)
+        self._waited_s, self._computed_s = 0.0, computed_s
         if changed:
             self._change_size()
             self._due_s = now_s + 1 / self._pace.step.fps
