@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -47,22 +48,26 @@ _STREAMS = ("/live", "/video_feed")
 class LiveApplication(BaseApplication):  # type: ignore[misc]
     """The app and gunicorn's settings for it."""
 
-    def __init__(self, config: LiveConfig, listener: socket.socket, complaints: int, threads: int) -> None:
+    def __init__(
+        self, config: LiveConfig, listener: int, complaints: int, threads: int, ready: Callable[[], None]
+    ) -> None:
         """Settle how it is served.
 
         Args:
             config: the app's.
-            listener: listens already.
+            listener: file descriptor of a socket that listens already.
             complaints: file descriptor for the reason why the app can't start, as JSON.
             threads: of the worker.
+            ready: called in the first worker when it can serve.
         """
         self._config, self._listener, self._complaints, self._threads = config, listener, complaints, threads
+        self._ready: Callable[[], None] | None = ready
         super().__init__()
 
     def load_config(self) -> None:
         """gunicorn's settings."""
         settings: dict[str, Any] = {
-            "bind": f"fd://{self._listener.fileno()}",
+            "bind": f"fd://{self._listener}",
             "workers": 1,
             "worker_class": LiveWorker,
             "threads": self._threads,
@@ -81,11 +86,18 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """The app, in the worker."""
         try:
-            return build(self._config)
+            app = build(self._config)
         except MouthpieceError as error:
             complaint = {"type": type(error).__name__, "code": error.code, "message": str(error)}
             os.write(self._complaints, json.dumps(complaint).encode())
             sys.exit(BOOT_ERROR)
+        if self._ready is not None:
+            self._ready()
+        return app
+
+    def announced(self) -> None:
+        """In the parent: the first worker says that it is ready; those that come after it needn't."""
+        self._ready = None
 
 
 class Boss(Arbiter):  # type: ignore[misc]
@@ -93,6 +105,12 @@ class Boss(Arbiter):  # type: ignore[misc]
 
     ended_by: int = signal.SIGTERM
     """The signal's number."""
+
+    def spawn_worker(self) -> int:
+        """Start the worker, for the first time or again."""
+        pid: int = super().spawn_worker()
+        self.app.announced()
+        return pid
 
     def handle_int(self) -> None:
         """Ctrl-C."""
@@ -121,7 +139,8 @@ class LiveLogger(Logger):  # type: ignore[misc]
 
     def warning(self, message: str, *arguments: Any, **options: Any) -> None:
         """Unless a stranger is the reason."""
-        if not message.startswith(self._IDLE):
+        told_to_leave = "was sent" in message and "SIGQUIT" in arguments
+        if not message.startswith(self._IDLE) and not told_to_leave:
             super().warning(message, *arguments, **options)
 
     def error(self, message: str, *arguments: Any, **options: Any) -> None:

@@ -135,10 +135,10 @@ def _run_gunicorn(config: LiveConfig, listener: socket.socket, ready: Ready) -> 
 
     told, tell = os.pipe()
     parent = os.getpid()
-    listener.set_inheritable(True)
-    application = LiveApplication(config, listener, tell, threads_for(config.sessions))
+    application = LiveApplication(
+        config, listener.detach(), tell, threads_for(config.sessions), lambda: ready(link(config))
+    )
     boss = Boss(application)
-    ready(link(config))
     try:
         boss.run()
     except SystemExit:
@@ -146,7 +146,6 @@ def _run_gunicorn(config: LiveConfig, listener: socket.socket, ready: Ready) -> 
             raise
     finally:
         if os.getpid() == parent:
-            listener.close()
             os.close(tell)
     with os.fdopen(told, "rb") as reader:
         complaint = reader.read()
