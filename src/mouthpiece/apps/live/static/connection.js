@@ -5,7 +5,7 @@ const MOST_WAIT_MS = 8000;
 const MOST_QUEUED = 32000; // bytes: a second of sound
 
 export class Connection {
-  /** `on`: functions opened(again), lost(), message(object), binary(magic, momentS, DataView, ArrayBuffer). */
+  /** `on`: functions opened(again), lost(everOpen), message(object), binary(magic, momentS, DataView, ArrayBuffer). */
   constructor(url, on) {
     this.url = url;
     this.on = on;
@@ -27,7 +27,9 @@ export class Connection {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       this.wait = FIRST_WAIT_MS;
       this.on.opened(this.before);
       this.before = true;
@@ -35,7 +37,7 @@ export class Connection {
     socket.onmessage = (event) => this.take(event.data);
     socket.onclose = () => {
       if (this.socket !== socket) return;
-      this.on.lost();
+      this.on.lost(opened);
       this.timer = setTimeout(() => this.open(), this.wait * (0.8 + 0.4 * Math.random()));
       this.wait = Math.min(2 * this.wait, MOST_WAIT_MS);
     };

@@ -241,6 +241,16 @@ function clear() {
 
 // ---- the server's side ----
 
+/** A refused WebSocket says nothing of why; the page's own address does, and gives whoever is new a cookie. */
+async function askWhy() {
+  try {
+    const answer = await fetch(own("./"), { headers: { Accept: "application/json" } });
+    if (!answer.ok) fail(await reason(answer));
+  } catch {
+    // No server at all: the status line says so.
+  }
+}
+
 /** After a lost connection: go on as before. A server forgets who is gone for long, but the photo is still here. */
 function comeBack() {
   session.returning = false;
@@ -282,10 +292,11 @@ const connection = new Connection(own("live").href.replace(/^http/, "ws"), {
     session.returning = again;
     show();
   },
-  lost() {
+  lost(opened) {
     session.connected = session.started = session.confirmed = false;
     forget();
     show();
+    if (!opened) askWhy();
   },
   message(message) {
     hearsay[message.type]?.(message);
