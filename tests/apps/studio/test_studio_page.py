@@ -1,0 +1,236 @@
+"""The page, clicked through without a browser."""
+
+from __future__ import annotations
+
+import io
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from tests.apps.studio.conftest import Player
+
+from mouthpiece import samples
+from mouthpiece.apps.studio import page
+from mouthpiece.apps.studio.jobs import State
+from mouthpiece.apps.uploads import Limits
+from mouthpiece.errors import NoFaceError, WeightsError
+
+Studio = Callable[..., AppTest]
+FACE = samples.sample_face().read_bytes()
+SPEECH = samples.sample_speech().read_bytes()
+
+
+def text_of(at: AppTest) -> str:
+    """All that the page says in HTML of its own."""
+    return " ".join(str(block.proto.body) for block in at.get("html"))
+
+
+def choose(at: AppTest, **by_key: str) -> AppTest:
+    for key, value in by_key.items():
+        at.button_group(key=key.replace("_", "-")).set_value(value)
+    return at.run()
+
+
+def with_sample(at: AppTest, language: str = "en") -> AppTest:
+    at = choose(at, speech_from="Samples")
+    return choose(at, sample=language)
+
+
+def await_end(at: AppTest) -> AppTest:
+    """Until the job is over and the page shows it."""
+    until = time.monotonic() + 20
+    while at.session_state["visit"].is_busy():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return at.run()
+
+
+def await_frame(at: AppTest) -> AppTest:
+    until = time.monotonic() + 20
+    while at.session_state["visit"].job.standing.progress is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return at.run()
+
+
+def test_it_begins_with_a_face_and_wants_speech(studio: Studio, player: Player) -> None:
+    at = studio()
+    assert not at.exception
+    assert at.button(key="make").disabled and "It still needs speech" in text_of(at)
+    assert at.button(key="animation-whole").disabled
+    assert "comes later" in text_of(at)
+    at = with_sample(at)
+    assert not at.button(key="make").disabled
+
+
+def test_from_click_to_video(studio: Studio, player: Player) -> None:
+    at = with_sample(studio(), "ar")
+    avatars = [button.key for button in at.button if str(button.key).startswith("avatar-")]
+    at.button(key=avatars[-1]).click().run()
+    at.button(key="make").click().run()
+    at = await_frame(at)
+    assert at.get("progress")[0].proto.text == "25 of 100 frames · 2.0× real time · about 0:02 left"
+    assert "make" not in [button.key for button in at.button]
+    player.warnings = ("odd size 3x3: kept",)
+    player.go_on.set()
+    at = await_end(at)
+    assert not at.exception
+    assert "100 frames, made in 2.0 s (2.0× real time) by the engine mesh" in text_of(at)
+    assert "Left as it was from 3.0 s to 4.0 s: the face is turned away" in text_of(at)
+    assert at.warning[0].value.startswith("Odd size 3x3")
+    assert at.get("video") and at.get("download_button")
+    asked = player.asked[0]
+    assert asked["face"].stem == avatars[-1].removeprefix("avatar-")
+    assert asked["speech"] == samples.sample_speech("ar")
+    assert asked["options"].engine == "mesh"
+    first = at.session_state["visit"].job.standing.result.path
+    at = await_end(at.button(key="make").click().run())
+    assert len(player.asked) == 2 and not first.exists(), "a new video takes the place of the last"
+
+
+def test_cancel_cancels_within_a_second(studio: Studio, player: Player) -> None:
+    at = with_sample(studio())
+    at.button(key="make").click().run()
+    at = await_frame(at)
+    job = at.session_state["visit"].job
+    started = time.monotonic()
+    at.button(key="cancel").click().run()
+    assert job.standing.state is State.CANCELLED and job.join(1)
+    assert time.monotonic() - started < 1
+    at.run()
+    assert at.info[0].value == "Cancelled. Nothing was kept."
+    assert not at.button(key="make").disabled
+    assert not list(at.session_state["visit"].folder.path.iterdir())
+
+
+def test_choices_reach_the_pipeline(studio: Studio, player: Player) -> None:
+    at = with_sample(studio())
+    at.slider(key="intensity").set_value(1.5)
+    at.selectbox(key="rest").set_value("A little open")
+    at.selectbox(key="which").set_value("left")
+    at.button_group(key="quality").set_value("best")
+    at.run()
+    player.go_on.set()
+    at = await_end(at.button(key="make").click().run())
+    options = player.asked[0]["options"]
+    assert (options.intensity, options.rest, options.face, options.quality) == (1.5, 0.25, "left", "best")
+
+
+def test_missing_weights_say_how_to_get_them(
+    studio: Studio, player: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
+    at = with_sample(studio())
+    at.selectbox(key="engine").set_value("wav2lip").run()
+    assert "mouthpiece weights fetch" in at.warning[0].value.replace("\\", "")
+    assert at.button(key="make").disabled
+    assert "fake" not in at.selectbox(key="engine").options
+    assert "intensity" not in [slider.key for slider in at.slider], "it has no use for it"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoFaceError("expected a face in the photo, but none was found"), "Expected a face in the photo, but none"),
+        (WeightsError("no weights; fetch them"), "No weights; fetch them."),
+        (RuntimeError("boom"), "Something went wrong here (RuntimeError)"),
+    ],
+)
+def test_a_job_that_fails_says_why(studio: Studio, player: Player, error: Exception, said: str) -> None:
+    player.fails_with = error
+    player.go_on.set()
+    at = with_sample(studio())
+    at = await_end(at.button(key="make").click().run())
+    assert at.error[0].value.replace("\\", "").startswith(said)
+    assert not at.exception and not at.get("video")
+
+
+def test_an_uploaded_face(studio: Studio, player: Player) -> None:
+    at = choose(studio(), face_from="Upload")
+    assert "a face and speech" in text_of(at)
+    at = at.file_uploader(key="face-upload").set_value(("../../صورة <b>.jpg", FACE, "image/jpeg")).run()
+    assert '<bdi class="mp-file" dir="auto">صورة &lt;b&gt;.jpg</bdi>' in text_of(at)
+    assert "768 × 960" in text_of(at)
+    kept = list(at.session_state["visit"].folder.path.iterdir())
+    assert [path.suffix for path in kept] == [".upload"]
+    at = at.file_uploader(key="face-upload").set_value(("a.png", FACE + b"\0", "image/png")).run()
+    now = list(at.session_state["visit"].folder.path.iterdir())
+    assert len(now) == 1 and now != kept, "the one before is gone"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello" * 99, "but \u2068ملف.jpg\u2069 holds nothing of a known kind"),
+        (SPEECH, "but \u2068ملف.jpg\u2069 is sound only"),
+        (FACE[:999], "\u2068ملف.jpg\u2069 begins like JPEG"),
+    ],
+)
+def test_a_wrong_face_is_told_in_one_line(studio: Studio, player: Player, content: bytes, said: str) -> None:
+    at = choose(studio(), face_from="Upload")
+    at = at.file_uploader(key="face-upload").set_value(("ملف.jpg", content, "image/jpeg")).run()
+    assert not at.exception
+    assert said in at.error[0].value.replace("\\", "") and "\n" not in at.error[0].value
+    assert at.button(key="make").disabled
+    assert not list(at.session_state["visit"].folder.path.iterdir())
+
+
+def test_limits_are_told(studio: Studio, player: Player) -> None:
+    at = choose(studio(limits=Limits(most_bytes=1 << 20, most_s=3)), speech_from="Upload")
+    at = at.file_uploader(key="speech-upload").set_value(("a.wav", SPEECH, "audio/wav")).run()
+    assert "at most 3 seconds, but \u2068a.wav\u2069 is 7 seconds long" in at.error[0].value.replace("\\", "")
+    at = at.file_uploader(key="speech-upload").set_value(("b.wav", SPEECH * 8, "audio/wav")).run()
+    assert "at most 1 MB" in at.error[0].value.replace("\\", "")
+
+
+def test_a_recording_and_a_picture(studio: Studio, player: Player) -> None:
+    at = choose(studio(), face_from="Camera")
+    at = at.get("camera_input")[0].set_value(("c.jpg", FACE, "image/jpeg")).run()
+    at = at.get("audio_input")[0].set_value(("r.wav", SPEECH, "audio/wav")).run()
+    assert "your picture" in text_of(at) and "your recording" in text_of(at)
+    player.go_on.set()
+    at = await_end(at.button(key="make").click().run())
+    folder = at.session_state["visit"].folder.path
+    assert player.asked[0]["face"].parent == player.asked[0]["speech"].parent == player.asked[0]["out"].parent == folder
+
+
+def test_a_silent_recording_is_told(studio: Studio, player: Player) -> None:
+    silence = io.BytesIO()
+    with wave.open(silence, "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
+        out.writeframes(bytes(64_000))
+    at = studio()
+    at = at.get("audio_input")[0].set_value(("r.wav", silence.getvalue(), "audio/wav")).run()
+    assert "Is the microphone on?" in at.error[0].value.replace("\\", "") or "is the microphone on" in at.error[0].value
+
+
+def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Player) -> None:
+    one, other = with_sample(studio(jobs_at_once=1)), with_sample(studio())
+    bench = page.the_bench()
+    assert one.session_state["visit"].folder.path != other.session_state["visit"].folder.path
+    one = await_frame(one.button(key="make").click().run())
+    other = other.button(key="make").click().run()
+    assert other.get("progress")[0].proto.text == "Waiting: 1 video is before yours"
+    other = choose(other, face_from="Upload")
+    assert not other.exception, "its page goes on"
+    player.go_on.set()
+    one, other = await_end(one), await_end(other)
+    results = [at.session_state["visit"].job.standing.result.path for at in (one, other)]
+    assert results[0].parent != results[1].parent and all(path.is_file() for path in results)
+    one.session_state["visit"].folder.close()
+    assert not results[0].exists() and results[1].is_file()
+    assert page.the_bench() is bench, "one for the server"
+
+
+def test_a_visit_that_was_over_begins_anew(studio: Studio, player: Player) -> None:
+    at = with_sample(studio())
+    at = await_frame(at.button(key="make").click().run())
+    before = at.session_state["visit"]
+    before.folder.close()
+    assert before.job is not None and before.job.standing.state is State.CANCELLED
+    at = at.run()
+    assert not at.exception and at.session_state["visit"] is not before
+    assert not at.button(key="make").disabled
