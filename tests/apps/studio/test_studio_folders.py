@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from mouthpiece.apps.studio import folders
 from mouthpiece.apps.studio.folders import PREFIX, VisitFolders, remove_left_over
 
 
@@ -52,7 +51,7 @@ def test_a_visit_ends_some_time_after_its_page(server: VisitFolders, monkeypatch
     visit = server.open(lambda: alive)
     ended: list[bool] = []
     visit.bind(lambda: False, lambda: ended.append(True))
-    monkeypatch.setattr(folders.time, "monotonic", lambda: now)
+    monkeypatch.setattr("mouthpiece.apps.studio.folders.time.monotonic", lambda: now)
     now += 100
     server.sweep()
     assert visit.path.exists()
@@ -69,7 +68,7 @@ def test_files_of_a_page_left_open_go_by_age(server: VisitFolders, monkeypatch: 
     now, busy = time.monotonic(), True
     visit = server.open(lambda: True)
     visit.bind(lambda: busy, lambda: None)
-    monkeypatch.setattr(folders.time, "monotonic", lambda: now)
+    monkeypatch.setattr("mouthpiece.apps.studio.folders.time.monotonic", lambda: now)
     now += 700
     server.sweep()
     assert visit.path.exists(), "a long job keeps them"

@@ -68,7 +68,7 @@ def test_it_begins_with_a_face_and_wants_speech(studio: Studio, player: Player) 
 
 def test_from_click_to_video(studio: Studio, player: Player) -> None:
     at = with_sample(studio(), "ar")
-    avatars = [button.key for button in at.button if str(button.key).startswith("avatar-")]
+    avatars = [str(button.key) for button in at.button if str(button.key).startswith("avatar-")]
     at.button(key=avatars[-1]).click().run()
     at.button(key="make").click().run()
     at = await_frame(at)
@@ -188,8 +188,8 @@ def test_limits_are_told(studio: Studio, player: Player) -> None:
 
 def test_a_recording_and_a_picture(studio: Studio, player: Player) -> None:
     at = choose(studio(), face_from="Camera")
-    at = at.get("camera_input")[0].set_value(("c.jpg", FACE, "image/jpeg")).run()
-    at = at.get("audio_input")[0].set_value(("r.wav", SPEECH, "audio/wav")).run()
+    at = at.camera_input[0].set_value(("c.jpg", FACE, "image/jpeg")).run()
+    at = at.audio_input[0].set_value(("r.wav", SPEECH, "audio/wav")).run()
     assert "your picture" in text_of(at) and "your recording" in text_of(at)
     player.go_on.set()
     at = await_end(at.button(key="make").click().run())
@@ -203,7 +203,7 @@ def test_a_silent_recording_is_told(studio: Studio, player: Player) -> None:
         out.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
         out.writeframes(bytes(64_000))
     at = studio()
-    at = at.get("audio_input")[0].set_value(("r.wav", silence.getvalue(), "audio/wav")).run()
+    at = at.audio_input[0].set_value(("r.wav", silence.getvalue(), "audio/wav")).run()
     assert "Is the microphone on?" in at.error[0].value.replace("\\", "") or "is the microphone on" in at.error[0].value
 
 

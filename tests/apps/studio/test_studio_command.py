@@ -1,0 +1,92 @@
+"""`mouthpiece studio` from start to stop."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from tests.apps.staging import Said
+
+from mouthpiece.apps import studio_command
+from mouthpiece.apps.studio.serving import address, free_port, options
+from mouthpiece.apps.studio.settings import Settings
+from mouthpiece.apps.uploads import Limits
+
+START_S = 90.0
+
+
+def test_without_the_extra(run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio_command, "find_spec", lambda _: None)
+    said = run("studio")
+    assert (said.code, said.err) == (
+        1,
+        "mouthpiece: the studio needs the extra 'studio': pip install 'mouthpiece[studio]'\n",
+    )
+
+
+def test_a_taken_port_and_a_strange_host(run: Callable[..., Said]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = run("studio", "--port", str(taken.getsockname()[1]))
+    assert said.code == 1 and "choose another with --port" in said.err and said.err.count("\n") == 1
+    said = run("studio", "--host", "no such host")
+    assert said.code == 2 and "--host expects an address of this machine" in said.err
+    assert run("studio", "--jobs", "0").code == 2
+
+
+def test_settings_of_streamlit() -> None:
+    chosen = options("127.0.0.1", 8501, Settings(limits=Limits(most_bytes=7 << 20)))
+    assert chosen["browser.gatherUsageStats"] is False
+    assert chosen["server.enableXsrfProtection"] is True and chosen["server.enableCORS"] is True
+    assert chosen["server.maxUploadSize"] == 7 and chosen["server.address"] == "127.0.0.1"
+    assert chosen["client.showErrorDetails"] == "none"
+
+
+def test_addresses_and_ports() -> None:
+    assert address("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert address("::1", 80) == "http://[::1]:80"
+    assert free_port("127.0.0.1", 0) > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
+def test_it_opens_and_closes(tmp_path: Path) -> None:
+    """Only this machine reaches it, Ctrl-C ends it with 130, and nothing of it stays."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mouthpiece", "studio", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        url, said = "", ""
+        while not url:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+            found = re.search(r"the studio is open: (http://127\.0\.0\.1:\d+) \(Ctrl-C closes it\)", line)
+            url = found[1] if found else ""
+        with urlopen(f"{url}/_stcore/health", timeout=10) as answer:
+            assert answer.read() == b"ok"
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=30)
+        assert time.monotonic() - started < 15
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "the studio is closed" in rest and "Traceback" not in said + rest
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
