@@ -19,7 +19,7 @@ from tests.browser.servers import Server, running
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
-WAIT_MS = 20_000
+WAIT_MS = 45_000
 """Longest wait for anything on a page unless a test says otherwise: the machine may be busy."""
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of [45]\d\d")
 
@@ -126,8 +126,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def live_server(serve: Serve) -> Server:
-    """`mouthpiece live` as it comes."""
-    return serve("live")
+    """`mouthpiece live`, with room for all who come while those before them are not yet forgotten."""
+    return serve("live", "--sessions", "24")
 
 
 @pytest.fixture(scope="module")

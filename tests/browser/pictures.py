@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from benchmarks.openings import Curve, opening_of
 from playwright.sync_api import Page
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.types import Frame, Picture
+from mouthpiece.types import FloatArray, Frame, Picture
 
 _CANVAS_PNG = "node => node.toDataURL('image/png')"
 _VIDEO_PNGS = """async (node, times) => {
@@ -55,21 +56,28 @@ def openings(pictures: Iterable[Picture], fps: int = 25) -> Curve:
 
     Distance of the inner lips over that of the outer eye corners, (n,) float64.
     """
-    tracker = FaceTracker(smooth=False)
+    tracker = _tracker()
     tracked = (tracker.track(_as_frame(rgb, i, fps)) for i, rgb in enumerate(pictures))
     return np.array([np.nan if t.face is None else opening_of(t.face) for t in tracked], dtype=np.float64)
 
 
-def likeness(one: Picture, other: Picture) -> float:
-    """How much the largest faces of two pictures look like one person: the dot product of their appearances."""
-    tracker = FaceTracker(smooth=False)
-    faces = []
-    for rgb in (one, other):
-        tracker.reset()
-        face = tracker.track(_as_frame(rgb, 0, 25)).face
-        assert face is not None, "no face in a picture"
-        faces.append(face.appearance)
-    return float(faces[0] @ faces[1])
+def looks(picture: Picture) -> FloatArray:
+    """What the largest face of a picture looks like, (k,) of unit norm: the dot product of two tells people apart."""
+    face = _tracker().track(_as_frame(picture, 0, 25)).face
+    assert face is not None, "no face in a picture"
+    return face.appearance
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> FaceTracker:
+    return FaceTracker(smooth=False)
+
+
+def _tracker() -> FaceTracker:
+    """One that has seen nothing yet."""
+    tracker = _loaded()
+    tracker.reset()
+    return tracker
 
 
 def _as_frame(rgb: Picture, index: int, fps: int) -> Frame:

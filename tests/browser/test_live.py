@@ -1,0 +1,348 @@
+"""The live page in Chromium, on its real server, with a microphone that hears a file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import scipy.signal
+from benchmarks.material import read_photo, read_speech, with_height
+from benchmarks.openings import Curve
+from playwright.sync_api import Browser, Page, expect
+from tests.browser.conftest import DESKTOP, PHONE, Serve, Visit
+from tests.browser.live_page import LivePage
+from tests.browser.pictures import canvas_picture, decoded, looks, openings
+from tests.browser.servers import Server
+
+from mouthpiece.pipeline import SyncOptions, draw
+from mouthpiece.samples import avatars, sample_face, sample_speech
+from mouthpiece.types import SAMPLE_RATE, FloatArray
+
+SPEAKING_S = 5.0
+"""How long somebody speaks before they press Stop: in the middle of a word."""
+PHOTO_HEIGHT = 512
+LEAST_FPS = 5
+"""Frames a second that even a machine with much else to do shows."""
+AT_REST = 0.012
+"""A mouth at rest is read as no farther open than this beyond its rest, in distances of the outer eye corners."""
+SPEAKS = 0.025
+"""The sample face, saying the sample speech, opens its mouth at least so far."""
+
+Microphone = Callable[..., Browser]
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample face, as small as the figures are told for."""
+    return _photo(sample_face(), tmp_path_factory.mktemp("photo") / "face.png")
+
+
+@pytest.fixture(scope="module")
+def other_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody else."""
+    child = next(avatar for avatar in avatars() if avatar.name == "child")
+    return _photo(child.path, tmp_path_factory.mktemp("photo") / "other.png")
+
+
+def _photo(path: Path, out: Path) -> Path:
+    cv2.imwrite(str(out), cv2.cvtColor(with_height(read_photo(path), PHOTO_HEIGHT), cv2.COLOR_RGB2BGR))
+    return out
+
+
+@pytest.fixture
+def sit_down(visit: Visit, live_server: Server) -> Callable[..., LivePage]:
+    """Somebody opens the page: `sit_down(browser=None, server=live_server, **as visit)`."""
+
+    def open_page(browser: Browser | None = None, server: Server = live_server, **how: object) -> LivePage:
+        return LivePage(visit("about:blank", browser, **how), server.url)
+
+    return open_page
+
+
+def test_a_face_speaks_along_and_comes_to_rest(
+    sit_down: Callable[..., LivePage],
+    fake_microphone: Microphone,
+    photo: Path,
+    screenshot: Callable[[Page, str], Path],
+) -> None:
+    person = sit_down(fake_microphone(sample_speech()))
+    person.choose(photo)
+    resting = canvas_picture(person.page)
+    person.film()
+    person.start()
+    person.stay(SPEAKING_S)
+    told = person.figures()
+    screenshot(person.page, "live-desktop-light-speaking")
+    stopped_s = person.stop()
+    person.stay(1.3)
+    shown = person.filmed()
+    heard, _ = person.spoken()
+
+    baseline, *opened = openings([resting, *(one.picture for one in shown)])
+    read = np.array(opened)
+    speaking = np.array([one.at_s < stopped_s and one.moment_s > 0 for one in shown])
+    assert speaking.sum() >= LEAST_FPS * SPEAKING_S
+    assert np.nanmax(read[speaking]) > baseline + SPEAKS
+
+    # The sound that went up says where in the recording the speech began; the file run says what the mouth does there.
+    began_s = beginning(heard, read_speech(sample_speech()))
+    times_s, meant = _file_run(photo, sample_speech())
+    moments_s = np.array([one.moment_s for one in shown]) + began_s
+    r = _correlation(read[speaking], np.interp(moments_s[speaking], times_s, meant))
+    assert r >= 0.7, f"the page's mouth follows the file run's with r = {r:.2f}"
+
+    p50_ms = 1000 * float(np.median([one.latency_s for one, speaks in zip(shown, speaking, strict=True) if speaks]))
+    assert told["p50"] == pytest.approx(p50_ms, rel=0.5)
+    assert told["p50"] <= told["p95"]
+    assert told["fps"] >= LEAST_FPS
+
+    at_rest = np.array([one.at_s > stopped_s + 0.5 for one in shown])
+    assert at_rest.any()
+    assert np.nanmax(read[at_rest]) < baseline + AT_REST
+
+    person.clear()
+    person.await_word("No face yet")
+    expect(person.page.locator("#stage")).to_have_attribute("data-shows", "nothing")
+    assert canvas_picture(person.page).max() == 0, "the picture is gone"
+    assert person.page.request.get(f"{person.url}/video_feed").status == 409
+
+
+def beginning(heard: FloatArray, recording: FloatArray) -> float:
+    """Where in a recording a piece of it begins, seconds, by cross-correlation."""
+    product = scipy.signal.correlate(recording, heard, mode="full", method="fft")
+    lag = int(np.abs(product).argmax()) - (len(heard) - 1)
+    overlap = recording[max(lag, 0) : lag + len(heard)]
+    piece = heard[max(-lag, 0) :][: len(overlap)]
+    r = float(overlap[: len(piece)] @ piece / np.linalg.norm(overlap[: len(piece)]) / np.linalg.norm(piece))
+    assert r > 0.5, f"what went up isn't the recording (r = {r:.2f})"
+    return lag / SAMPLE_RATE
+
+
+def _file_run(photo: Path, speech: Path) -> tuple[Curve, Curve]:
+    """Times and openings of the same face saying the same, made from files."""
+    frames = [(float(frame.time_s), frame.rgb) for frame in draw(photo, speech, SyncOptions(fps=Fraction(25)))]
+    return np.array([time_s for time_s, _ in frames]), openings(rgb for _, rgb in frames)
+
+
+def _correlation(one: Curve, other: Curve) -> float:
+    known = np.isfinite(one) & np.isfinite(other)
+    return float(np.corrcoef(one[known], other[known])[0, 1])
+
+
+def test_two_sessions_stay_apart(
+    sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path, other_photo: Path
+) -> None:
+    browser = fake_microphone(sample_speech("ar"), again=True)
+    one, other = sit_down(browser), sit_down(browser)
+    one.choose(photo)
+    other.choose(other_photo)
+    one.start()
+    other.start()
+    one.await_frames(5)
+    other.await_frames(5)
+    is_one, is_other = looks(read_photo(photo)), looks(read_photo(other_photo))
+    for person, own, foreign in ((one, is_one, is_other), (other, is_other, is_one)):
+        seen = looks(canvas_picture(person.page))
+        assert seen @ own > 0.9
+        assert seen @ own > seen @ foreign + 0.1
+
+    one.stop()
+    one.await_word("Ready")
+    other.await_frames(5)
+    assert other.word() == "Listening"
+    one.clear()
+    one.await_word("No face yet")
+    other.await_frames(5)
+    assert looks(canvas_picture(other.page)) @ is_other > 0.9
+
+
+def test_a_lost_connection_is_taken_up_again(
+    sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path
+) -> None:
+    person = sit_down(fake_microphone(sample_speech(), again=True))
+    person.choose(photo)
+    person.start()
+    person.await_frames(3)
+    person.page.evaluate("watched.sockets.at(-1).close()")
+    person.await_word("Not connected. Trying again…")
+    person.await_word("Listening")
+    person.await_frames(5)
+    assert person.page.evaluate("watched.sockets.length") == 2
+    assert person.page.locator("#error").is_hidden()
+
+
+def test_hearing_oneself_is_in_time_with_the_picture(
+    sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path
+) -> None:
+    person = sit_down(fake_microphone(sample_speech(), again=True))
+    person.choose(photo)
+    person.start()
+    assert not person.page.get_by_role("switch", name="Hear myself").is_checked()
+    person.page.locator("#hear").click()
+    person.stay(2.5)  # for the delay to be known
+    person.film()
+    person.stay(2.0)
+    delay_s = float(person.page.evaluate(_HEARD_AFTER))
+    shown = person.filmed()
+    _, left_s = person.spoken()
+
+    # Packet n holds the samples up to 20 ms * (n + 1); the least delayed one tells when the speech began.
+    began_s = min(at_s - 0.02 * (number + 1) for number, at_s in enumerate(left_s))
+    late_s = np.array([one.at_s - began_s - one.moment_s for one in shown])
+    assert len(late_s) >= 2 * LEAST_FPS
+    assert 0.02 < delay_s < 3
+    assert np.median(late_s) == pytest.approx(delay_s, abs=0.06), "picture and sound are apart"
+    person.stop()
+
+
+def test_what_goes_wrong_is_said(
+    sit_down: Callable[..., LivePage], tmp_path: Path, photo: Path, screenshot: Callable[[Page, str], Path]
+) -> None:
+    person = sit_down(size=PHONE)
+    note = {"name": "صورة.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture at all"}
+    person.page.set_input_files("#photo", note)  # type: ignore[arg-type]
+    person.expect_error("صورة.jpg")
+    screenshot(person.page, "live-phone-light-error")
+    assert person.page.get_by_role("button", name="Start").is_disabled()
+
+    blank = tmp_path / "blank.png"
+    cv2.imwrite(str(blank), np.full((64, 64, 3), 200, np.uint8))
+    person.page.set_input_files("#photo", blank)
+    person.expect_error("face")
+
+    person.choose(photo)
+    assert person.page.locator("#error").is_hidden(), "a good photo ends the matter"
+    person.page.get_by_role("button", name="Start").click()
+    person.expect_error("The microphone is blocked")
+    person.await_word("Ready")
+    person.page.get_by_role("button", name="Close this message").click()
+    assert person.page.locator("#error").is_hidden()
+
+
+def test_a_full_house_says_so(serve: Serve, visit: Visit, photo: Path, screenshot: Callable[[Page, str], Path]) -> None:
+    server = serve("live", "--sessions", "1")
+    first = LivePage(visit("about:blank"), server.url)
+    first.choose(photo)
+    second = visit(server.url, dark=True)
+    assert second.request.get(server.url).status == 503
+    expect(second.get_by_role("alert")).to_contain_text("the only place is taken")
+    screenshot(second, "live-desktop-dark-full")
+
+
+def test_the_feed_moves_in_a_plain_img(
+    sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path
+) -> None:
+    person = sit_down(fake_microphone(sample_speech(), again=True))
+    person.choose(photo)
+    person.start()
+    person.page.evaluate(
+        """() => {
+          const feed = document.createElement('img');
+          feed.id = 'feed';
+          feed.src = 'video_feed';
+          document.body.append(feed);
+        }"""
+    )
+    person.page.wait_for_function("() => document.getElementById('feed').naturalWidth > 0")
+    seen = []
+    for _ in range(6):
+        person.stay(0.25)
+        seen.append(person.page.evaluate(_FEED_PNG))
+    assert len(set(seen)) >= 3
+    assert decoded(seen[0]).shape[0] == person.page.evaluate("document.getElementById('face').height")
+
+
+def test_the_servers_own_sound(serve: Serve, visit: Visit, photo: Path) -> None:
+    server = serve("live", "--mic", str(sample_speech()), "--loop")
+    person = LivePage(visit("about:blank"), server.url)
+    person.choose(photo)
+    baseline = openings([canvas_picture(person.page)])[0]
+    person.film()
+    person.start()  # No microphone is asked for: this browser would be refused.
+    person.stay(2.5)
+    person.stop()
+    read = openings(one.picture for one in person.filmed())
+    assert np.nanmax(read) > baseline + SPEAKS
+
+
+@pytest.mark.parametrize(("size", "dark"), [(DESKTOP, True), (PHONE, False), (PHONE, True)])
+def test_how_it_looks(
+    sit_down: Callable[..., LivePage],
+    photo: Path,
+    screenshot: Callable[[Page, str], Path],
+    size: tuple[int, int],
+    dark: bool,
+) -> None:
+    person = sit_down(size=size, dark=dark)
+    name = f"live-{'phone' if size == PHONE else 'desktop'}-{'dark' if dark else 'light'}"
+    screenshot(person.page, f"{name}-empty")
+    person.choose(photo)
+    screenshot(person.page, f"{name}-ready")
+    overflow = person.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, "the page is wider than its window"
+    toggle = person.page.get_by_role("button", name="Start").bounding_box()
+    assert toggle is not None
+    assert toggle["y"] + toggle["height"] <= size[1], "the big button is in sight"
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_the_worklet_resamples(visit: Visit, live_server: Server, rate: int) -> None:
+    page = visit(live_server.url)
+    rng = np.random.default_rng(5)
+    sound = scipy.signal.lfilter([1.0], [1, -0.7], rng.standard_normal(rate)).astype(np.float32)
+    sound *= 0.2 / np.abs(sound).max()
+    sound += 0.2 * np.sin(2 * np.pi * 12_000 * np.arange(rate) / rate).astype(np.float32)  # must not come back as 4 kHz
+    url = page.evaluate(_RESAMPLED, [base64.b64encode(sound.tobytes()).decode(), rate])
+    made = np.frombuffer(base64.b64decode(url), "<i2").astype(np.float32) / 32768
+    if rate == SAMPLE_RATE:
+        np.testing.assert_allclose(made, sound[: len(made)], atol=1 / 32768)
+        return
+    expected = scipy.signal.resample_poly(sound.astype(np.float64), 160, rate // 100, window=("kaiser", 14.0))
+    low = scipy.signal.butter(12, 6000, fs=SAMPLE_RATE, output="sos")  # where both pass everything
+    wanted, got = (scipy.signal.sosfiltfilt(low, x[: len(made)])[800:-800] for x in (expected, made))
+    lag = int(scipy.signal.correlate(got, wanted, method="fft").argmax()) - (len(wanted) - 1)
+    assert lag == 0
+    error_db = 10 * np.log10(np.mean((got - wanted) ** 2) / np.mean(wanted**2))
+    assert error_db < -45
+    spectrum = np.abs(np.fft.rfft(made * np.hanning(len(made))))
+    alias = spectrum[round(4000 * len(made) / SAMPLE_RATE)]
+    assert alias < 5 * np.median(spectrum), "what lies above 8 kHz folds back"
+
+
+_HEARD_AFTER = """() => {
+  const node = watched.delays.at(-1);
+  return node.delayTime.value + node.context.outputLatency;
+}"""
+_FEED_PNG = """() => {
+  const feed = document.getElementById('feed');
+  const canvas = document.createElement('canvas');
+  canvas.width = feed.naturalWidth;
+  canvas.height = feed.naturalHeight;
+  canvas.getContext('2d').drawImage(feed, 0, 0);
+  return canvas.toDataURL('image/png');
+}"""
+_RESAMPLED = """async ([data, rate]) => {
+  const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+  const sound = new Float32Array(bytes.buffer);
+  const context = new OfflineAudioContext(1, sound.length, rate);
+  await context.audioWorklet.addModule(document.body.dataset.worklet);
+  const buffer = context.createBuffer(1, sound.length, rate);
+  buffer.copyToChannel(sound, 0);
+  const source = new AudioBufferSourceNode(context, {buffer});
+  const node = new AudioWorkletNode(context, 'listener', {numberOfOutputs: 0});
+  const packets = [];
+  node.port.onmessage = message => packets.push(new Uint8Array(message.data));
+  source.connect(node);
+  source.start();
+  await context.startRendering();
+  await new Promise(done => setTimeout(done, 300));
+  const whole = packets.flatMap(packet => Array.from(packet));
+  let text = '';
+  for (const byte of whole) text += String.fromCharCode(byte);
+  return btoa(text);
+}"""
