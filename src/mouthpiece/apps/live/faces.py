@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mouthpiece.apps.live.refusals import Busy, NotAPicture
 from mouthpiece.apps.uploads import MEGABYTE, MEGAPIXEL, Kind, Limits, check_face, safe_name, said_as
+from mouthpiece.errors import InputError
 from mouthpiece.types import Picture
 
 MOST_BYTES = 16 * MEGABYTE
@@ -44,6 +47,18 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
             return _decoded(file, most_side)
     finally:
         _decoding.release()
+
+
+@contextmanager
+def called(name: str) -> Iterator[None]:
+    """Let errors about a picture in memory call it by its file's name."""
+    try:
+        yield
+    except InputError as error:
+        error.args = (
+            str(error).replace("the first picture of the array", "the array").replace("the array", safe_name(name)),
+        )
+        raise
 
 
 def _decoded(file: io.BytesIO, most_side: int | None) -> Picture:

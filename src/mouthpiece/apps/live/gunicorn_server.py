@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -23,12 +24,16 @@ from gunicorn.workers.gthread import ThreadWorker
 from mouthpiece.apps.live.routes import EXTENSION, build
 from mouthpiece.apps.live.sockets import timeout_option
 from mouthpiece.errors import MouthpieceError
+from mouthpiece.media import Framing, open_face
+from mouthpiece.samples import sample_face
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from mouthpiece.apps.live import LiveConfig
     from mouthpiece.apps.live.sessions import House
+
+log = logging.getLogger("mouthpiece.live")
 
 SILENT_S = 10.0
 """A client that sends nothing for so long in the middle of a request has gone."""
@@ -91,6 +96,7 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
             complaint = {"type": type(error).__name__, "code": error.code, "message": str(error)}
             os.write(self._complaints, json.dumps(complaint).encode())
             sys.exit(BOOT_ERROR)
+        threading.Thread(target=warm, args=(self._config,), name="mouthpiece-live-warm", daemon=True).start()
         if self._ready is not None:
             self._ready()
         return app
@@ -98,6 +104,15 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
     def announced(self) -> None:
         """In the parent: the first worker says that it is ready; those that come after it needn't."""
         self._ready = None
+
+
+def warm(config: LiveConfig) -> None:
+    """Make some face ready, so that libraries and networks are loaded when the first visitor brings one."""
+    try:
+        with open_face(sample_face(), framing=Framing(static=True)) as source:
+            config.open_live(next(iter(source.survey(1))).rgb, config.options).close()
+    except MouthpieceError as error:
+        log.warning("%s", error)
 
 
 class Boss(Arbiter):  # type: ignore[misc]

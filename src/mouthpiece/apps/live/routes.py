@@ -12,9 +12,9 @@ from flask import Flask, Request, Response, current_app, g, jsonify, redirect, r
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from mouthpiece.apps.live.faces import MOST_BYTES, read_face
+from mouthpiece.apps.live.faces import MOST_BYTES, called, read_face
 from mouthpiece.apps.live.microphone import open_microphone
-from mouthpiece.apps.live.refusals import Busy, Refusal, status_of
+from mouthpiece.apps.live.refusals import Busy, Foreign, NotAdmitted, Refusal, status_of
 from mouthpiece.apps.live.security import Gate, check_handshake, harden, new_visitor
 from mouthpiece.apps.live.sessions import BOUNDARY, FRAME_WAIT_S, House, Shot, Watcher
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, QuietThread, Wire, converse
@@ -33,8 +33,8 @@ FIELD = "image"
 """The upload's field."""
 MOST_FORM = MOST_BYTES + (64 << 10)
 """Bytes of an upload with what is around the photo."""
-MOST_FIELD = 64 << 10
-"""Bytes of a form's field that is no file."""
+MOST_FIELD = 256 << 10
+"""Bytes of a form's field that is no file; the parser's own buffer needs a good part of it."""
 MOST_PARTS = 8
 UPLOADS_AT_ONCE = 4
 UPLOAD_WAIT_S = 5.0
@@ -43,6 +43,7 @@ EXTENSION = "mouthpiece-live"
 HEALTH = "healthz"
 _WITHOUT_TOKEN = frozenset({"static"})
 """What nobody needs a token for: how the page looks is no secret."""
+_NOT_LET_IN = frozenset({NotAdmitted.status, Foreign.status, Busy.status})
 _ORDERS = {"start": "Start", "stop": "Stop", "clear": "clear"}
 """Fields of /requests and their values, as published."""
 
@@ -140,7 +141,7 @@ class _Guard:
     def finish(self, response: Response) -> Response:
         """Put on the headers and, for a new visitor, the cookie."""
         harden(response, request.headers.get("Host", ""))
-        if g.get("new_visitor") and response.status_code < 400:
+        if g.get("new_visitor") and response.status_code not in _NOT_LET_IN:
             response.set_cookie(
                 self._cookie,
                 self._gate.cookie(g.visitor),
@@ -192,7 +193,8 @@ class _Routes:
         finally:
             self._uploads.release()
         session = self._house.enter(g.visitor)
-        session.put_face(face)
+        with called(name):
+            session.put_face(face)
         return jsonify(session.state()) if _wants_json() else redirect(url_for("page"), 303)
 
     def _photo(self) -> tuple[bytes, str]:

@@ -196,9 +196,10 @@ class Session:
 
     @property
     def idle_s(self) -> float:
-        """How long nobody has watched, seconds."""
+        """How long nobody has watched, seconds; 0 while a face is made ready."""
         with self._changed:
-            return 0.0 if self._watchers else time.monotonic() - self._left_s
+            busy = bool(self._watchers) or self._opening.locked()
+            return 0.0 if busy else time.monotonic() - self._left_s
 
     def put_face(self, face: Picture) -> None:
         """Take another picture, at rest.
