@@ -12,7 +12,7 @@ import numpy as np
 from playwright.sync_api import Page, expect
 from tests.browser.pictures import decoded
 
-from mouthpiece.types import FloatArray, Picture
+from mouthpiece.types import FloatArray, Picture, as_float
 
 # Before the page's own script: what goes up by the WebSocket is kept, with the orders between, and so are the audio
 # nodes that delay sound; `film()` keeps each frame that the canvas shows from then on.
@@ -133,7 +133,7 @@ class LivePage:
         """The sound that went up since the last start, 16 kHz, and when each packet of it left by the page's clock."""
         url, times = self.page.evaluate("spoken()")
         data = base64.b64decode(url.partition(",")[2])
-        return np.frombuffer(data, "<i2").astype(np.float32) / 32768, [at / 1000 for at in times]
+        return as_float(np.frombuffer(data, "<i2")) / np.float32(32768), [at / 1000 for at in times]
 
     def now_s(self) -> float:
         """The page's clock."""

@@ -68,6 +68,11 @@ def looks(picture: Picture) -> FloatArray:
     return face.appearance
 
 
+def likeness(one: Picture, other: Picture) -> float:
+    """How much the largest faces of two pictures look like one person, up to 1."""
+    return float(looks(one) @ looks(other))
+
+
 @lru_cache(maxsize=1)
 def _loaded() -> FaceTracker:
     return FaceTracker(smooth=False)
