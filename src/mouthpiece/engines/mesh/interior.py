@@ -128,11 +128,10 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     height, width = rgb.shape[:2]
 
     def pixels(points: list[int], radius: int) -> FloatArray:
-        rows = []
-        for x, y in landmarks[points, :2]:
-            x0, y0 = min(max(int(x) - radius, 0), width - 1), min(max(int(y) - radius, 0), height - 1)
-            rows.append(rgb[y0 : y0 + 2 * radius + 1, x0 : x0 + 2 * radius + 1].reshape(-1, 3))
-        return np.concatenate(rows).astype(np.float32)
+        middle, around = landmarks[points, :2].astype(int), np.arange(-radius, radius + 1)
+        columns = (middle[:, :1] + around).clip(0, width - 1)
+        rows = (middle[:, 1:] + around).clip(0, height - 1)
+        return as_float(rgb[rows[:, :, None], columns[:, None]].reshape(-1, 3))
 
     eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
     skin = np.median(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), axis=0)

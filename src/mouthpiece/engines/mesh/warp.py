@@ -31,6 +31,8 @@ REACH = 0.16
 """Standard deviation of the radial basis functions."""
 STIFFNESS = 0.03
 """Regularisation of the interpolation: how much measuring noise to iron out."""
+_LEAST_STRENGTH = 0.005
+"""How strong a pattern of displacements must be, against that, to be spread at all."""
 SPLIT_TAPER = 0.05
 """Over what distance inside the corners the two lips part company."""
 _SPLIT_BEFORE = 0.005
@@ -231,20 +233,42 @@ def _extent(window: FloatArray) -> FloatArray:
     return as_float(GRID[(drawn > 0) & (cv2.erode(drawn, square, borderValue=0) == 0)])
 
 
+def _gaussians(positions: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
+    """Radial basis functions around positions (n, 2).
+
+    Returns:
+        what they are at the positions (n, n), and on the grid (GRID_H * GRID_W, n).
+    """
+
+    def gaussian(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
+        distance = a.astype(np.float64)[:, None] - b.astype(np.float64)[None]
+        return np.asarray(np.exp(-(distance**2) / (2 * REACH**2)))
+
+    x, y = positions[:, 0], positions[:, 1]
+    # On a grid the kernel of both axes is a product of one for each.
+    rows, columns = as_float(gaussian(GRID[:, 0, 1], y)), as_float(gaussian(GRID[0, :, 0], x))
+    return gaussian(x, x) * gaussian(y, y), (rows[:, None] * columns[None]).reshape(GRID_H * GRID_W, -1)
+
+
 class _Spread:
     """The operator that spreads displacements of points over the chart's grid."""
 
-    def __init__(self, spread: FloatArray) -> None:
-        """Lay out an operator (GRID_H * GRID_W, n) for speed."""
+    def __init__(self, to_shapes: FloatArray, shapes: FloatArray) -> None:
+        """Lay out an operator for speed.
+
+        Args:
+            to_shapes: (n, r) displacements of n points -> how much of each shape is in them.
+            shapes: (GRID_H * GRID_W, r).
+        """
+        self._to_shapes = to_shapes
         # In pieces: a product of all would wake BLAS threads, which wait for each other under load.
-        size = max(1, _ALONE // (2 * spread.shape[1]))
-        pieces = [spread[start : start + size].T for start in range(0, len(spread), size)]
-        self._pieces = [np.ascontiguousarray(piece) for piece in pieces]
+        size = max(1, _ALONE // (2 * shapes.shape[1]))
+        self._pieces = [np.ascontiguousarray(shapes[at : at + size].T) for at in range(0, len(shapes), size)]
 
     def __call__(self, displacements: FloatArray) -> FloatArray:
         """Displacements (n, 2) -> (2, GRID_H, GRID_W)."""
-        rows = np.ascontiguousarray(displacements.T)
-        products = [rows @ piece for piece in self._pieces]
+        amounts = displacements.T @ self._to_shapes
+        products = [amounts @ piece for piece in self._pieces]
         return as_float(np.concatenate(products, axis=1).reshape(2, GRID_H, GRID_W))
 
 
@@ -277,10 +301,7 @@ class LipWarp:
         is_lower &= ~np.isin(points, topo.CORNERS)
         is_upper &= ~np.isin(points, topo.CORNERS)
         self._upper_rows, self._lower_rows = np.flatnonzero(~is_lower), np.flatnonzero(~is_upper)
-        positions = neutral[points, :2]
         self.window = self._window(neutral)
-        spread_upper = self._operator(positions[self._upper_rows])
-        spread_lower = self._operator(positions[self._lower_rows])
         columns = GRID[0, :, 0]
         slit_y = np.interp(columns, seam[:, 0], seam[:, 1])
         slit_row = as_float(slit_y)[None]
@@ -301,9 +322,9 @@ class LipWarp:
         # Beyond the slit a lip's field shows nowhere; left to run out there it would be too steep to be inverted.
         first_below = np.argmax(GRID[..., 1] >= self.slit_y[None, :], axis=0)
         rows = np.arange(GRID_H)[:, None]
-        self._spread_upper = _Spread(self._held_beyond(spread_upper, np.minimum(rows, first_below[None])))
-        self._spread_lower = _Spread(self._held_beyond(spread_lower, np.maximum(rows, first_below[None] - 1)))
-        self._depth = self._depth_over_grid(positions, neutral[points, 2])
+        self._spread_upper = self._operator(points[self._upper_rows], np.minimum(rows, first_below[None]))
+        self._spread_lower = self._operator(points[self._lower_rows], np.maximum(rows, first_below[None] - 1))
+        self._depth = self._depth_over_grid(points)
         self._soft_window = _smoothstep(0.0, 0.06, self.window)
         self._extent = _extent(self.window)
 
@@ -320,45 +341,30 @@ class LipWarp:
         side = _smoothstep(half, half - 0.32, np.abs(x))
         return (top * bottom * side).astype(np.float32)
 
-    @staticmethod
-    def _kernels(positions: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Radial basis functions around positions (n, 2).
-
-        Returns:
-            (GRID_H * GRID_W, n): what they are on the grid; (n, n): their weights for displacements of the positions.
-        """
-
-        def gaussian(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
-            distance = a.astype(np.float64)[:, None] - b.astype(np.float64)[None]
-            return np.asarray(np.exp(-(distance**2) / (2 * REACH**2)))
-
-        x, y = positions[:, 0], positions[:, 1]
-        weights = np.linalg.inv(gaussian(x, x) * gaussian(y, y) + STIFFNESS * np.eye(len(positions)))
-        # On a grid the kernel of both axes is a product of one for each.
-        over_grid = gaussian(GRID[:, 0, 1], y)[:, None] * gaussian(GRID[0, :, 0], x)[None]
-        return over_grid.reshape(GRID_H * GRID_W, -1), weights
-
-    def _operator(self, positions: FloatArray) -> FloatArray:
-        """(GRID_H * GRID_W, n): displacements at the positions -> displacements of the grid."""
-        over_grid, weights = self._kernels(positions)
-        return np.ascontiguousarray((over_grid @ weights * self.window.reshape(-1, 1)).astype(np.float32))
-
-    def _depth_over_grid(self, positions: FloatArray, depth: FloatArray) -> FloatArray:
-        """(GRID_H, GRID_W): the depth of the face, given that of points (n,)."""
-        over_grid, weights = self._kernels(positions)
-        middle = depth.mean()
-        return as_float(over_grid @ (weights @ (depth - middle)) + middle).reshape(GRID_H, GRID_W)
-
-    def _held_beyond(self, spread: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-        """Let an operator say beyond the slit what it says at the slit, within the corners.
+    def _operator(self, points: NDArray[np.intp], nearest: NDArray[np.intp]) -> _Spread:
+        """Spread displacements of points over the grid, by radial basis functions within the window.
 
         Args:
-            spread: (GRID_H * GRID_W, n).
-            rows: (GRID_H, GRID_W) for each node the nearest row of its column on the lip's own side, or just across.
+            points: (n,) of the mesh.
+            nearest: (GRID_H, GRID_W) for each node the row of its column whose word counts beyond the slit.
         """
+        gram, over_grid = _gaussians(self._neutral[points, :2])
+        strength, shapes = np.linalg.eigh(gram)
+        # The others say so little against the noise that they are ironed out anyway.
+        clear = strength > _LEAST_STRENGTH * STIFFNESS
+        spread = over_grid @ as_float(shapes[:, clear] / (strength[clear] + STIFFNESS)) * self.window.reshape(-1, 1)
+        # Beyond the slit a lip's field says what it says at the slit, within the corners.
         grid = spread.reshape(GRID_H, GRID_W, -1)
         held = (_smoothstep(*_BEYOND, np.abs(self._side)) * self.split)[..., None]
-        return np.ascontiguousarray((grid + (grid[rows, np.arange(GRID_W)] - grid) * held).reshape(spread.shape))
+        grid = grid + (grid[nearest, np.arange(GRID_W)] - grid) * held
+        return _Spread(as_float(shapes[:, clear]), as_float(grid.reshape(spread.shape)))
+
+    def _depth_over_grid(self, points: NDArray[np.intp]) -> FloatArray:
+        """(GRID_H, GRID_W): the depth of the face, given that of points (n,)."""
+        gram, over_grid = _gaussians(self._neutral[points, :2])
+        depth, middle = self._neutral[points, 2], self._neutral[points, 2].mean()
+        weights = np.linalg.solve(gram + STIFFNESS * np.eye(len(points)), depth - middle)
+        return as_float(over_grid @ as_float(weights) + middle).reshape(GRID_H, GRID_W)
 
     def fields(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Spread the displacement of the motion points (P, 2) over the chart.
