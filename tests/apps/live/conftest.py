@@ -89,8 +89,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def server(served: Serve) -> Served:
-    """One with all defaults."""
-    return served()
+    """One with many places."""
+    return served(sessions=64)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.apps.live import LiveConfig, serve
+from mouthpiece.apps.live import LiveConfig, serve, sessions
 from mouthpiece.errors import NoFaceError
 from mouthpiece.live import LiveFrame, LiveOptions, LiveStats
 from mouthpiece.media import FaceInput
@@ -99,5 +100,7 @@ def stand_in_config(**chosen: object) -> LiveConfig:
 
 
 if __name__ == "__main__":
+    if forget_s := os.environ.get("STAND_IN_FORGET_S"):
+        sessions.FORGET_S = float(forget_s)
     ended_by = serve(stand_in_config(**json.loads(sys.argv[1])), ready=lambda link: print(link, flush=True))
     sys.exit(128 + ended_by)

@@ -8,6 +8,7 @@ import json
 import struct
 import time
 import uuid
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,15 @@ def photo(shade: int = 200, size: tuple[int, int] = (96, 64), kind: str = "PNG")
     with io.BytesIO() as file:
         Image.new("RGB", size, (shade, shade, shade)).save(file, kind)
         return file.getvalue()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A PNG whose header claims that many pixels, and a few bytes of data."""
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(1000))))
+    made = b"\x89PNG\r\n\x1a\n"
+    for kind, data in (*chunks, (b"IEND", b"")):
+        made += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return made
 
 
 def form(data: bytes, *, field: str = "image", name: str = "me.png", kind: str = "image/png") -> tuple[bytes, str]:
@@ -136,6 +146,14 @@ class Visitor:
         return Line(websocket.create_connection(f"ws://{self.host}:{self.port}/live", **options))
 
 
+class LineClosed(OSError):
+    """The server closed it."""
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"closed with {code}")
+        self.code = code
+
+
 class Line:
     """An open WebSocket."""
 
@@ -146,8 +164,11 @@ class Line:
         return self
 
     def __exit__(self, *_: object) -> None:
+        connection = self.connection.sock
         with suppress(Exception):
             self.connection.close(timeout=2)
+        if connection is not None:
+            connection.close()
 
     def say(self, kind: str, **more: object) -> None:
         """Send an order."""
@@ -159,8 +180,10 @@ class Line:
 
     def next(self) -> Seen | dict[str, Any]:
         """What comes next."""
-        message = self.connection.recv()
-        if isinstance(message, bytes):
+        opcode, message = self.connection.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            raise LineClosed(struct.unpack(">H", message[:2])[0] if len(message) >= 2 else None)
+        if opcode == websocket.ABNF.OPCODE_BINARY:
             magic, moment_s, latency_s = struct.unpack("<4sdd", message[:20])
             assert magic == b"MPF1"
             return Seen(moment_s, latency_s, message[20:])

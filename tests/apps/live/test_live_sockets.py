@@ -1,0 +1,357 @@
+"""The WebSocket: sound and orders up, frames and news down, on the production server."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import websocket
+from tests.apps.live.conftest import Serve, Served
+from tests.apps.live.stand_in import LATENCY_S, StandInSession
+from tests.apps.live.visiting import LineClosed, Visitor, photo
+
+from mouthpiece.apps.live.refusals import NoFaceYet, Refusal
+from mouthpiece.apps.live.security import Bucket
+from mouthpiece.apps.live.sessions import MOST_WATCHERS, House, Session, Shot, Watcher
+from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
+from mouthpiece.errors import EngineError
+from mouthpiece.live import LiveFrame, LiveOptions
+from mouthpiece.types import SAMPLE_RATE
+
+SOON_S = 5.0
+"""The machine may be busy."""
+LOUD = np.full(1600, 0.9, np.float32)
+
+
+@pytest.fixture
+def visitor(server: Served) -> Visitor:
+    """Somebody with a face."""
+    one = Visitor(server.url)
+    assert one.upload(photo()).status == 200
+    return one
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true."""
+    end_s = time.monotonic() + SOON_S
+    while not true() and time.monotonic() < end_s:
+        time.sleep(0.02)
+    return true()
+
+
+def test_a_face_speaks_and_rests(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        state = line.message("state")
+        assert (state["face"], state["speaking"], state["mic"]) == (True, False, "browser")
+        resting = line.frame()
+        assert resting.brightness < 5 and resting.latency_s == 0 and resting.rgb.shape == (64, 96, 3)
+        line.say("start")
+        assert line.message("state")["speaking"] is True
+        line.sound(LOUD)
+        speaking = line.frame(lambda seen: seen.brightness > 200)
+        assert speaking.moment_s == pytest.approx(len(LOUD) / SAMPLE_RATE)
+        assert LATENCY_S <= speaking.latency_s < LATENCY_S + SOON_S
+        line.say("stop")
+        assert line.message("state")["speaking"] is False
+        assert line.frame().brightness < 5  # within a frame
+        line.say("clear")
+        assert line.message("state", lambda state: not state["face"])
+
+
+def test_clocks_and_figures(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        line.say("ping", t=12.5)
+        assert line.message("pong")["t"] == 12.5
+        line.say("start")
+        line.sound(LOUD)
+        stats = line.message("stats", lambda stats: stats["p50_ms"] > 0)
+    assert stats["p95_ms"] >= stats["p50_ms"] >= 1000 * LATENCY_S
+    assert {"fps", "dropped", "said", "width", "height"} <= set(stats)
+
+
+def test_orders_from_anywhere_reach_all_who_watch(visitor: Visitor) -> None:
+    with visitor.socket() as one, visitor.socket() as other:
+        visitor.order(start="Start")
+        for line in (one, other):
+            assert line.message("state", lambda state: state["speaking"])
+        one.sound(LOUD)
+        assert other.frame(lambda seen: seen.brightness > 200)
+
+
+def test_a_face_can_come_while_the_page_watches(server: Served) -> None:
+    one = Visitor(server.url)
+    one.get("/")
+    with one.socket() as line:
+        assert line.message("state")["face"] is False
+        line.say("start")
+        assert line.message("error")["code"] == "no-face-yet"
+        one.upload(photo())
+        assert line.message("state", lambda state: state["face"])
+        assert line.frame()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "start",
+        "[]",
+        "{}",
+        '{"type": 1}',
+        '{"type": "fly"}',
+        '{"type": "ping", "t": "x"}',
+        '{"type": "ping", "t": true}',
+        '{"type": "ping", "t": NaN}',
+        '{"type": "ping", "t": 1e999}',
+        '{"type": "ping", "t": ' + "9" * 900 + "}",
+        '{"type": ' + "[" * 500,
+        '{"type": "start", "x": [[[[[[]]]]]]}',
+        '{"type": "' + "a" * 2000 + '"}',
+        "\0",
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_messages_that_say_nothing_are_answered_with_what_was_expected(visitor: Visitor, text: str) -> None:
+    with visitor.socket() as line:
+        line.connection.send(text)
+        error = line.message("error")
+        assert error["code"] == "request" and error["message"].startswith("expected")
+        line.say("ping", t=1)
+        assert line.message("pong")
+
+
+def test_sound_that_isn_t_is_refused(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        line.say("start")
+        line.connection.send_binary(b"odd")
+        assert line.message("error")["code"] == "request"
+        for _ in range(8):  # seconds at once
+            line.connection.send_binary(bytes(MOST_MESSAGE))
+        assert line.message("error")["code"] == "too-fast"
+
+
+def test_messages_beyond_a_second_of_sound_end_the_line(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        line.connection.send_binary(bytes(MOST_MESSAGE + 2))
+        with pytest.raises((websocket.WebSocketException, OSError)):
+            for _ in line.until():
+                pass
+    assert visitor.get("/healthz").status == 200
+
+
+def test_who_never_makes_sense_is_sent_away(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        for _ in range(60):
+            line.connection.send("nonsense")
+        with pytest.raises((websocket.WebSocketException, OSError)):
+            for _ in line.until():
+                pass
+
+
+def test_a_line_that_is_replaced_is_told_so(visitor: Visitor) -> None:
+    lines = [visitor.socket() for _ in range(MOST_WATCHERS + 1)]
+    try:
+        with pytest.raises(LineClosed) as told:
+            for _ in lines[0].until():
+                pass
+        assert told.value.code == 4000
+        assert lines[-1].message("state")
+    finally:
+        for line in lines:
+            line.__exit__()
+
+
+def test_nobody_comes_in_without_the_page_s_cookie(server: Served) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        Visitor(server.url).socket()
+    assert refused.value.status_code == 400
+
+
+def test_places_are_given_back_soon_after_the_line_breaks(served: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_FORGET_S", "0.5")
+    url = served(sessions=1).url
+    first, second = Visitor(url), Visitor(url)
+    second.get("/")
+    assert first.upload(photo()).status == 200
+    line = first.socket()
+    line.message("state")
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        second.socket()
+    assert refused.value.status_code == 503
+    assert second.get("/").status == 503
+    # Gone without a word of the protocol's.
+    connection = line.connection.sock
+    assert connection is not None
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    assert soon(lambda: second.get("/").status == 200)
+    with second.socket() as taken:
+        assert taken.message("state")["face"] is False
+    assert soon(lambda: first.get("/").status == 200)
+    with first.socket() as back:  # the face was kept
+        assert back.message("state", lambda state: state["face"])
+
+
+def test_speaking_ends_with_the_last_page(visitor: Visitor) -> None:
+    with visitor.socket() as line:
+        line.say("start")
+        line.message("state", lambda state: state["speaking"])
+    assert soon(lambda: visitor.get("/stats").json["session"]["speaking"] is False)
+
+
+def test_a_watcher_gets_the_newest_frame_and_counts_what_it_missed() -> None:
+    watcher = Watcher("socket")
+    for moment_s in (0.0, 0.04, 0.08):
+        watcher.show(Shot(b"", moment_s, 0.0))
+    watcher.tell({"type": "state"})
+    assert watcher.next(0) == {"type": "state"}
+    shot = watcher.next(0)
+    assert isinstance(shot, Shot) and shot.moment_s == 0.08 and watcher.dropped == 2
+    assert watcher.next(0) is None
+
+
+class Quiet:
+    """No microphone."""
+
+    name = "browser"
+
+    def listen(self, session: Session) -> None:
+        """Nothing."""
+
+    def leave(self, session: Session) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def a_session(live: StandInSession) -> Session:
+    session = Session(lambda _: live, Quiet())
+    session.put_face(np.full((48, 64, 3), 200, np.uint8))
+    return session
+
+
+def a_live() -> StandInSession:
+    return StandInSession(np.full((48, 64, 3), 200, np.uint8), LiveOptions())
+
+
+def test_one_thread_draws_for_all_and_only_while_somebody_watches() -> None:
+    live = a_live()
+    session = a_session(live)
+    try:
+        session.start()
+        time.sleep(0.1)
+        assert live.drawers == set()
+        watchers = [session.watch("socket"), session.watch("feed")]
+        shots: list[list[Shot]] = [[], []]
+        end_s = time.monotonic() + SOON_S
+        while min(map(len, shots)) < 5 and time.monotonic() < end_s:
+            for watcher, seen in zip(watchers, shots, strict=True):
+                item = watcher.next(0.05)
+                if isinstance(item, Shot):
+                    seen.append(item)
+        assert len(live.drawers) == 1
+        assert {id(shot) for shot in shots[0]} & {id(shot) for shot in shots[1]}  # the very same, encoded once
+    finally:
+        session.close()
+    assert live.closed and session.idle_s >= 0
+
+
+def test_a_face_that_can_t_be_drawn_is_told_of_and_taken_away() -> None:
+    for error, code in ((EngineError("the engine stumbled"), "engine"), (ZeroDivisionError("x"), "error")):
+        live = a_live()
+
+        def fail(timeout_s: float = 1.0, error: Exception = error) -> LiveFrame | None:
+            raise error
+
+        live.next_frame = fail  # type: ignore[method-assign]
+        session = a_session(live)
+        watcher = session.watch("socket")
+        told = [watcher.next(SOON_S) for _ in range(3)]
+        assert [item["type"] for item in told if isinstance(item, dict)] == ["state", "error", "state"]
+        assert isinstance(told[1], dict) and told[1]["code"] == code
+        with pytest.raises(NoFaceYet):
+            session.start()
+        session.close()
+
+
+def test_a_new_face_takes_the_place_of_the_old_one() -> None:
+    lives = [a_live(), a_live()]
+    waiting = list(lives)
+    session = Session(lambda _: waiting.pop(0), Quiet())
+    for _ in lives:
+        session.put_face(np.full((48, 64, 3), 200, np.uint8))
+    assert lives[0].closed and not lives[1].closed
+    session.close()
+
+
+def test_a_house_that_is_closed_is_empty() -> None:
+    house = House(2, lambda _: a_live(), Quiet())
+    session = house.enter("a")
+    session.put_face(np.full((48, 64, 3), 200, np.uint8))
+    watcher = session.watch("socket")
+    house.close()
+    assert watcher.dismissed and house.sessions == []
+    with pytest.raises(Refusal):
+        house.enter("a")
+    with pytest.raises(Refusal):
+        session.watch("socket")
+
+
+def test_samples_come_as_sent() -> None:
+    sent = np.array([0, 1, -1, 32767, -32768], "<i2")
+    samples = samples_of(sent.tobytes())
+    assert samples.dtype == np.float32
+    np.testing.assert_allclose(samples, sent / 32768)
+    assert len(samples_of(b"")) == 0
+
+
+def test_a_wire_sends_whole_messages_and_gives_up_on_who_doesn_t_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire(ours)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout_option(0.2))
+        got = bytearray()
+        reader = threading.Thread(target=lambda: got.extend(iter_all(theirs, 3_000_000)))
+        reader.start()
+        assert wire.send(bytes(3_000_000)) == 3_000_000
+        reader.join()
+        assert len(got) == 3_000_000
+        with pytest.raises(OSError):
+            wire.send(bytes(20_000_000))
+        with pytest.raises(OSError):  # half a message was the end
+            wire.send(b"x")
+
+
+def iter_all(connection: socket.socket, count: int) -> bytes:
+    """So many bytes."""
+    got = bytearray()
+    while len(got) < count:
+        got.extend(connection.recv(1 << 16))
+    return bytes(got)
+
+
+def test_a_wire_answers_few_pings() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire(ours)
+        pong = b"\x8a\x7d" + bytes(125)
+        with pytest.raises(OSError, match="pings"):
+            for _ in range(1000):
+                wire.send(pong)
+
+
+def test_buckets() -> None:
+    now_s = 0.0
+    bucket = Bucket(2.0, 4.0, lambda: now_s)
+    assert bucket.take(4) and not bucket.take(1)
+    now_s = 1.0
+    assert bucket.take(2) and not bucket.take(0.1)
+    assert bucket.wait_s(4) == pytest.approx(2.0)
+    now_s = 100.0
+    assert bucket.wait_s(4) == 0 and not bucket.take(1)
