@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import scipy.signal
-from benchmarks import memory, openings, rendered_opening, silence_leak, startup, sync_speed, table
+from benchmarks import live, memory, openings, rendered_opening, silence_leak, startup, sync_speed, table
 from benchmarks.fresh import FreshRun, sync_in_new_process
 from benchmarks.material import (
     CLIP_720P,
@@ -29,7 +29,7 @@ from mouthpiece.media import open_face, open_speech
 from mouthpiece.pipeline import SyncOptions
 from mouthpiece.types import SAMPLE_RATE, Picture, Waveform
 
-MODULES = ("memory", "rendered_opening", "silence_leak", "startup", "sync_speed")
+MODULES = ("live", "memory", "rendered_opening", "silence_leak", "startup", "sync_speed")
 LENGTH_S = 0.48
 HEIGHT = 192
 """Rows of the photo used here."""
@@ -197,6 +197,32 @@ def test_silence_is_measured(shared_data: Path, little: Waveform, tmp_path: Path
     assert [row[1] for row in rows][::2] == ["pauses", "digital silence"]
     assert rows[-1][2] == 10
     assert len(silence_leak.totals(rows)) == len(rows)
+
+
+def test_a_live_load_is_told_of_what_came_after_the_start() -> None:
+    one, other = live.Client("http://127.0.0.1"), live.Client("http://127.0.0.1")
+    one.sent_s = [10 + 0.02 * number for number in range(100)]
+    for number in range(50):  # 25 a second, each 100 ms after its sample's packet was sent
+        moment_s = number / 25 + 0.005
+        sent_s = one.sent_s[min(int(moment_s / 0.02), 99)]
+        one.arrivals.append(live.Arrival(sent_s + 0.1, moment_s, 0.08))
+    one.dropped = [(10.5, 2), (11.5, 5), (12.5, 9)]
+    other.said, other.trouble = ["20 frames a second: why"], "gone"
+    load = live.summary([one, other], 11.0, 1.0)
+    assert load.fps == (27.0, 0.0)  # those sent from 10.9 on
+    np.testing.assert_allclose(load.latency_ms, 80, rtol=1e-6)
+    np.testing.assert_allclose(load.round_trip_ms, 100, rtol=1e-3)
+    assert load.dropped == 7
+    assert load.row()[-1] == "20 frames a second; gone"
+
+
+def test_a_live_server_is_loaded(photo: Picture, little: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "WARM_S", 0.5)
+    picture = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
+    load = live.measure(picture, little.samples, 1, 1.0, "fake")
+    assert load.troubles == ()
+    assert load.fps[0] > 3
+    assert 0 < load.row()[4] < 5000  # type: ignore[operator]
 
 
 def test_sheets_show_closed_and_open_mouths(shared_data: Path, little: Waveform, tmp_path: Path) -> None:
