@@ -87,7 +87,7 @@ def test_what_is_said_moves_the_mouth(
     recorder.get_by_role("button", name="Record").click()
     page.wait_for_timeout(SPOKEN_MS)
     recorder.get_by_role("button", name="Stop recording").click()
-    expect(page.locator(".st-key-summary")).to_contain_text("your recording")
+    expect(page.locator(".st-key-summary")).to_contain_text("Your recording")
     recorder.get_by_role("button", name="Play").click()  # heard before it is used
     expect(recorder.get_by_role("button", name="Pause")).to_be_visible()
     make(page)

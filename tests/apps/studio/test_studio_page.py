@@ -161,6 +161,19 @@ def test_an_uploaded_face(studio: Studio, player: Player) -> None:
     assert len(now) == 1 and now != kept, "the one before is gone"
 
 
+def test_an_uploaded_video(studio: Studio, player: Player, clip: Path) -> None:
+    at = with_sample(studio())
+    assert "fit" not in [box.key for box in at.selectbox], "a photo has no end"
+    at = choose(at, face_from="Upload")
+    at = at.file_uploader(key="face-upload").set_value(("clip.jpg", clip.read_bytes(), "image/jpeg")).run()
+    assert "video, 224 × 224, 3.0 s" in text_of(at)
+    assert "the rest of the face moves as in your video" in text_of(at)
+    at = at.selectbox(key="fit").set_value("hold").run()
+    player.go_on.set()
+    await_end(at.button(key="make").click().run())
+    assert player.asked[0]["options"].fit == "hold"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -190,7 +203,7 @@ def test_a_recording_and_a_picture(studio: Studio, player: Player) -> None:
     at = choose(studio(), face_from="Camera")
     at = at.camera_input[0].set_value(("c.jpg", FACE, "image/jpeg")).run()
     at = at.audio_input[0].set_value(("r.wav", SPEECH, "audio/wav")).run()
-    assert "your picture" in text_of(at) and "your recording" in text_of(at)
+    assert "Your picture" in text_of(at) and "Your recording" in text_of(at)
     player.go_on.set()
     at = await_end(at.button(key="make").click().run())
     folder = at.session_state["visit"].folder.path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import io
 import signal
 import socket
 from collections.abc import Callable
@@ -52,7 +52,6 @@ def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None
     bootstrap.load_config_options(
         {name.replace(".", "_"): value for name, value in options(host, port, chosen).items()}
     )
-    logging.getLogger("streamlit").setLevel(logging.ERROR)
     try:
         return asyncio.run(_run(lambda: ready(address(host, port))))
     finally:
@@ -83,7 +82,8 @@ async def _run(ready: Callable[[], None]) -> int:
         signal.signal(handled, note)
     ready()
     number = await came
-    server.stop()
+    with contextlib.redirect_stdout(io.StringIO()):  # which is for programs
+        server.stop()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.ensure_future(server.stopped), PATIENCE_S)
     return number
@@ -106,6 +106,7 @@ def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
         "client.showErrorDetails": "none",
         "client.showSidebarNavigation": False,
         "global.developmentMode": False,
+        "logger.level": "error",
         **THEME,
     }
 

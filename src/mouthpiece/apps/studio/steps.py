@@ -159,7 +159,7 @@ def _camera_face(bench: Bench, visit: Visit) -> Face | None:
     sent = st.camera_input("Look into the camera, mouth closed", key="face-camera")
     if sent is None:
         return None
-    face = visit.sent_face(bench, sent, "your picture", sent.file_id)
+    face = visit.sent_face(bench, sent, "Your picture", sent.file_id)
     if isinstance(face, Refused):
         st.error(sentence(face.why), icon=":material/error:")
         return None
@@ -177,7 +177,7 @@ def _recorded_speech(bench: Bench, visit: Visit) -> Speech | None:
     sent = st.audio_input("Press the microphone, speak, press again. Then listen.", sample_rate=16_000, key="record")
     if sent is None:
         return None
-    speech = visit.sent_speech(bench, sent, "your recording", sent.file_id)
+    speech = visit.sent_speech(bench, sent, "Your recording", sent.file_id)
     if isinstance(speech, Refused):
         st.error(sentence(speech.why), icon=":material/error:")
         return None
