@@ -15,15 +15,22 @@ from tests.browser.pictures import decoded
 from mouthpiece.types import FloatArray, Picture, as_float
 
 # Before the page's own script: what goes up by the WebSocket is kept, with the orders between, and so are the audio
-# nodes that delay sound; `film()` keeps each frame that the canvas shows from then on.
+# nodes that delay sound, and what is played; `film()` keeps each frame that the canvas shows from then on.
 WATCH = """
-window.watched = {sent: [], sockets: [], delays: [], frames: []};
+window.watched = {sent: [], sockets: [], delays: [], frames: [], played: []};
 window.WebSocket = class extends WebSocket {
   constructor(...given) { super(...given); watched.sockets.push(this); }
   send(data) { watched.sent.push([performance.now(), data]); super.send(data); }
 };
 window.DelayNode = class extends DelayNode {
   constructor(...given) { super(...given); watched.delays.push(this); }
+};
+window.AudioBufferSourceNode = class extends AudioBufferSourceNode {
+  start(when) {
+    const at = performance.now() + 1000 * (when - this.context.currentTime + this.context.outputLatency);
+    watched.played.push([at, this.buffer.getChannelData(0)]);
+    super.start(when);
+  }
 };
 window.film = () => {
   const canvas = document.getElementById('face');
@@ -51,6 +58,7 @@ window.filmed = async () => {
   }
   return frames;
 };
+window.heard = async () => [watched.played[0][0], await asUrl(new Blob(watched.played.map(([, data]) => data)))];
 window.spoken = async () => {
   // Sound since the last start, and when each packet of it left.
   const orders = watched.sent.map(([, data]) => typeof data === 'string' && data.includes('"start"'));
@@ -134,6 +142,11 @@ class LivePage:
         url, times = self.page.evaluate("spoken()")
         data = base64.b64decode(url.partition(",")[2])
         return as_float(np.frombuffer(data, "<i2")) / np.float32(32768), [at / 1000 for at in times]
+
+    def heard(self) -> tuple[FloatArray, float]:
+        """The sound that the page played, 16 kHz, and when it began by the page's clock."""
+        at, url = self.page.evaluate("heard()")
+        return np.frombuffer(base64.b64decode(url.partition(",")[2]), "<f4"), at / 1000
 
     def now_s(self) -> float:
         """The page's clock."""

@@ -257,17 +257,24 @@ def test_the_feed_moves_in_a_plain_img(
     assert decoded(seen[0]).shape[0] == person.page.evaluate("document.getElementById('face').height")
 
 
-def test_the_servers_own_sound(serve: Serve, visit: Visit, photo: Path) -> None:
-    server = serve("live", "--mic", str(sample_speech()), "--loop")
+def test_a_recording_speaks_and_is_heard(serve: Serve, visit: Visit, photo: Path) -> None:
+    server = serve("live", "--mic", str(sample_speech()))
     person = LivePage(visit("about:blank"), server.url)
     person.choose(photo)
     baseline = openings([canvas_picture(person.page)])[0]
-    person.film()
     person.start()  # No microphone is asked for: this browser would be refused.
-    person.stay(2.5)
+    person.page.locator("#hear").click()
+    person.stay(1.0)  # for the delay to be known
+    person.film()
+    person.stay(3.0)
+    shown = person.filmed()
+    sound, heard_s = person.heard()
     person.stop()
-    read = openings(one.picture for one in person.filmed())
-    assert np.nanmax(read) > baseline + SPEAKS
+    assert np.nanmax(openings(one.picture for one in shown)) > baseline + SPEAKS
+
+    moment_s = beginning(sound, read_speech(sample_speech()))
+    late_s = np.median([one.at_s - one.moment_s for one in shown])
+    assert late_s == pytest.approx(heard_s - moment_s, abs=0.08), "picture and sound are apart"
 
 
 @pytest.mark.parametrize(("size", "dark"), [(DESKTOP, True), (PHONE, False), (PHONE, True)])

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from mouthpiece import errors
 from mouthpiece.apps.live.routes import EXTENSION, build
-from mouthpiece.apps.live.security import is_loopback
 from mouthpiece.errors import EngineError, MouthpieceError, OutputError
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ def threads_for(sessions: int) -> int:
 def link(config: LiveConfig) -> str:
     """The page's address as a person on this machine opens it, with the token where there is one."""
     host = config.host.strip("[]")
-    if host in ("0.0.0.0", "::") or is_loopback(host):  # noqa: S104 - compared, not bound
-        host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "localhost") else host  # noqa: S104
+    if host in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "localhost"
     elif ":" in host:
         host = f"[{host}]"
     token = f"?token={config.token}" if config.token else ""

@@ -20,7 +20,7 @@ import numpy as np
 
 from mouthpiece.apps.live.refusals import Busy, NoFaceYet, as_message
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.types import FloatArray, Picture
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Picture
 
 if TYPE_CHECKING:
     from mouthpiece.live import LiveFrame, LiveStats
@@ -44,9 +44,15 @@ STATS_S = 10.0
 JPEG_QUALITY = 85
 MAGIC = b"MPF1"
 """How a frame begins on the WebSocket."""
+SOUND_MAGIC = b"MPS1"
+"""How sound begins there: what a recording says, for the page to play."""
+MOST_SOUNDS = 32
+"""Pieces of sound that may wait for a watcher."""
+INT16_MAX = 32767
 BOUNDARY = b"frame"
 """Between two pictures of the feed."""
 _HEADER = struct.Struct("<4sdd")
+_SOUND_HEADER = struct.Struct("<4sd")
 
 log = logging.getLogger("mouthpiece.live")
 
@@ -126,6 +132,7 @@ class Watcher:
         self._changed = threading.Condition()
         self._shot: Shot | None = None
         self._messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
+        self._sounds: deque[bytes] = deque(maxlen=MOST_SOUNDS)
         self._dismissed = False
 
     @property
@@ -146,15 +153,28 @@ class Watcher:
             self._messages.append(message)
             self._changed.notify()
 
-    def next(self, timeout_s: float) -> Shot | dict[str, Any] | None:
-        """A message or else the newest frame; None if there was neither in that time, or it was sent away."""
+    def play(self, sound: bytes) -> None:
+        """Here is sound, as the WebSocket carries it."""
         with self._changed:
-            if not (self._messages or self._shot or self._dismissed):
+            self._sounds.append(sound)
+            self._changed.notify()
+
+    def hush(self) -> None:
+        """Forget sound that it hasn't got yet."""
+        with self._changed:
+            self._sounds.clear()
+
+    def next(self, timeout_s: float) -> Shot | dict[str, Any] | bytes | None:
+        """A message, else sound, else the newest frame; None if none came in that time, or it was sent away."""
+        with self._changed:
+            if not (self._messages or self._sounds or self._shot or self._dismissed):
                 self._changed.wait(timeout_s)
             if self._dismissed:
                 return None
             if self._messages:
                 return self._messages.popleft()
+            if self._sounds:
+                return self._sounds.popleft()
             shot, self._shot = self._shot, None
             return shot
 
@@ -183,6 +203,8 @@ class Session:
         self._latest: Shot | None = None
         self._latencies: deque[tuple[float, float]] = deque()
         self._dropped = 0
+        self._played = 0
+        """Samples of the recording so far, since the start."""
 
     @property
     def face(self) -> Picture | None:
@@ -247,7 +269,9 @@ class Session:
             if live is None:
                 raise NoFaceYet("no face yet: choose a photo first")
             self._latencies.clear()
-            self._dropped = 0
+            self._dropped = self._played = 0
+            for watcher in self._watchers:
+                watcher.hush()
             live.start()
             self._speaking = True
             try:
@@ -273,6 +297,18 @@ class Session:
         live = self._live
         if live is not None and self._speaking:
             live.hear(samples)
+            if self._microphone.name == "file":  # nobody is there to be heard otherwise
+                self._play(samples)
+
+    def _play(self, samples: FloatArray) -> None:
+        """Send sound to the pages: SOUND_MAGIC, its time in the speech as a little-endian double, int16 samples."""
+        pcm = np.clip(np.rint(samples * INT16_MAX), -INT16_MAX, INT16_MAX).astype("<i2").tobytes()
+        with self._changed:
+            message = _SOUND_HEADER.pack(SOUND_MAGIC, self._played / SAMPLE_RATE) + pcm
+            self._played += len(samples)
+            for watcher in self._watchers:
+                if watcher.kind == "socket":
+                    watcher.play(message)
 
     def watch(self, kind: str) -> Watcher:
         """Let somebody watch.

@@ -1,8 +1,9 @@
 """The WebSocket `/live`: sound and orders up, frames and news down.
 
 Up: binary messages are sound, little-endian int16, mono, 16 kHz, up to a second each; text messages are JSON,
-`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see `Shot.message`);
-text messages are JSON of the types state, stats, error and pong.
+`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see
+`Shot.message`) and, where a recording speaks, its sound (see `Session.hear`); text messages are JSON of the types state,
+stats, error and pong.
 """
 
 from __future__ import annotations
@@ -158,6 +159,8 @@ def _send(server: Server, session: Session, watcher: Watcher) -> None:
             item = watcher.next(max(stats_s - time.monotonic(), 0.0))
             if isinstance(item, Shot):
                 server.send(item.message)
+            elif isinstance(item, bytes):
+                server.send(item)
             elif item is not None:
                 server.send(json.dumps(item))
             if time.monotonic() >= stats_s:

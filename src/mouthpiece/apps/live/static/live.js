@@ -183,7 +183,7 @@ function dueOf(momentS) {
 }
 
 function playSound(momentS, samples) {
-  timeline.heard(samples.length, performance.now());
+  timeline.known(1000 * momentS + samples.length / 16, performance.now());
   showLevel(samples);
   if (!wantsToHear() || delay.ms === null) return;
   loudspeaker ??= new Loudspeaker();
@@ -304,7 +304,7 @@ const connection = new Connection(own("live").href.replace(/^http/, "ws"), {
   binary(magic, momentS, view, buffer) {
     if (magic === FRAME && session.face) {
       picture.put(new Uint8Array(buffer, 20), momentS, view.getFloat64(12, true), () => dueOf(momentS));
-    } else if (magic === SOUND && session.started) {
+    } else if (magic === SOUND && session.confirmed) {
       playSound(momentS, new Int16Array(buffer.slice(12)));
     }
   },

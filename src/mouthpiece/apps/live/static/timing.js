@@ -17,10 +17,15 @@ export class Timeline {
     this.starts = []; // [when, the speech's beginning as that packet tells it]
   }
 
-  /** A packet of so many samples has come; the one that was least held up tells the time. */
+  /** A packet of so many samples was heard; the one that was least held up tells the time. */
   heard(count, now) {
     this.samples += count;
-    this.starts.push([now, now - this.samples / RATE]);
+    this.known(this.samples / RATE, now);
+  }
+
+  /** The speech up to there (ms of it) is there now. */
+  known(ms, now) {
+    this.starts.push([now, now - ms]);
     while (this.starts[0][0] < now - RECENT_MS) this.starts.shift();
   }
 
