@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakSet
 
@@ -17,7 +18,7 @@ TOO_MUCH = 0.9
 """Share of the time spent on drawing from which on the session steps down."""
 MOSTLY = 0.7
 """Share of the time of computing from which on a session is too slow by itself, and not for its neighbours."""
-ENOUGH_ROOM = 0.65
+ENOUGH_ROOM = 0.75
 """Share that the next step up may be expected to take at most."""
 PATIENCE_S, MOST_PATIENCE_S = 4.0, 60.0
 """How long there must be room before the session steps up; twice as long after each step up that did not hold."""
@@ -67,7 +68,17 @@ class Pace:
     Used from one thread; those of a crowd look at each other.
     """
 
-    def __init__(self, steps: tuple[Step, ...], crowd: Crowd | None = None) -> None:
+    def __init__(
+        self, steps: tuple[Step, ...], crowd: Crowd | None = None, computed: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Start at the top.
+
+        Args:
+            steps: the ladder.
+            crowd: the neighbours.
+            computed: seconds that the drawing thread has computed so far; asked now and then, as it may take a
+                millisecond to tell.
+        """
         self.active = False
         """Whether the session speaks."""
         self.rung = 0
@@ -79,7 +90,12 @@ class Pace:
         self._told = False
         """Whether another session needs this one to step down."""
         self._crowd = crowd or Crowd()
-        self._spans: deque[tuple[float, float, float, float]] = deque()
+        self._computed = computed
+        self._own_from: tuple[float, float] | None = None
+        """When `computed` was asked last, and what it said."""
+        self._own = 0.0
+        """Share of the time before that in which the thread computed."""
+        self._spans: deque[tuple[float, float, float]] = deque()
         """What `spent` was told in the last WINDOW_S."""
         self._patience_s = PATIENCE_S
         self._room_since_s: float | None = None
@@ -99,6 +115,7 @@ class Pace:
     def rest(self) -> None:
         """Nothing is drawn for a while: what was measured counts no more."""
         self.active = False
+        self._own_from, self._own = None, 0.0
         self._measure_anew()
 
     def refuse(self) -> None:
@@ -107,23 +124,23 @@ class Pace:
         self.rung = self._lowest
         self._measure_anew()
 
-    def spent(self, now_s: float, elapsed_s: float, waited_s: float, own_s: float = 0.0) -> bool:
+    def spent(self, now_s: float, elapsed_s: float, waited_s: float) -> bool:
         """A frame is done and its reader is back for the next.
 
         Args:
             now_s: when.
             elapsed_s: time since this was said last.
             waited_s: how much of it was spent waiting for the next frame to be due.
-            own_s: how much of it the drawing thread itself was computing.
 
         Returns:
             Whether the step changed.
         """
         self.active = True
-        self._spans.append((now_s, elapsed_s, waited_s, own_s))
+        self._ask_own_share(now_s)
+        self._spans.append((now_s, elapsed_s, waited_s))
         while self._spans[0][0] <= now_s - WINDOW_S:
             self._spans.popleft()
-        _, elapsed_s, waited_s, own_s = (sum(column) for column in zip(*self._spans, strict=True))
+        elapsed_s, waited_s = (sum(span[column] for span in self._spans) for column in (1, 2))
         with self._crowd.lock:
             if self._told:
                 return self._down(now_s)
@@ -132,8 +149,16 @@ class Pace:
             load = 1 - min(waited_s / elapsed_s, 1.0)
             if load <= TOO_MUCH:
                 return self._up(now_s, load)
-            self.alone = own_s / elapsed_s > MOSTLY
+            self.alone = self._own > MOSTLY
             return self._down(now_s) if self.alone else self._make_room(now_s)
+
+    def _ask_own_share(self, now_s: float) -> None:
+        if self._own_from is not None and now_s - self._own_from[0] < WINDOW_S / 2:
+            return
+        own_s = self._computed()
+        if self._own_from is not None:
+            self._own = (own_s - self._own_from[1]) / (now_s - self._own_from[0])
+        self._own_from = now_s, own_s
 
     def _make_room(self, now_s: float) -> bool:
         """Step down, or let one do it that stands higher."""

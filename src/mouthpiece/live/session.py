@@ -44,6 +44,8 @@ MOST_SILENCE_S = 1.0
 """And of at most this: who asked for no frame in the meantime is owed no more."""
 JUST_BEFORE_S = 1e-4
 """Moments before an engine's `heard_until_s` can be drawn: so long before, for sums in floats to stay before it."""
+SHORTEST_WAIT_S = 0.0005
+"""Waits are no shorter, lest rounding makes them nothing."""
 STATS_S = 10.0
 """Latency is told of the frames of so much time."""
 FPS_S = 3.0
@@ -197,7 +199,7 @@ class LiveSession:
         self._tracked = self._still.whole
         self._engine = _load(options)
         self._engine.prepare([self._tracked])
-        self._pace = Pace(ladder(options.fps), _HERE)
+        self._pace = Pace(ladder(options.fps), _HERE, time.thread_time)
         self._rest: dict[float, Picture] = {}
         """The face at rest at each scale."""
 
@@ -216,10 +218,8 @@ class LiveSession:
         self._due_s = clock.now()
         self._drawn_s = clock.now()
         self._waited_s = 0.0
-        self._computed_s = 0.0
-        """What the drawing thread had computed when the last frame was begun."""
-        self._back_s: float | None = None
-        """When the reader came back for the next frame."""
+        self._starved = False
+        """Whether the next frame waits for sound."""
         self._moment_s = 0.0
         self._sent_s = 0.0
         self._begin(clock.now())
@@ -313,10 +313,7 @@ class LiveSession:
         Raises:
             EngineError: the engine failed.
         """
-        now_s = self._clock.now()
-        until_s = now_s + timeout_s
-        if self._back_s is None:
-            self._back_s = now_s
+        until_s = self._clock.now() + timeout_s
         while True:
             with self._changed:
                 if self._closed:
@@ -378,7 +375,7 @@ class LiveSession:
         self._state = _State.SPEAKING
         self._moment_s, self._sent_s = -1.0, 0.0
         self._due_s = self._drawn_s = self._filled_s = now_s
-        self._gap_s, self._waited_s, self._computed_s = GAP_S, 0.0, time.thread_time()
+        self._gap_s, self._waited_s, self._starved = GAP_S, 0.0, False
 
     def _listen(self, samples: FloatArray) -> None:
         self._engine.hear(self._speech.push(samples))
@@ -402,9 +399,10 @@ class LiveSession:
             return self._hand_out(self._resting(), 0.0)
         moment_s = self._next_moment(now_s)
         if moment_s is None:
+            self._starved = True
             return None
         self._keep_pace(now_s)
-        self._moment_s, self._drawn_s = moment_s, now_s
+        self._moment_s, self._drawn_s, self._starved = moment_s, now_s, False
         picture = self._drawn(moment_s)
         place = self._heard.place(moment_s)
         if place is None:
@@ -416,10 +414,7 @@ class LiveSession:
         """The moment of the engine's speech to be shown; None while nothing new is known."""
         if self._state is _State.CLOSING:
             return max(self._moment_s, 0.0) + CLOSING_SPEED * (now_s - self._drawn_s)
-        newest_s = self._engine.heard_until_s - JUST_BEFORE_S
-        if newest_s <= max(self._moment_s, 0.0):
-            return None
-        return self._playout.moment(now_s, newest_s, self._moment_s)
+        return self._playout.moment(now_s, self._engine.heard_until_s - JUST_BEFORE_S, self._moment_s)
 
     def _keep_pace(self, now_s: float) -> None:
         """Count what was missed, say how busy it was, step up or down, and set when the next frame is due."""
@@ -427,14 +422,12 @@ class LiveSession:
             self._due_s = now_s + 1 / self._pace.step.fps
             return
         period_s = 1 / self._pace.step.fps
-        missed = int(((self._back_s or 0.0) - self._due_s) / period_s)
+        missed = max(int((now_s - self._due_s) / period_s), 0)
+        self._due_s += (missed + 1) * period_s
         with self._changed:
-            self._counts.dropped += max(missed, 0)
-        late = max(int((now_s - self._due_s) / period_s), 0)
-        self._due_s += (late + 1) * period_s
-        computed_s = time.thread_time()
-        changed = self._pace.spent(now_s, now_s - self._drawn_s, self._waited_s, computed_s - self._computed_s)
-        self._waited_s, self._computed_s = 0.0, computed_s
+            self._counts.dropped += 0 if self._starved else missed
+        changed = self._pace.spent(now_s, now_s - self._drawn_s, self._waited_s)
+        self._waited_s = 0.0
         if changed:
             self._change_size()
             self._due_s = now_s + 1 / self._pace.step.fps
@@ -467,7 +460,6 @@ class LiveSession:
     def _hand_out(self, picture: Picture, latency_s: float) -> LiveFrame:
         frame = LiveFrame(picture, self._sent_s, self._index, latency_s)
         self._index += 1
-        self._back_s = None
         with self._changed:
             self._counts.handed_out(self._clock.now(), latency_s if self._state is _State.SPEAKING else None)
         return frame
@@ -483,9 +475,9 @@ class LiveSession:
             next_s = min(next_s, silence_s) if now_s < next_s else silence_s
         elif self._state is _State.CLOSING:
             next_s = min(next_s, self._stopped_s + CLOSING_S)
-        wanted_s = max(min(next_s, until_s) - now_s, 0.0)
+        wanted_s = max(min(next_s, until_s) - now_s, SHORTEST_WAIT_S)
         with self._changed:
-            if self._asked is None and not self._inbox and not self._closed and wanted_s > 0:
+            if self._asked is None and not self._inbox and not self._closed:
                 self._clock.wait(self._changed, wanted_s)
         # Who wakes up late has no time for it: that counts as busy.
         self._waited_s += min(self._clock.now() - now_s, wanted_s)
@@ -552,14 +544,15 @@ class _Playout:
 
     def __init__(self) -> None:
         self._lags: deque[tuple[float, float]] = deque()
-        """When frames were due, and how far behind that the newest known moment was, over LUMPS_S."""
+        """When a frame was due, and how far behind that the newest known moment was, over LUMPS_S."""
 
-    def moment(self, now_s: float, newest_s: float, last_s: float) -> float:
-        """The moment to show now, after the last one and at most the newest."""
-        lag_s = now_s - newest_s
-        self._lags.append((now_s, lag_s))
+    def moment(self, now_s: float, newest_s: float, last_s: float) -> float | None:
+        """The moment to show now, after the last one and at most the newest; None while nothing new is known."""
+        self._lags.append((now_s, now_s - newest_s))
         while self._lags[0][0] < now_s - LUMPS_S:
             self._lags.popleft()
+        if newest_s <= last_s or newest_s < 0:
+            return None
         lags = [lag for _, lag in self._lags]
         back_s = min(max(lags) - STEADY_S, min(lags) + MOST_HELD_BACK_S)
-        return min(newest_s, max(now_s - back_s, newest_s - MOST_HELD_BACK_S, nextafter(last_s, newest_s)))
+        return min(newest_s, max(now_s - back_s, nextafter(last_s, newest_s), 0.0))
