@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mouthpiece import pipeline, samples
+from mouthpiece.apps.studio import bench
 from mouthpiece.apps.studio.bench import LoadedNetworks
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.jobs import Standing, State
@@ -18,7 +21,7 @@ from mouthpiece.apps.studio.orders import Choices, framing_of, sync_options, wor
 from mouthpiece.apps.studio.taking import Face, known_face, known_speech, take_face, take_speech
 from mouthpiece.apps.studio.words import facts, isolated, notes, plain, progress_line, sentence
 from mouthpiece.apps.uploads import Limits
-from mouthpiece.errors import InputError, NoFaceError, NoSoundError, OptionError
+from mouthpiece.errors import EngineError, InputError, NoFaceError, NoSoundError, OptionError
 from mouthpiece.inference import _compiled
 from mouthpiece.types import FaceStretch, Progress, Unusable
 
@@ -103,9 +106,38 @@ def test_errors_call_files_by_their_senders_names(word: Path, tmp_path: Path) ->
     assert isolated(ARABIC) in str(caught.value) and "12ab" not in str(caught.value)
 
 
-def test_broken_engines_are_told_by_their_jobs() -> None:
+def test_networks_are_loaded_once_and_nobody_waits_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+    begun, let_go = threading.Event(), threading.Event()
+
+    def load(name: str) -> Callable[..., object]:
+        def engine(_: object) -> object:
+            loads.append(name)
+            if name == "slow":
+                begun.set()
+                let_go.wait(5)
+            return object()
+
+        if name == "no-such":
+            raise EngineError("unknown")
+        return engine
+
+    monkeypatch.setattr(bench, "load_engine", load)
+    monkeypatch.setattr(bench, "FaceTracker", object)
     networks = LoadedNetworks()
-    networks.keep("no-such")
+    networks.keep("no-such")  # its job will tell
+    networks.keep("mesh")
+    slow = threading.Thread(target=networks.keep, args=("slow",))
+    slow.start()
+    assert begun.wait(5)
+    networks.keep("mesh")
+    let_go.set()
+    slow.join()
+    networks.keep("slow")
+    assert loads == ["mesh", "slow"]
+    for name in ("a", "b", "mesh"):
+        networks.keep(name)
+    assert loads[2:] == ["a", "b", "mesh"], "the longest unused goes"
 
 
 @pytest.mark.parametrize("text", ["a*b_c", "[x](javascript:alert(1))", ":red[x]", "$x^2$", "<b>x</b>", "# x", "`x`"])

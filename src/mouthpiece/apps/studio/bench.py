@@ -30,19 +30,31 @@ class LoadedNetworks:
 
     def __init__(self) -> None:
         self._loading = threading.Lock()
+        self._changing = threading.Lock()
         self._tracker: FaceTracker | None = None
         self._engines: OrderedDict[tuple[str, NetworkOptions], Engine] = OrderedDict()
 
     def keep(self, engine: str, network: NetworkOptions | None = None) -> None:
         """Load what a job with this engine needs, unless it is here; what can't be loaded, its job will tell."""
         wanted = (engine, network or NetworkOptions())
+        if self._has(wanted):  # and doesn't wait for another engine that tries out what is quickest here
+            return
         with self._loading, suppress(MouthpieceError):
+            if self._has(wanted):
+                return
             self._tracker = self._tracker or FaceTracker()
+            loaded = load_engine(engine)(EngineOptions(network=wanted[1]))
+            with self._changing:
+                self._engines[wanted] = loaded
+                while len(self._engines) > ENGINES_KEPT:
+                    self._engines.popitem(last=False)
+
+    def _has(self, wanted: tuple[str, NetworkOptions]) -> bool:
+        with self._changing:
             if wanted not in self._engines:
-                self._engines[wanted] = load_engine(engine)(EngineOptions(network=wanted[1]))
+                return False
             self._engines.move_to_end(wanted)
-            while len(self._engines) > ENGINES_KEPT:
-                self._engines.popitem(last=False)
+            return True
 
 
 class Bench:

@@ -50,7 +50,7 @@ def progress_line(standing: Standing) -> str:
         return f"Waiting: {who} before yours"
     progress = standing.progress
     if progress is None:
-        return "Looking at the face and listening"
+        return "Getting ready: looking at the face, listening"
     total = max(progress.total_frames, progress.frames)
     return (
         f"{progress.frames} of {total} frames · {progress.speed:.1f}× real time · about {clock(progress.left_s)} left"
