@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 import websocket
+from numpy.typing import NDArray
 from PIL import Image
 
 from mouthpiece.types import FloatArray, Picture
@@ -89,6 +90,14 @@ class Seen:
     def brightness(self) -> float:
         """Its mean value, 0-255."""
         return float(self.rgb.mean())
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Sound from the WebSocket."""
+
+    moment_s: float
+    samples: NDArray[np.int16]
 
 
 class Visitor:
@@ -178,12 +187,14 @@ class Line:
         """Send sound."""
         self.connection.send_binary(pcm(samples))
 
-    def next(self) -> Seen | dict[str, Any]:
+    def next(self) -> Seen | Heard | dict[str, Any]:
         """What comes next."""
         opcode, message = self.connection.recv_data()
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             raise LineClosed(struct.unpack(">H", message[:2])[0] if len(message) >= 2 else None)
         if opcode == websocket.ABNF.OPCODE_BINARY:
+            if message[:4] == b"MPS1":
+                return Heard(struct.unpack("<d", message[4:12])[0], np.frombuffer(message[12:], "<i2"))
             magic, moment_s, latency_s = struct.unpack("<4sdd", message[:20])
             assert magic == b"MPF1"
             return Seen(moment_s, latency_s, message[20:])

@@ -62,7 +62,7 @@ class LiveConfig:
     """Where the sound comes from: "browser", "server" (this machine's microphone), or a recording."""
     loop: bool = False
     """Whether a recording begins again at its end."""
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """Who brings it may come in; None: one is made where one is needed."""
     sessions: int = field(default_factory=default_sessions)
     """Browser sessions at once."""

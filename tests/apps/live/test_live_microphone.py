@@ -1,0 +1,225 @@
+"""Where sound comes from: the page, this machine's microphone, a recording."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.apps.live.conftest import Serve
+from tests.apps.live.visiting import Visitor, photo
+
+from mouthpiece import samples
+from mouthpiece.apps.live.microphone import CHUNK, Recording, ServerMicrophone, open_microphone
+from mouthpiece.errors import InputError, MissingExtraError, NoSoundError
+from mouthpiece.media import open_speech
+from mouthpiece.types import SAMPLE_RATE, FloatArray
+
+BUSY_S = 5.0
+
+
+class Ear:
+    """Whoever hears."""
+
+    def __init__(self, enough: int) -> None:
+        self.heard: list[FloatArray] = []
+        self.at_s: list[float] = []
+        self.full = threading.Event()
+        self._enough = enough
+
+    def hear(self, sound: FloatArray) -> None:
+        self.heard.append(sound)
+        self.at_s.append(time.monotonic())
+        if sum(map(len, self.heard)) >= self._enough:
+            self.full.set()
+
+    @property
+    def samples(self) -> FloatArray:
+        return np.concatenate(self.heard)
+
+
+def recorded(path: Path) -> FloatArray:
+    with open_speech(path) as speech:
+        return np.concatenate(list(speech.samples()))
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """A recording of .3 s."""
+    import wave
+
+    path = tmp_path / "short.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((np.arange(4800) % 200).astype("<i2").tobytes())
+    return path
+
+
+def test_a_recording_is_played_as_if_spoken() -> None:
+    path = samples.sample_speech("en")
+    speech = recorded(path)
+    ear = Ear(SAMPLE_RATE)
+    player = Recording(path)
+    began_s = time.monotonic()
+    player.listen(ear)
+    assert ear.full.wait(1 + BUSY_S)
+    player.close()
+    assert all(len(chunk) == CHUNK for chunk in ear.heard)
+    assert ear.samples.dtype == np.float32
+    np.testing.assert_array_equal(ear.samples, speech[: len(ear.samples)])
+    # No chunk before a microphone would have had it.
+    for index, at_s in enumerate(ear.at_s):
+        assert at_s - began_s >= (index + 1) * CHUNK / SAMPLE_RATE - 0.005
+
+
+def test_it_ends_or_begins_again(short: Path) -> None:
+    speech = recorded(short)
+    once, again = Ear(len(speech)), Ear(2 * len(speech))
+    Recording(short).listen(once)
+    looping = open_microphone(short, loop=True)
+    looping.listen(again)  # type: ignore[arg-type]
+    assert once.full.wait(1 + BUSY_S) and again.full.wait(1 + BUSY_S)
+    looping.close()
+    np.testing.assert_array_equal(once.samples, speech)
+    np.testing.assert_array_equal(again.samples[len(speech) : 2 * len(speech)], speech)
+    heard = len(again.heard)
+    time.sleep(0.15)
+    assert len(again.heard) <= heard + 1
+
+
+def test_to_listen_again_is_to_hear_it_from_its_start(short: Path) -> None:
+    ear = Ear(CHUNK)
+    player = Recording(short)
+    player.listen(ear)
+    assert ear.full.wait(1 + BUSY_S)
+    player.listen(ear)
+    time.sleep(0.2)
+    player.leave(ear)
+    player.leave(ear)
+    np.testing.assert_array_equal(ear.heard[-1][:10], ear.heard[len(ear.heard) - 1][:10])
+    starts = [chunk for chunk in ear.heard if np.array_equal(chunk, ear.heard[0])]
+    assert len(starts) >= 2
+
+
+def test_recordings_that_can_t_be_played_are_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        open_microphone(tmp_path / "none.wav")
+    (tmp_path / "text.wav").write_text("no sound")
+    with pytest.raises(InputError):
+        open_microphone(tmp_path / "text.wav")
+    with pytest.raises(NoSoundError):
+        open_microphone(samples.sample_face())
+
+
+class PortAudioError(Exception):
+    """As sounddevice's."""
+
+
+class FakeStream:
+    """As sounddevice's InputStream."""
+
+    def __init__(self, device: FakeDevice, callback: Any, **options: Any) -> None:
+        self.device, self.callback, self.options = device, callback, options
+
+    def start(self) -> None:
+        if self.device.broken:
+            raise PortAudioError("unplugged\nsince")
+        self.device.open.append(self)
+
+    def close(self, ignore_errors: bool = True) -> None:
+        self.device.open.remove(self)
+
+    def bring(self, value: float) -> None:
+        self.callback(np.full((CHUNK, 1), value, np.float32), CHUNK, None, None)
+
+
+class FakeDevice(types.ModuleType):
+    """As the module sounddevice."""
+
+    PortAudioError = PortAudioError
+
+    def __init__(self) -> None:
+        super().__init__("sounddevice")
+        self.open: list[FakeStream] = []
+        self.broken = self.absent = False
+
+    def check_input_settings(self, **_: Any) -> None:
+        if self.absent:
+            raise PortAudioError("Error querying device -1")
+
+    def InputStream(self, callback: Any, **options: Any) -> FakeStream:
+        return FakeStream(self, callback, **options)
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    """A microphone."""
+    made = FakeDevice()
+    monkeypatch.setitem(sys.modules, "sounddevice", made)
+    return made
+
+
+def test_this_machine_s_microphone_is_open_only_while_somebody_listens(device: FakeDevice) -> None:
+    microphone = ServerMicrophone()
+    assert device.open == []
+    one, other = Ear(1), Ear(1)
+    microphone.listen(one)
+    microphone.listen(other)
+    microphone.listen(other)
+    (stream,) = device.open
+    assert stream.options == {"samplerate": 16_000, "blocksize": 1024, "channels": 1, "dtype": "float32"}
+    stream.bring(0.5)
+    assert [len(ear.heard) for ear in (one, other)] == [1, 1]
+    assert one.samples.shape == (CHUNK,) and one.samples[0] == np.float32(0.5)
+    microphone.leave(one)
+    stream.bring(0.25)
+    assert [len(ear.heard) for ear in (one, other)] == [1, 2]
+    microphone.close()
+    assert device.open == []
+
+
+def test_no_microphone_is_one_line(device: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    device.broken = True
+    with pytest.raises(InputError, match="unplugged since") as error:
+        ServerMicrophone().listen(Ear(1))
+    assert "\n" not in str(error.value)
+    device.absent = True
+    with pytest.raises(InputError, match="no microphone"):
+        open_microphone("server")
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(MissingExtraError, match=r"mouthpiece\[mic\]"):
+        open_microphone("server")
+
+
+def test_a_library_that_is_missing_below_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    with pytest.raises(InputError, match="apt install libportaudio2"):
+        open_microphone("server")
+
+
+def test_a_server_that_plays_a_recording_speaks_from_start_to_stop(served: Serve) -> None:
+    visitor = Visitor(served(mic=str(samples.sample_speech("en")), sessions=1).url)
+    visitor.upload(photo())
+    with visitor.socket() as line:
+        assert line.message("state")["mic"] == "file"
+        line.say("start")
+        assert line.frame(lambda seen: seen.brightness > 80 and seen.moment_s > 0.2)
+        line.connection.send_binary(bytes(100))
+        assert "microphone of its own" in line.message("error")["message"]
+        line.say("stop")
+        line.message("state", lambda state: not state["speaking"])
+        assert line.frame().brightness < 5
