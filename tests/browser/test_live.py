@@ -215,7 +215,11 @@ def test_what_goes_wrong_is_said(
     person.page.set_input_files("#photo", blank)
     person.expect_error("face")
 
-    person.choose(photo)
+    large = tmp_path / "large.png"
+    noise = np.random.default_rng(0).integers(0, 60, (3000, 2400, 3), np.uint8)
+    cv2.imwrite(str(large), cv2.add(cv2.resize(cv2.imread(str(photo)), (2400, 3000)), noise))
+    assert large.stat().st_size > 16e6  # beyond the server's limit
+    person.choose(large)
     assert person.page.locator("#error").is_hidden(), "a good photo ends the matter"
     person.page.get_by_role("button", name="Start").click()
     person.expect_error("The microphone is blocked")
