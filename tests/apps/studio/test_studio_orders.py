@@ -147,6 +147,10 @@ def test_names_are_no_markup(text: str) -> None:
     assert shown.replace("\\", "") == text
 
 
+def test_names_are_no_links() -> None:
+    assert "www." not in isolated("www.example.org") and "://" not in isolated("https://example.org")
+
+
 def test_sentences() -> None:
     assert sentence("expected a face") == "Expected a face\\."
     assert sentence("is it on?") == "Is it on\\?"
@@ -156,7 +160,7 @@ def test_sentences() -> None:
 def test_progress_is_said() -> None:
     assert progress_line(Standing(State.WAITING, 1)) == "Waiting: 1 video is before yours"
     assert progress_line(Standing(State.WAITING, 3)) == "Waiting: 3 videos are before yours"
-    assert "Looking" in progress_line(Standing(State.RUNNING))
+    assert "looking at the face" in progress_line(Standing(State.RUNNING))
     line = progress_line(Standing(State.RUNNING, progress=Progress(50, 200, 2.0, 1.0)))
     assert line == "50 of 200 frames · 2.0× real time · about 0:03 left"
 

@@ -213,7 +213,7 @@ def result_card(visit: Visit) -> None:
         st.video(str(result.path), alt="The video that was made")
         st.download_button(
             "Download",
-            data=result.path.read_bytes(),
+            data=result.path.read_bytes,  # read when it is asked for
             file_name="mouthpiece.mp4",
             mime="video/mp4",
             key="download",

@@ -126,8 +126,7 @@ def _choose_avatar(token: str) -> None:
 @st.cache_resource(show_spinner=False)
 def gallery() -> list[Face]:
     """Faces that come with mouthpiece."""
-    people = [(avatar.path, avatar.title(), avatar.name) for avatar in samples.avatars() if avatar.path.is_file()]
-    return [known_face(*one) for one in people or [(samples.sample_face(), "Portrait", "portrait")]]
+    return [known_face(avatar.path, avatar.title(), avatar.name) for avatar in samples.avatars()]
 
 
 @st.cache_resource(show_spinner=False)

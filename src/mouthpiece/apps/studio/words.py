@@ -10,6 +10,8 @@ from mouthpiece.pipeline import SyncResult
 from mouthpiece.types import FaceStretch, Unusable
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+WORD_JOINER = "\u2060"
+"""Nothing to be seen, and no place to break a line."""
 MOST_STRETCHES = 6
 """Stretches that are listed one by one."""
 REASONS = {
@@ -27,8 +29,12 @@ def plain(text: str) -> str:
 
 
 def isolated(name: str) -> str:
-    """A name that keeps its own direction, and the sentence around it its own: Arabic in English and back."""
-    return f"{FIRST_STRONG_ISOLATE}{name}{POP_ISOLATE}"
+    """A name that keeps its own direction, and the sentence around it its own: Arabic in English and back.
+
+    What looks like an address becomes no link, which no escaping keeps Markdown from making.
+    """
+    unlinked = name.replace("://", f":{WORD_JOINER}//").replace("www.", f"www{WORD_JOINER}.")
+    return f"{FIRST_STRONG_ISOLATE}{unlinked}{POP_ISOLATE}"
 
 
 def sentence(text: str) -> str:
