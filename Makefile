@@ -38,7 +38,7 @@ build: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist
 
 clean:
-	rm -rf $(VENV) dist build demo.mp4 .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist build demo.mp4 tests/browser/screenshots .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo "mouthpiece needs Python 3.11 to 3.13; found none of them (set PYTHON=...)" >&2; exit 1; }

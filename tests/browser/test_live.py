@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -176,6 +177,19 @@ def test_a_lost_connection_is_taken_up_again(
     assert person.page.locator("#error").is_hidden()
 
 
+def test_the_fifth_window_takes_the_place_of_the_first(sit_down: Callable[..., LivePage]) -> None:
+    first = sit_down()
+    others = [first.page.context.new_page() for _ in range(4)]
+    for page in others:
+        page.goto(first.url)
+        expect(page.locator("#word")).to_have_text("No face yet")
+    first.await_word("Open elsewhere")
+    first.expect_error("several windows")
+    first.stay(1.0)
+    assert first.page.evaluate("watched.sockets.length") == 1, "it doesn't fight for its place"
+    expect(others[0].locator("#word")).to_have_text("No face yet")
+
+
 def test_hearing_oneself_is_in_time_with_the_picture(
     sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path
 ) -> None:
@@ -294,6 +308,10 @@ def test_how_it_looks(
     screenshot(person.page, f"{name}-empty")
     person.choose(photo)
     screenshot(person.page, f"{name}-ready")
+    said = "12 frames a second, 384 px: this machine can't keep up"
+    stats = {"type": "stats", "fps": 12.2, "p50_ms": 0, "p95_ms": 0, "dropped": 7, "said": said}
+    seen = person.page.evaluate(_TOLD, json.dumps(stats))
+    assert seen == [said, "12", "–", "7"]
     overflow = person.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, "the page is wider than its window"
     toggle = person.page.get_by_role("button", name="Start").bounding_box()
@@ -328,6 +346,10 @@ def test_the_worklet_resamples(visit: Visit, live_server: Server, rate: int) -> 
 _HEARD_AFTER = """() => {
   const node = watched.delays.at(-1);
   return node.delayTime.value + node.context.outputLatency;
+}"""
+_TOLD = """message => {
+  watched.sockets.at(-1).onmessage({data: message});
+  return ['stepped', 'fps', 'p50', 'dropped'].map(id => document.getElementById(id).innerText);
 }"""
 _FEED_PNG = """() => {
   const feed = document.getElementById('feed');

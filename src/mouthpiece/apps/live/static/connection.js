@@ -2,10 +2,11 @@
 
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 8000;
+const REPLACED = 4000; // the server's close code: newer windows of the same session took this one's place
 const MOST_QUEUED = 32000; // bytes: a second of sound
 
 export class Connection {
-  /** `on`: functions opened(again), lost(everOpen), message(object), binary(magic, momentS, DataView, ArrayBuffer). */
+  /** `on`: functions opened(again), lost(everOpen), replaced(), message(object), binary(magic, momentS, DataView, ArrayBuffer). */
   constructor(url, on) {
     this.url = url;
     this.on = on;
@@ -35,8 +36,12 @@ export class Connection {
       this.before = true;
     };
     socket.onmessage = (event) => this.take(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.socket !== socket) return;
+      if (event.code === REPLACED) {
+        this.on.replaced();
+        return;
+      }
       this.on.lost(opened);
       this.timer = setTimeout(() => this.open(), this.wait * (0.8 + 0.4 * Math.random()));
       this.wait = Math.min(2 * this.wait, MOST_WAIT_MS);

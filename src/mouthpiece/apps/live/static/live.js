@@ -18,6 +18,7 @@ const own = (path) => new URL(path, document.baseURI);
 /** What this page knows of its session. */
 const session = {
   connected: false,
+  tried: false, // whether there was a connection, or an attempt at one
   face: false,
   started: false,
   confirmed: false, // the server has said so, too
@@ -46,7 +47,7 @@ function forgive() {
 }
 
 function mood() {
-  if (!session.connected) return ["lost", "Not connected. Trying again…"];
+  if (!session.connected) return session.tried ? ["lost", "Not connected. Trying again…"] : ["waiting", "Connecting…"];
   if (part("stage").dataset.busy !== undefined) return ["waiting", "Looking at the face…"];
   if (opening) return ["waiting", "Asking for the microphone…"];
   if (!session.face) return ["ready", "No face yet"];
@@ -315,10 +316,18 @@ const connection = new Connection(own("live").href.replace(/^http/, "ws"), {
     show();
   },
   lost(opened) {
+    session.tried = true;
     session.connected = session.started = session.confirmed = false;
     forget();
     show();
     if (!opened) askWhy();
+  },
+  replaced() {
+    session.connected = session.wanted = false;
+    rest();
+    show();
+    part("word").textContent = "Open elsewhere";
+    fail("This page is open in several windows, and newer ones took its place. Reload it to go on here.");
   },
   message(message) {
     hearsay[message.type]?.(message);
