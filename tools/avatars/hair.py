@@ -397,7 +397,7 @@ def side_part(canvas: Canvas, person: Person, face: Face, recede: float = 0.0) -
     left_high = [(-0.26, -1.19), (-0.42, -1.16), (-side + 0.03, -0.90), (-side - 0.005, -0.50)]
     beside = sheet(rng, between(left_low, left_high, 4), 26, 0.07, order=0, ragged=0.35, taper=0.96, jitter=0.8)
     brushed = []
-    for x in np.linspace(-0.36, 0.46, 26):
+    for x in np.linspace(-0.36, 0.34, 23):
         y = -0.655 - recede + 0.30 * abs(x) ** 2.2 + rng.normal(0, 0.012)
         reach = 0.34 * rng.uniform(0.8, 1.15)
         points = [
@@ -481,7 +481,7 @@ def tousled(canvas: Canvas, person: Person, face: Face) -> Groom:
     side = float(face.outline[:, 0].max())
     locks: list[Lock] = []
     inner: Points = [(0.34, -1.08), (0.58, -0.86), (side - 0.03, -0.56), (side - 0.02, -0.26), (side - 0.03, -0.02)]
-    outer: Points = [(0.06, -1.24), (0.48, -1.16), (side + 0.04, -0.84), (side + 0.14, -0.40), (side + 0.075, 0.06)]
+    outer: Points = [(-0.04, -1.24), (0.46, -1.17), (side + 0.04, -0.84), (side + 0.14, -0.40), (side + 0.075, 0.06)]
     guides = between(inner, outer, 4)
     for half in (guides, flipped(guides)):
         locks += sheet(rng, half, 20, 0.115, order=0, ragged=0.3, wave=0.022, waves=1.4, taper=0.95)
@@ -492,14 +492,7 @@ def tousled(canvas: Canvas, person: Person, face: Face) -> Groom:
         points = [start, (0.80 * x + 0.05, -1.10 + 0.30 * x * x), (0.99 * x + 0.03, -0.80), (x - 0.1 * shift, -0.58),
                   (x - shift * (1 if x > -0.45 else 0.2), end_y)]  # fmt: skip
         locks.append(Lock(curve(points, STEPS), 0.10 * rng.uniform(0.7, 1.3), 2 + rng.normal(0, 0.5), 0.96, 0.25))
-    scalp = Fuzz(
-        np.maximum(_crown(canvas, face, -0.58), np.clip(scalp_sides(canvas, face, -0.55, -0.1), 0, 1)),
-        _up,
-        0.01,
-        2000,
-        0.1,
-        0.85,
-    )
+    scalp = Fuzz(_crown(canvas, face, -0.58), _up, 0.03, 2000, 0.1, 0.9)
     return Groom([], locks, [scalp], 0.06)
 
 

@@ -1,10 +1,12 @@
-"""A face and speech to try mouthpiece with: nobody's likeness, nobody's voice.
+"""Faces and speech to try mouthpiece with: nobody's likeness, nobody's voice.
 
-Both are made by programs of this project: tools/make_sample_face.py and tools/make_sample_speech.py.
+All are made by programs of this project: tools/make_sample_face.py, tools/make_avatars.py and
+tools/make_sample_speech.py.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -13,6 +15,50 @@ from mouthpiece.errors import OptionError
 _SPEECH = {"en": "speech_en.wav", "ar": "speech_ar.wav"}
 LANGUAGES = tuple(_SPEECH)
 """Languages that there is sample speech in, ISO 639-1."""
+
+# In the order of the gallery: file name without its ending, title in English and in Arabic.
+_AVATARS = (
+    ("woman", "Woman", "امرأة"),
+    ("man", "Man", "رجل"),
+    ("old_lady", "Old lady", "سيدة مسنّة"),
+    ("old_man", "Old man", "رجل مسنّ"),
+    ("child", "Child", "طفل"),
+    ("woman_headscarf", "Woman with a headscarf", "امرأة محجّبة"),
+    ("man_beard", "Man with a beard", "رجل ملتحٍ"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """A portrait of nobody that may speak: frontal, eyes open, mouth closed."""
+
+    name: str
+    """What programs call it: lower case, digits and underscores."""
+    titles: tuple[str, str]
+    """What people call it, in the order of LANGUAGES."""
+    path: Path
+    """JPEG, 768 x 960 pixels."""
+
+    def title(self, language: str = "en") -> str:
+        """What people call it.
+
+        Args:
+            language: one of LANGUAGES.
+
+        Raises:
+            OptionError: there is no title in that language.
+        """
+        if language not in LANGUAGES:
+            raise OptionError(
+                f"expected a language that avatars have titles in ({', '.join(LANGUAGES)}), got {language!r}; "
+                "choose one of them"
+            )
+        return self.titles[LANGUAGES.index(language)]
+
+
+def avatars() -> tuple[Avatar, ...]:
+    """The gallery, in the order to show it in."""
+    return tuple(Avatar(name, (english, arabic), _path(f"avatars/{name}.jpg")) for name, english, arabic in _AVATARS)
 
 
 def _path(name: str) -> Path:
