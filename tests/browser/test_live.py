@@ -231,7 +231,7 @@ def test_what_goes_wrong_is_said(
 
     large = tmp_path / "large.png"
     noise = np.random.default_rng(0).integers(0, 60, (3000, 2400, 3), np.uint8)
-    cv2.imwrite(str(large), cv2.add(cv2.resize(cv2.imread(str(photo)), (2400, 3000)), noise))
+    cv2.imwrite(str(large), cv2.add(cv2.resize(read_photo(photo), (2400, 3000))[..., ::-1], noise))
     assert large.stat().st_size > 16e6  # beyond the server's limit
     person.choose(large)
     assert person.page.locator("#error").is_hidden(), "a good photo ends the matter"
@@ -242,13 +242,21 @@ def test_what_goes_wrong_is_said(
     assert person.page.locator("#error").is_hidden()
 
 
-def test_a_full_house_says_so(serve: Serve, visit: Visit, photo: Path, screenshot: Callable[[Page, str], Path]) -> None:
-    server = serve("live", "--sessions", "1")
-    first = LivePage(visit("about:blank"), server.url)
+def test_a_token_opens_the_door_and_a_full_house_says_so(
+    serve: Serve, visit: Visit, photo: Path, screenshot: Callable[[Page, str], Path]
+) -> None:
+    token = "open-sesame-0123456789"
+    server = serve("live", "--sessions", "1", "--token", token)
+    stranger = visit(server.url)
+    expect(stranger.get_by_role("alert")).to_contain_text("open the link with the token")
+
+    first = LivePage(visit("about:blank"), f"{server.url}/?token={token}")
+    assert token not in first.page.url, "the token is no longer in the address"
     first.choose(photo)
-    second = visit(server.url, dark=True)
-    assert second.request.get(server.url).status == 503
+
+    second = visit(f"{server.url}/?token={token}", dark=True)
     expect(second.get_by_role("alert")).to_contain_text("the only place is taken")
+    assert second.request.get(server.url).status == 503
     screenshot(second, "live-desktop-dark-full")
 
 
