@@ -72,6 +72,7 @@ def live_command(
     """Open a page where a photo speaks along with you: http://localhost:8080."""
     from mouthpiece.apps.cli import Stopped
     from mouthpiece.apps.live import LiveConfig, default_sessions, serve
+    from mouthpiece.apps.live.security import is_loopback
     from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveOptions
 
@@ -95,5 +96,7 @@ def live_command(
             say_event("ready", {"url": link})
         elif not quiet or config.token:
             tell(f"mouthpiece: open {link} (Ctrl-C ends it)")
+        if not (json or quiet or is_loopback(host)) and mic == "browser":
+            tell("mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md")
 
     raise Stopped(serve(config, ready=ready) or signal.SIGTERM, "stopped")

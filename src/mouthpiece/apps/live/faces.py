@@ -1,4 +1,7 @@
-"""Photos that strangers send: known by their content, held to limits, decoded in memory, one at a time."""
+"""Photos that strangers send: known by their content, held to limits, decoded in memory, one at a time.
+
+The media room refuses pictures beyond its own limit by their header (64 megapixels: what phones take).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mouthpiece.apps.live.refusals import Busy, NotAPicture
-from mouthpiece.apps.uploads import MEGABYTE, MEGAPIXEL, Kind, Limits, check_face, safe_name, said_as
+from mouthpiece.apps.uploads import MEGABYTE, safe_name, said_as
 from mouthpiece.errors import InputError
 from mouthpiece.types import Picture
 
 MOST_BYTES = 16 * MEGABYTE
 """Size of a photo's file."""
-MOST_PIXELS = 50 * MEGAPIXEL
-"""Of a photo: what phones take."""
 WAIT_S = 10.0
 """Longest wait for other photos to be decoded: they take memory."""
 
@@ -37,14 +38,14 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
         InputError: it isn't a photo, is damaged, or beyond the limits.
         Busy: too many photos at once.
     """
+    shown = safe_name(name)
+    if len(data) > MOST_BYTES:
+        raise InputError(f"expected a photo of at most {MOST_BYTES / MEGABYTE:.0f} MB, but {shown} is larger")
     if not _decoding.acquire(timeout=WAIT_S):
         raise Busy("many photos at once; try again in a moment")
     try:
-        found = check_face(data, name, Limits(MOST_BYTES, MOST_PIXELS))
-        if found.kind is not Kind.PICTURE:
-            raise NotAPicture(f"expected a photo, but {safe_name(name)} moves; choose a photo: JPEG, PNG or WebP")
-        with io.BytesIO(data) as file, said_as(file, safe_name(name)):
-            return _decoded(file, most_side)
+        with io.BytesIO(data) as file, said_as(file, shown):
+            return _decoded(file, shown, most_side)
     finally:
         _decoding.release()
 
@@ -61,12 +62,14 @@ def called(name: str) -> Iterator[None]:
         raise
 
 
-def _decoded(file: io.BytesIO, most_side: int | None) -> Picture:
+def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
     import cv2
 
-    from mouthpiece.media import Framing, open_face
+    from mouthpiece.media import open_face
 
-    with open_face(file, framing=Framing(static=True)) as source:
+    with open_face(file) as source:  # nothing is decoded yet but photos; their size is looked up before
+        if not source.info.is_photo:
+            raise NotAPicture(f"expected a photo, but {shown} moves; choose a photo: JPEG, PNG or WebP")
         rgb = next(iter(source.survey(1))).rgb
     height, width = rgb.shape[:2]
     scale = 1.0 if most_side is None else most_side / max(height, width)

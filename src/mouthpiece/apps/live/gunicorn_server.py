@@ -179,11 +179,16 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
         """Connections that a thread is busy with, and since when."""
 
     def run(self) -> None:
-        """Serve until told to leave."""
+        """Serve until told to leave; then leave at once: threads may be deep in a network that loads or computes."""
         try:
             super().run()
         finally:
             self._house.close()
+        logging.shutdown()
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(0)
 
     @property
     def _house(self) -> House:

@@ -36,7 +36,8 @@ MOST_FORM = MOST_BYTES + (64 << 10)
 MOST_FIELD = 256 << 10
 """Bytes of a form's field that is no file; the parser's own buffer needs a good part of it."""
 MOST_PARTS = 8
-UPLOADS_AT_ONCE = 4
+UPLOADS_AT_ONCE = 16
+"""Each may take MOST_FORM of memory while it comes."""
 UPLOAD_WAIT_S = 5.0
 EXTENSION = "mouthpiece-live"
 """Where the app keeps its `House`: `app.extensions[EXTENSION]`."""

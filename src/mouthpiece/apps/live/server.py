@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 BACKLOG = 64
 """Connections that may wait to be accepted."""
-SPARE_THREADS = 16
-"""For requests that are soon done."""
+SPARE_THREADS = 48
+"""For requests that are soon done, and for those that come slowly."""
 THREADS_PER_PLACE = 4
 """A session's sockets and feeds: each keeps a thread."""
 Ready = Callable[[str], None]
