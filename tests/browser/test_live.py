@@ -351,9 +351,32 @@ def test_the_worklet_resamples(visit: Visit, live_server: Server, rate: int) -> 
     assert alias < 5 * np.median(spectrum), "what lies above 8 kHz folds back"
 
 
+def test_the_delay_drifts_gently_and_jumps_only_far(visit: Visit, live_server: Server) -> None:
+    page = visit(live_server.url)
+    steps = page.evaluate(_DELAYS, "static/timing.js")
+    ms = np.array([step["ms"] for step in steps])
+    jumps = [number for number, step in enumerate(steps) if step["jumped"]]
+    # Ten seconds each of 120, 180 and 800 ms, told and asked every 100 ms.
+    assert jumps == [0, next(i for i in range(200, 300) if abs(ms[i] - ms[i - 1]) > 250)]
+    assert ms[99] == 120
+    assert ms[199] == pytest.approx(180, abs=1)
+    assert np.abs(np.diff(ms[:200])).max() <= 0.015 * 100 + 1e-9, "a pitch that nobody hears"
+    assert ms[-1] == 800
+
+
 _HEARD_AFTER = """() => {
   const node = watched.delays.at(-1);
   return node.delayTime.value + node.context.outputLatency;
+}"""
+_DELAYS = """async path => {
+  const {Delay} = await import(new URL(path, document.baseURI));
+  const delay = new Delay();
+  return Array.from({length: 300}, (_, step) => {
+    const now = 100 * step;
+    delay.note(step < 100 ? 120 : step < 200 ? 180 : 800, now);
+    const jumped = delay.follow(now);
+    return {ms: delay.ms, jumped};
+  });
 }"""
 _TOLD = """message => {
   watched.sockets.at(-1).onmessage({data: message});
