@@ -1,9 +1,9 @@
 """The WebSocket `/live`: sound and orders up, frames and news down.
 
 Up: binary messages are sound, little-endian int16, mono, 16 kHz, up to a second each; text messages are JSON,
-`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see
-`Shot.message`) and, where a recording speaks, its sound (see `Session.hear`); text messages are JSON of the types state,
-stats, error and pong.
+`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see `Shot.message`) and,
+where a recording speaks, its sound (see `Session.hear`); text messages are JSON of the types state, stats, error and
+pong.
 """
 
 from __future__ import annotations
