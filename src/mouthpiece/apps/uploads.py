@@ -159,8 +159,15 @@ def check_length(seconds: float, name: str, limits: Limits) -> None:
     """
     if seconds > limits.most_s:
         raise InputError(
-            f"expected at most {_span(limits.most_s)}, but {safe_name(name)} is {_span(seconds)} long; cut it first"
+            f"expected at most {span(limits.most_s)}, but {safe_name(name)} is {span(seconds)} long; cut it first"
         )
+
+
+def span(seconds: float) -> str:
+    """A length as one says it: 45 seconds, 10 minutes, 2 min 5 s."""
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s" if int(seconds) % 60 else f"{int(seconds) // 60} minutes"
 
 
 def safe_name(name: str, longest: int = LONGEST_NAME) -> str:
@@ -244,10 +251,3 @@ def _check_pixels(width: int, height: int, shown: str, limits: Limits) -> None:
     if width * height > limits.most_pixels:
         most = f"{limits.most_pixels / MEGAPIXEL:g} megapixels"
         raise PictureSizeError(f"expected at most {most}, but {shown} is {width}x{height}; scale it down first")
-
-
-def _span(seconds: float) -> str:
-    """A length for people."""
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s" if int(seconds) % 60 else f"{int(seconds) // 60} minutes"

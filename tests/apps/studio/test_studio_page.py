@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 from tests.apps.studio.conftest import Player
 
 from mouthpiece import samples
-from mouthpiece.apps.studio import page
+from mouthpiece.apps.studio import making, page
 from mouthpiece.apps.studio.jobs import State
 from mouthpiece.apps.uploads import Limits
+from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import NoFaceError, WeightsError
 
 Studio = Callable[..., AppTest]
@@ -236,6 +237,8 @@ def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Pl
     one.session_state["visit"].folder.close()
     assert not results[0].exists() and results[1].is_file()
     assert page.the_bench() is bench, "one for the server"
+    page.the_bench.clear()
+    assert page.the_bench() is bench, "whoever clears Streamlit's caches"
 
 
 def test_a_visit_that_was_over_begins_anew(studio: Studio, player: Player) -> None:
@@ -247,3 +250,21 @@ def test_a_visit_that_was_over_begins_anew(studio: Studio, player: Player) -> No
     at = at.run()
     assert not at.exception and at.session_state["visit"] is not before
     assert not at.button(key="make").disabled
+
+
+def test_a_broken_engine_of_another_package_says_so(
+    studio: Studio, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        heeds = frozenset({"intensity"})
+
+        @classmethod
+        def describe(cls, _: object) -> None:
+            raise ZeroDivisionError("theirs")
+
+    monkeypatch.setattr(making, "engine_names", lambda: ["mesh", "their*s"])
+    monkeypatch.setattr(making, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
+    at = with_sample(studio())
+    at = at.selectbox(key="engine").set_value("their*s").run()
+    assert not at.exception and at.button(key="make").disabled
+    assert "ZeroDivisionError: theirs" in at.warning[0].value.replace("\\", "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.jobs import JobQueue
-from mouthpiece.apps.studio.settings import Settings
+from mouthpiece.apps.studio.settings import Settings, current
 from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import MouthpieceError
@@ -90,7 +90,13 @@ class Bench:
 
 
 _benches: list[Bench] = []
-_benches_changing = threading.Lock()
+_benches_changing = threading.RLock()
+
+
+def shared_bench() -> Bench:
+    """The one of this process, opened by whoever comes first: visitors can clear Streamlit's caches."""
+    with _benches_changing:
+        return _benches[-1] if _benches else Bench(current())
 
 
 def close_all() -> None:

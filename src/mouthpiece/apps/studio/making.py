@@ -176,8 +176,9 @@ def _described(name: str, checkpoint: str | None) -> EngineInfo:
     options = EngineOptions(network=NetworkOptions(checkpoint=checkpoint))
     try:
         return load_engine(name).describe(options)
-    except MouthpieceError as error:
-        return EngineInfo(name, "", 0.0, "", options.device, str(error), ready=False)
+    except Exception as error:  # another package's engine must not take the page with it
+        said = str(error) if isinstance(error, MouthpieceError) else f"{type(error).__name__}: {error}"
+        return EngineInfo(name, "", 0.0, "", options.device, said, ready=False)
 
 
 @st.fragment(run_every=POLL_S)

@@ -9,10 +9,9 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mouthpiece.apps.studio.bench import Bench
+from mouthpiece.apps.studio.bench import Bench, shared_bench
 from mouthpiece.apps.studio.looks import STYLE
 from mouthpiece.apps.studio.making import result_card, video_card
-from mouthpiece.apps.studio.settings import current
 from mouthpiece.apps.studio.steps import face_card, speech_card
 from mouthpiece.apps.studio.visits import Visit
 
@@ -45,7 +44,7 @@ def show() -> None:
 @st.cache_resource(show_spinner=False)
 def the_bench() -> Bench:
     """What all visits share: one for the server."""
-    return Bench(current())
+    return shared_bench()
 
 
 def the_visit(bench: Bench) -> Visit:

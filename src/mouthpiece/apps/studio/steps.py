@@ -13,7 +13,7 @@ from mouthpiece.apps.studio.bench import Bench
 from mouthpiece.apps.studio.taking import Face, Speech, known_face, known_speech
 from mouthpiece.apps.studio.visits import Refused, Visit
 from mouthpiece.apps.studio.words import length, sentence
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.uploads import MEGABYTE, Limits, span
 
 SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
 PREVIEW = 200
@@ -185,7 +185,7 @@ def _recorded_speech(bench: Bench, visit: Visit) -> Speech | None:
 
 def _uploaded_speech(bench: Bench, visit: Visit) -> Speech | None:
     sent = st.file_uploader(
-        f"A recording, or a video whose sound is taken; up to {bench.settings.limits.most_s / 60:.0f} minutes",
+        f"A recording, or a video whose sound is taken; up to {span(bench.settings.limits.most_s)}",
         key="speech-upload",
         max_upload_size=bench.settings.limits.most_bytes // MEGABYTE,
     )
