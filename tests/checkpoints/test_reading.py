@@ -480,6 +480,7 @@ def test_a_whole_module_is_refused_by_its_name(tmp_path: Path) -> None:
         (b"PK", "another kind of file"),
         (bytes(1000), "another kind of file"),
     ],
+    ids=["nothing", "png", "jpeg", "page", "short page", "lfs", "gzip", "pickle", "text", "letters", "zeros"],
 )
 def test_other_files_are_called_what_they_are(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "weights.pth"
