@@ -20,7 +20,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -163,6 +163,8 @@ class Load:
     said: tuple[str, ...]
     """What was stepped down to, in order."""
     troubles: tuple[str, ...]
+    clients_cpu: float = 0.0
+    """Cores that the clients kept busy all the while."""
 
     def row(self) -> tuple[Cell, ...]:
         """For the table."""
@@ -181,6 +183,7 @@ class Load:
             trip_50,
             trip_95,
             self.dropped,
+            self.clients_cpu,
             "; ".join((said, *self.troubles)),
         )
 
@@ -243,11 +246,14 @@ def measure(photo: bytes, sound: FloatArray, sessions: int, seconds: float, engi
             threading.Thread(target=client.speak, args=(np.roll(sound, -start), began_s, WARM_S + seconds))
             for client, start in zip(clients, starts, strict=True)
         ]
+        cpu_s = time.process_time()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    return summary(clients, began_s + WARM_S, seconds)
+        cpu_s = time.process_time() - cpu_s
+    load = summary(clients, began_s + WARM_S, seconds)
+    return replace(load, clients_cpu=cpu_s / (WARM_S + seconds))
 
 
 def summary(clients: Sequence[Client], since_s: float, seconds: float) -> Load:
@@ -282,12 +288,13 @@ def report(loads: Sequence[Load], seconds: float, engine: str) -> None:
     columns = ("sessions", "fps each", "least", "most", "p50 ms", "p95 ms", "worst p95")
     print_table(
         f"Live sessions at once, {SIDE}x{SIDE}, engine {engine}",
-        (*columns, "trip p50", "trip p95", "dropped", "stepped down to"),
+        (*columns, "trip p50", "trip p95", "dropped", "clients' cores", "stepped down to"),
         [load.row() for load in loads],
         (
             f"{seconds:g} s of each after {WARM_S:g} s; server and clients on the same machine",
             "p50, p95: from a sample's arrival at the server to its frame leaving, look-ahead included; "
             "worst: of the slowest session",
+            "clients' cores: how many they kept busy themselves, which the server can't have",
             "trip: from the sending of the packet with that sample to the frame's arrival, as a client sees it",
             f"targets for one session on 2 cores: {TARGET_FPS:g} fps, p95 <= {TARGET_P95_MS:g} ms; "
             "more sessions: evenly slower, and said",
