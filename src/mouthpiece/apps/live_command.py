@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,13 @@ def live_command(
     loop: Annotated[bool, typer.Option("--loop", help="With --mic FILE: begin again at its end.")] = False,
     token: Annotated[
         str | None,
-        typer.Option("--token", show_default=False, help="Ask for this token; one is made where one is needed."),
+        typer.Option(
+            "--token",
+            envvar="MOUTHPIECE_TOKEN",
+            show_default=False,
+            show_envvar=True,
+            help="Ask for this token; one is made where one is needed.",
+        ),
     ] = None,
     sessions: Annotated[
         int | None,
@@ -92,11 +99,16 @@ def live_command(
     ensure_weights(engine, network, json_lines=json, quiet=quiet)
 
     def ready(link: str) -> None:
+        if token is not None:  # whoever chose it knows it; logs needn't
+            link = link.replace(token, "...")
+        made = config.token is not None and token is None
         if json:
             say_event("ready", {"url": link})
-        elif not quiet or config.token:
+        elif made or not quiet:
             tell(f"mouthpiece: open {link} (Ctrl-C ends it)")
         if not (json or quiet or is_loopback(host)) and mic == "browser":
             tell("mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md")
+        if sys.platform == "win32" and not quiet:
+            tell("mouthpiece: gunicorn doesn't run on Windows; werkzeug's server does it for you and your own network")
 
     raise Stopped(serve(config, ready=ready) or signal.SIGTERM, "stopped")

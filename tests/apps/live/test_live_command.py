@@ -74,6 +74,15 @@ def test_other_addresses_get_a_token_and_a_word_about_https(run: Run, told: list
     assert run("live", "--quiet").err.count("\n") == 1
 
 
+def test_a_token_that_was_chosen_is_not_told(run: Run, told: list[LiveConfig], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "serve", lambda config, ready: ready(f"http://localhost:1/?token={config.token}"))
+    said = run("live", "--token", "0123456789abcdef")
+    assert "open http://localhost:1/?token=..." in said.err and "0123456789abcdef" not in said.err
+    monkeypatch.setenv("MOUTHPIECE_TOKEN", "fedcba9876543210")
+    assert "?token=..." in run("live").err
+    assert run("live", "--quiet").err.count("\n") == 1
+
+
 def test_programs_are_told_the_address(run: Run, told: list[LiveConfig]) -> None:
     events = [json.loads(line) for line in run("live", "--json").out.splitlines()]
     assert events[0] == {"event": "ready", "url": "http://localhost:1/"}
@@ -149,7 +158,7 @@ def command(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_it_soon_and_quietly(tmp_path: Path, sign: signal.Signals, code: int) -> None:
     with command(tmp_path, "--token", "0123456789abcdef") as (process, url):
-        visitor = Visitor(url)
+        visitor = Visitor(url.partition("?")[0])
         assert visitor.get("/?token=0123456789abcdef").status == 200
         with visitor.socket() as line:
             assert line.message("state")

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import websocket
 from tests.apps.live.conftest import Serve, Served
-from tests.apps.live.stand_in import LATENCY_S, StandInSession
+from tests.apps.live.stand_in import LATENCY_S, StandInSession, stand_in_config
 from tests.apps.live.visiting import LineClosed, Visitor, photo
 
+from mouthpiece.apps.live import create_app
 from mouthpiece.apps.live.refusals import NoFaceYet, Refusal
+from mouthpiece.apps.live.routes import EXTENSION
 from mouthpiece.apps.live.security import Bucket
+from mouthpiece.apps.live.server import threaded_server
 from mouthpiece.apps.live.sessions import MOST_WATCHERS, House, Session, Shot, Watcher
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
 from mouthpiece.errors import EngineError
@@ -301,6 +304,28 @@ def test_a_house_that_is_closed_is_empty() -> None:
         house.enter("a")
     with pytest.raises(Refusal):
         session.watch("socket")
+
+
+def test_werkzeug_s_server_does_as_well() -> None:
+    """What runs on Windows, run here."""
+    app = create_app(config := stand_in_config(sessions=2))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threaded_server(config, app, listener)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        visitor = Visitor(f"http://localhost:{server.port}")
+        assert visitor.upload(photo()).status == 200
+        with visitor.socket() as line:
+            line.say("start")
+            line.sound(LOUD)
+            assert line.frame(lambda seen: seen.brightness > 200)
+        assert visitor.get("/").status == 200
+    finally:
+        app.extensions[EXTENSION].close()
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
 
 def test_samples_come_as_sent() -> None:

@@ -21,6 +21,9 @@ from mouthpiece.apps.live.routes import EXTENSION, build
 from mouthpiece.errors import EngineError, MouthpieceError, OutputError
 
 if TYPE_CHECKING:
+    from flask import Flask
+    from werkzeug.serving import BaseWSGIServer
+
     from mouthpiece.apps.live import LiveConfig
 
 BACKLOG = 64
@@ -113,11 +116,8 @@ def _cant_listen(config: LiveConfig, error: OSError | UnicodeError) -> str:
 
 def _run_on_windows(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
     """Werkzeug's server with threads: gunicorn doesn't run here."""
-    from werkzeug.serving import make_server
-
     app = build(config)
-    server = make_server(config.host, config.port, app, threaded=True, fd=listener.fileno())
-    server.daemon_threads = True  # type: ignore[attr-defined]
+    server = threaded_server(config, app, listener)
     ready(link(config))
     try:
         server.serve_forever()
@@ -127,6 +127,19 @@ def _run_on_windows(config: LiveConfig, listener: socket.socket, ready: Ready) -
         app.extensions[EXTENSION].close()
         server.server_close()
     return signal.SIGINT
+
+
+def threaded_server(config: LiveConfig, app: Flask, listener: socket.socket) -> BaseWSGIServer:
+    """Werkzeug's server around the app, on a socket that listens; it logs no requests, as links may bear a token."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Nothing."""
+
+    server = make_server(config.host, config.port, app, threaded=True, request_handler=Handler, fd=listener.fileno())
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    return server
 
 
 def _run_gunicorn(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
