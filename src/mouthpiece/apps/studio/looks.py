@@ -35,7 +35,7 @@ STYLE = """<style>
 .mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
 .mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
 .mp-facts li { margin: .15rem 0; }
-.st-key-gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: .8rem; }
+.st-key-gallery { display: grid; grid-template-columns: repeat(5, 1fr); gap: .8rem; }
 .st-key-gallery > * { width: auto !important; min-width: 0 !important; }
 [class*="st-key-tile-"] { position: relative; gap: 0; }
 [class*="st-key-tile-"] img { border-radius: .7rem; display: block; aspect-ratio: 4 / 5; object-fit: cover; }
@@ -45,12 +45,13 @@ STYLE = """<style>
 [class*="st-key-tile-"] button { width: 100%; height: 100%; border-radius: .7rem; align-items: flex-end;
   padding: .4rem .3rem; border: 0; color: #fff; box-shadow: none;
   background: linear-gradient(transparent 62%, rgb(0 0 0 / .62)); }
-[class*="st-key-tile-"] button p { font-size: .78rem; line-height: 1.15; color: #fff; }
+[class*="st-key-tile-"] button p { font-size: .75rem; line-height: 1.15; color: #fff; }
 [class*="st-key-tile-"] button:hover { outline: 2px solid #e0685c99; outline-offset: 1px; }
 [class*="st-key-tile-"] button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
 .st-key-animation button[kind="primary"] { color: inherit; border-color: var(--st-primary-color, #c8443c);
   background: color-mix(in srgb, var(--st-primary-color, #c8443c) 14%, transparent); }
-.stVideo, [data-testid="stVideo"] { display: block; border-radius: .7rem; max-height: 56vh; object-fit: contain; }
+video[data-testid="stVideo"] { display: block; border-radius: .7rem; max-height: 56vh; object-fit: contain;
+  width: auto !important; max-width: 100%; margin-inline: auto; }
 @media (min-width: 641px) { div:has(> .st-key-result) { order: -1; } }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 1.2rem .9rem 3rem; }
