@@ -167,7 +167,8 @@ def test_a_lost_connection_is_taken_up_again(
 ) -> None:
     person = sit_down(fake_microphone(sample_speech(), again=True))
     person.choose(photo)
-    person.start()
+    person.page.get_by_role("button", name="Start").press("Space")
+    person.await_word("Listening")
     person.await_frames(3)
     person.page.evaluate("watched.sockets.at(-1).close()")
     person.await_word("Not connected. Trying again…")
@@ -175,6 +176,8 @@ def test_a_lost_connection_is_taken_up_again(
     person.await_frames(5)
     assert person.page.evaluate("watched.sockets.length") == 2
     assert person.page.locator("#error").is_hidden()
+    person.page.keyboard.press("Enter")  # the button has kept the focus
+    person.await_word("Ready")
 
 
 def test_the_fifth_window_takes_the_place_of_the_first(sit_down: Callable[..., LivePage]) -> None:

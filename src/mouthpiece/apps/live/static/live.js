@@ -61,7 +61,8 @@ function show() {
   // Only a change is written: screen readers read it out.
   if (part("word").textContent !== word) part("word").textContent = word;
   const speaking = session.started || session.wanted;
-  part("toggle").disabled = opening || !(speaking || (session.connected && session.face));
+  // Never disabled while somebody is about to speak: a disabled button loses the keyboard's focus.
+  part("toggle").disabled = !(speaking || (session.connected && session.face));
   part("toggle").classList.toggle("on", speaking);
   part("toggle-word").textContent = speaking ? "Stop" : "Start";
   part("clear").disabled = !session.face;
@@ -111,6 +112,7 @@ function heard(buffer) {
 async function start() {
   forgive();
   session.wanted = true;
+  if (opening) return;
   if (session.mic === "browser" && microphone === null) {
     opening = true;
     show();
