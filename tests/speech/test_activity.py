@@ -158,3 +158,18 @@ def test_stretches_are_the_active_frames() -> None:
     assert speech_stretches(activity) == [(0.0, 0.01), (0.03, 0.05), (0.07, 0.08)]
     assert speech_stretches(np.zeros(5, dtype=np.float32)) == []
     assert speech_stretches(np.zeros(0, dtype=np.float32)) == []
+
+
+def test_live_speech_is_noticed_a_little_later_and_over_no_later(english: FloatArray) -> None:
+    pause = np.zeros(SAMPLE_RATE, dtype=np.float32)
+    sound = np.concatenate([pause, english[: 6 * SAMPLE_RATE], pause])
+    live, filed = SpeechStream(-20.0, live=True), SpeechStream(-20.0)
+    now, known = (
+        np.concatenate([stream.push(sound).activity, stream.finish().activity]) >= ACTIVE for stream in (live, filed)
+    )
+    assert len(now) == len(known)
+    starts = [np.flatnonzero(active)[0] for active in (known, now)]
+    ends = [np.flatnonzero(active)[-1] for active in (known, now)]
+    assert 0 < starts[1] - starts[0] <= 6
+    assert abs(int(ends[1]) - int(ends[0])) <= 1
+    assert (now == known).mean() > 0.9

@@ -7,7 +7,7 @@ import pytest
 
 from mouthpiece.errors import OptionError
 from mouthpiece.speech import SpeechStream, features, log_mel, measure_level
-from mouthpiece.speech.stream import LATENCY_S, MAX_GAIN_DB, PRIOR_LEVEL_DB, TARGET_LEVEL_DB
+from mouthpiece.speech.stream import LATENCY_S, LIVE_LATENCY_S, MAX_GAIN_DB, PRIOR_LEVEL_DB, TARGET_LEVEL_DB
 from mouthpiece.types import MEL_BANDS, MEL_HOP, MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 
 POWER_PER_DB = np.log(10) / 10
@@ -48,12 +48,22 @@ def test_any_blocks_give_the_same_frames(english: FloatArray, level_db: float | 
     assert (sample, mel) == (len(speech), -(-len(speech) // MEL_HOP))
 
 
-def test_mel_frames_come_as_soon_as_promised(english: FloatArray) -> None:
-    stream = SpeechStream()
+@pytest.mark.parametrize(("largest", "seed"), [(40, 0), (5000, 3)])
+def test_any_blocks_give_the_same_live_frames(english: FloatArray, largest: int, seed: int) -> None:
+    speech = english[: 4 * SAMPLE_RATE + 77]
+    whole = _joined(_in_blocks(SpeechStream(live=True), speech, 10**7, 0))
+    for ours, theirs in zip(_joined(_in_blocks(SpeechStream(live=True), speech, largest, seed)), whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(whole[2]) == -(-len(speech) // MEL_HOP)
+
+
+@pytest.mark.parametrize(("live", "latency_s"), [(False, LATENCY_S), (True, LIVE_LATENCY_S)])
+def test_mel_frames_come_as_soon_as_promised(english: FloatArray, live: bool, latency_s: float) -> None:
+    stream = SpeechStream(live=live)
     told = 0
     for start in range(0, 2 * SAMPLE_RATE, MEL_HOP):
         told += len(stream.push(english[start : start + MEL_HOP]).activity)
-        certain_s = (start + MEL_HOP) / SAMPLE_RATE - LATENCY_S
+        certain_s = (start + MEL_HOP) / SAMPLE_RATE - latency_s
         assert told == max(0, int(np.floor(certain_s * MEL_RATE + 1e-9)) + 1)
 
 

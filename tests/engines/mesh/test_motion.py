@@ -9,6 +9,7 @@ import pytest
 
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh.motion import (
+    LIVE_WEIGHTS,
     MOTION_POINTS,
     MOTION_RATE,
     SILENT_LOG_MEL,
@@ -230,3 +231,20 @@ def test_what_ships_is_small_and_described() -> None:
     assert "CC BY 4.0" in card and "Cooke" in card
     info = motion_info(EngineOptions())
     assert info.ready and 0.1 < info.look_ahead_s < 1.5
+
+
+def test_the_live_network_waits_for_little() -> None:
+    """60 ms that it looks ahead, and what a motion frame takes to be complete."""
+    info = motion_info(EngineOptions(live=True))
+    assert info.ready and info.look_ahead_s <= 0.1 + 1e-9
+
+
+def test_moments_just_before_the_last_one_known_can_be_told() -> None:
+    stream, speech, samples = MotionStream(weights=LIVE_WEIGHTS), SpeechStream(live=True), babble(3.0)
+    for start in range(0, len(samples), 320):
+        stream.hear(speech.push(samples[start : start + 320]))
+        if (until_s := stream.heard_until_s) > 0:
+            # In sums of floats this moment is rounded up to the last one at times.
+            assert np.isfinite(stream.at(float(np.nextafter(until_s, 0))).opening)
+            with pytest.raises(OptionError, match="expected a moment"):
+                stream.at(until_s)
