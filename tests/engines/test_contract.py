@@ -187,6 +187,20 @@ def test_reset_forgets_the_speech_and_keeps_the_face(stage: Stage, woman: Tracke
     assert_same(first, drive(engine, frames, in_one(speech)), frames)
 
 
+def test_another_survey_keeps_the_speech(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
+    again, through = stage.prepared(woman), stage.prepared(woman)
+    for engine in (again, through):
+        for chunk in in_one(speech):
+            engine.hear(chunk)
+    until_s = again.heard_until_s
+    again.prepare([woman])
+    assert again.heard_until_s == until_s
+    moment_s = until_s - 0.1
+    ours, theirs = again.render(woman, moment_s), through.render(woman, moment_s)
+    assert ours is not None and theirs is not None
+    np.testing.assert_array_equal(ours.rgb, theirs.rgb)
+
+
 def test_two_of_them_do_not_know_each_other(
     stage: Stage, woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
 ) -> None:

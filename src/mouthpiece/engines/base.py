@@ -133,7 +133,8 @@ class Engine(ABC):
     def prepare(self, survey: Iterable[TrackedFrame]) -> None:
         """Study the face: a few dozen frames spread over the source (one for a photo), some of them without a face.
 
-        They may show several people; `Face.appearance` tells them apart.
+        They may show several people; `Face.appearance` tells them apart. Another survey later, amid a speech too, takes
+        the place of this one (a live session does that to draw smaller); what was heard stays heard.
         """
 
     @abstractmethod
