@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help demo test check lint types imports build clean
 
@@ -18,11 +19,13 @@ help:
 demo: $(VENV)/.core
 	$(BIN)/mouthpiece demo -o demo.mp4 --yes
 
+# Pages are tested after all else, alone: what they show depends on how soon the machine answers.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/browser $(if $(COVERED),--cov --cov-report=) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/browser $(if $(COVERED),--cov --cov-append --cov-report=term) $(PYTEST_ARGS)
 
 check: lint types imports
-	$(MAKE) test PYTEST_ARGS="--cov --cov-report=term $(PYTEST_ARGS)"
+	$(MAKE) test COVERED=yes
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
