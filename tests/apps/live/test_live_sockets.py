@@ -177,6 +177,7 @@ def test_nobody_comes_in_without_the_page_s_cookie(server: Served) -> None:
 
 def test_places_are_given_back_soon_after_the_line_breaks(served: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_FORGET_S", "0.5")
+    monkeypatch.setenv("STAND_IN_PING_S", "0.5")
     url = served(sessions=1).url
     first, second = Visitor(url), Visitor(url)
     second.get("/")
@@ -198,6 +199,8 @@ def test_places_are_given_back_soon_after_the_line_breaks(served: Serve, monkeyp
     assert soon(lambda: first.get("/").status == 200)
     with first.socket() as back:  # the face was kept
         assert back.message("state", lambda state: state["face"])
+        # A lid was shut: the connection stands, but nobody answers.
+        assert soon(lambda: second.get("/").status == 200)
 
 
 def test_speaking_ends_with_the_last_page(visitor: Visitor) -> None:

@@ -127,6 +127,13 @@ class Boss(Arbiter):  # type: ignore[misc]
         self.app.announced()
         return pid
 
+    def init_signals(self) -> None:
+        """As gunicorn, but a hang-up that is ignored (nohup) stays so."""
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        super().init_signals()
+        if ignored:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
     def handle_int(self) -> None:
         """Ctrl-C."""
         self.ended_by = signal.SIGINT
@@ -194,6 +201,11 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
     def _house(self) -> House:
         house: House = self.wsgi.extensions[EXTENSION]
         return house
+
+    def init_signals(self) -> None:
+        """As gunicorn; hang-ups are the parent's affair."""
+        super().init_signals()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: sessions end at once, requests soon."""
