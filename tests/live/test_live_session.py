@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import tracemalloc
@@ -21,7 +20,6 @@ from mouthpiece.errors import NoFaceError, OptionError
 from mouthpiece.live import LiveFrame, LiveOptions, open_live, session
 from mouthpiece.live.session import CLOSING_S, RESTING_FPS
 from mouthpiece.live.sound import GAP_S
-from mouthpiece.live.turns import TURN_S
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
 
 Make = Callable[..., Stage]
@@ -348,17 +346,6 @@ def test_many_threads_may_talk_to_a_session(stage: Make, loud: FloatArray) -> No
         thread.join()
     assert not failed
     assert any(frames)
-
-
-def test_threads_take_short_turns_while_sessions_are_open(stage: Make) -> None:
-    usual_s = sys.getswitchinterval()
-    first, second = stage().live, stage().live
-    assert sys.getswitchinterval() == pytest.approx(TURN_S)
-    first.close()
-    first.close()
-    assert sys.getswitchinterval() == pytest.approx(TURN_S)
-    second.close()
-    assert sys.getswitchinterval() == pytest.approx(usual_s)
 
 
 def test_frames_belong_to_who_takes_them(stage: Make, loud: FloatArray) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -22,7 +21,6 @@ from mouthpiece.errors import OptionError
 from mouthpiece.live.pace import Crowd, Pace, ladder
 from mouthpiece.live.sound import GAP_S, Heard, Inbox, as_sound
 from mouthpiece.live.still import LEAST_SIDE, Still
-from mouthpiece.live.turns import take_short_turns, take_usual_turns
 from mouthpiece.media import FaceInput
 from mouthpiece.pipeline import SyncOptions
 from mouthpiece.speech import SpeechStream
@@ -226,8 +224,6 @@ class LiveSession:
         self._sent_s = 0.0
         self._begin(clock.now())
         self._state = _State.RESTING
-        take_short_turns()
-        self._over = weakref.finalize(self, take_usual_turns)
 
     def __enter__(self) -> Self:
         """The session."""
@@ -353,7 +349,6 @@ class LiveSession:
             self._started = self._pace.active = False
             self._inbox.clear()
             self._changed.notify_all()
-        self._over()
 
     # All below runs in the drawing thread.
 
