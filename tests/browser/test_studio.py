@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from tests.browser.conftest import DESKTOP, PHONE, Visit
+from tests.browser.conftest import DESKTOP, PHONE, WAIT_MS, Visit
 from tests.browser.pictures import likeness, openings, video_pictures
 from tests.browser.servers import Server
 
@@ -27,6 +28,8 @@ ARABIC_NAME = "صورة جدتي الجميلة.jpg"
 
 Screenshot = Callable[[Page, str], Path]
 
+expect.set_options(timeout=WAIT_MS)  # its own 5 s are too few for a busy machine
+
 
 def face_input(page: Page) -> None:
     page.locator(".st-key-face-card").get_by_role("radio", name="Upload").click()
@@ -37,6 +40,14 @@ def use_sample(page: Page, name: str) -> None:
     card.get_by_role("radio", name="Samples").click()
     card.get_by_text(name).click()
     expect(card.locator("audio")).to_be_visible()
+
+
+def beginning_of(speech: Path, path: Path) -> Path:
+    """A second and a half of it, in another file."""
+    with wave.open(str(speech)) as whole, wave.open(str(path), "wb") as short:
+        short.setparams(whole.getparams())
+        short.writeframes(whole.readframes(round(1.5 * whole.getframerate())))
+    return path
 
 
 def make(page: Page) -> None:
@@ -62,7 +73,7 @@ def play(page: Page) -> float:
 
 def opening_range(page: Page, until_s: float) -> float:
     """Between the widest and the narrowest opening of the mouth in the video."""
-    pictures = video_pictures(page, list(np.arange(0.1, until_s, 0.16)), ".st-key-result video")
+    pictures = video_pictures(page, list(np.arange(0.1, until_s, 0.2)), ".st-key-result video")
     curve = openings(pictures)
     assert np.isfinite(curve).all(), "a face in every frame"
     return float(np.ptp(curve))
@@ -97,7 +108,7 @@ def test_what_is_said_moves_the_mouth(
     assert play(page) > 0.3
     length_s = float(page.locator(".st-key-result video").evaluate("node => node.duration"))
     assert length_s == pytest.approx(SPOKEN_MS / 1000, abs=1.0)
-    assert opening_range(page, min(length_s, 2.4)) > MOVES
+    assert opening_range(page, min(length_s, 2.3)) > MOVES
     expect(page.locator(".st-key-result")).to_contain_text("1 face found")
     screenshot(page, "studio-desktop-video")
     with page.expect_download() as download:
@@ -130,13 +141,13 @@ def test_an_upload_with_an_arabic_name_on_a_phone(
     use_sample(page, "عيّنة عربية")
     make(page)
     await_video(page)
-    assert opening_range(page, 2.5) > MOVES
+    assert opening_range(page, 2.2) > MOVES
     screenshot(page, "studio-phone-dark")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE[0], "nothing sticks out to the side"
 
 
-def test_two_visitors_at_once(studio_server: Server, visit: Visit, screenshot: Screenshot) -> None:
+def test_two_visitors_at_once(studio_server: Server, visit: Visit, screenshot: Screenshot, tmp_path: Path) -> None:
     one = visit(studio_server.url, size=DESKTOP, dark=True)
     other = visit(studio_server.url, size=PHONE)
     other.get_by_role("button", name="Child", exact=True).click()
@@ -147,6 +158,10 @@ def test_two_visitors_at_once(studio_server: Server, visit: Visit, screenshot: S
     expect(other.get_by_role("button", name="Cancel")).to_be_visible()
     other.get_by_role("button", name="Cancel").click()
     expect(other.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
+    card = other.locator(".st-key-speech-card")
+    card.get_by_role("radio", name="Upload").click()
+    card.locator("input[type=file]").set_input_files(beginning_of(samples.sample_speech(), tmp_path / "short.wav"))
+    expect(other.locator(".st-key-summary")).to_contain_text("short.wav")
     make(other)
     screenshot(other, "studio-phone")
     for page in (one, other):
