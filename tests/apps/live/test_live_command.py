@@ -195,3 +195,10 @@ def test_a_microphone_that_isn_t_there_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "gone.wav" in done.stderr
+
+
+def test_without_the_extra_there_is_one_line() -> None:
+    code = "import sys; sys.modules['flask'] = None; from mouthpiece.apps.cli import main; sys.exit(main(['live']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "mouthpiece: the live app needs the extra 'live': pip install 'mouthpiece[live]'\n"
