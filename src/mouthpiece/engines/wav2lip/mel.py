@@ -6,7 +6,8 @@ Generation in the Wild, 2020; the numbers are those of the published project's a
 centred on sample m * HOP, and n samples have 1 + n // HOP frames.
 
 Beyond both ends stands the speech's mirror image, as in the librosa of the published project (0.7); from 0.9 on it
-puts zeros there, which changes the first and the last two frames. Silence of exact zeros is as any other silence: LOWEST.
+puts zeros there, which changes the first and the last two frames. Silence of exact zeros is as any other silence:
+LOWEST.
 """
 
 from __future__ import annotations
