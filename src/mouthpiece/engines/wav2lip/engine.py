@@ -199,7 +199,8 @@ class Wav2LipEngine(Engine):
         tracked = moment.tracked
         box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self.options.crop.pads)
         drawn = box is not None and moment.strength > 0
-        return _Held(moment, self._windows.at(moment.speech_s) if drawn else None, _Seen(tracked.shot, box))
+        mel = self._windows.at(moment.speech_s)  # asked for every moment: what lies before it is forgotten
+        return _Held(moment, mel if drawn else None, _Seen(tracked.shot, box))
 
     def _first_drawn(self, waiting: list[_Held], count: int, ahead: int) -> Iterator[tuple[Moment, Patch | None]]:
         """Draw the first of those that wait and take them out."""
