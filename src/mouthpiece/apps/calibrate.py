@@ -16,6 +16,7 @@ from mouthpiece.apps.options import (
     Debug,
     Device,
     Json,
+    NetworkCheckpoint,
     NetworkPrecision,
     NetworkRuntime,
     PrecisionChoice,
@@ -33,15 +34,7 @@ def calibrate_command(
         str, typer.Argument(metavar="ENGINE", show_default=False, help="Who moves the mouth; see: mouthpiece engines.")
     ],
     *,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            metavar="NAME|FILE",
-            show_default=False,
-            help="Weights, for engines that run published networks; see: mouthpiece weights list.",
-        ),
-    ] = None,
+    checkpoint: NetworkCheckpoint = None,
     face: Annotated[
         Path | None,
         typer.Option("--face", metavar="FILE", show_default=False, help="A photo or video; else the packaged face."),

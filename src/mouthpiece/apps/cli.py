@@ -34,6 +34,7 @@ from mouthpiece.apps.options import (
     FourNumbers,
     Invocation,
     Json,
+    NetworkCheckpoint,
     NetworkPrecision,
     NetworkRuntime,
     Phones,
@@ -178,15 +179,7 @@ def sync_command(
             help="Where the face is, pixels, where none is found: for drawings and animals.",
         ),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint",
-            metavar="FILE|NAME",
-            show_default=False,
-            help="Published networks: the weights; see: mouthpiece weights list.",
-        ),
-    ] = None,
+    checkpoint: NetworkCheckpoint = None,
     runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
     precision: NetworkPrecision = PrecisionChoice.AUTO,
     batch_size: Annotated[

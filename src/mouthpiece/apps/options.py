@@ -91,6 +91,15 @@ class PrecisionChoice(StrEnum):
     INT8 = "int8"
 
 
+NetworkCheckpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE|NAME",
+        show_default=False,
+        help="Published networks: the weights; see: mouthpiece weights list.",
+    ),
+]
 NetworkRuntime = Annotated[RuntimeChoice, typer.Option("--runtime", help="Published networks: what runs them.")]
 NetworkPrecision = Annotated[
     PrecisionChoice,
