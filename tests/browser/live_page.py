@@ -12,7 +12,7 @@ import numpy as np
 from playwright.sync_api import Page, expect
 from tests.browser.pictures import decoded
 
-from mouthpiece.types import FloatArray, Picture, as_float
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Picture, as_float
 
 # Before the page's own script: what goes up by the WebSocket is kept, with the orders between, and so are the audio
 # nodes that delay sound, and what is played; `film()` keeps each frame that the canvas shows from then on.
@@ -58,7 +58,10 @@ window.filmed = async () => {
   }
   return frames;
 };
-window.heard = async () => [watched.played[0][0], await asUrl(new Blob(watched.played.map(([, data]) => data)))];
+window.heard = async () => {
+  const {played} = watched;
+  return [played.map(([at, data]) => [at, data.length]), await asUrl(new Blob(played.map(([, data]) => data)))];
+};
 window.spoken = async () => {
   // Sound since the last start, and when each packet of it left.
   const orders = watched.sent.map(([, data]) => typeof data === 'string' && data.includes('"start"'));
@@ -143,10 +146,12 @@ class LivePage:
         data = base64.b64decode(url.partition(",")[2])
         return as_float(np.frombuffer(data, "<i2")) / np.float32(32768), [at / 1000 for at in times]
 
-    def heard(self) -> tuple[FloatArray, float]:
-        """The sound that the page played, 16 kHz, and when it began by the page's clock."""
-        at, url = self.page.evaluate("heard()")
-        return np.frombuffer(base64.b64decode(url.partition(",")[2]), "<f4"), at / 1000
+    def heard(self) -> tuple[FloatArray, FloatArray]:
+        """The sound that the page played, 16 kHz, and when by the page's clock each sample of it was, seconds."""
+        pieces, url = self.page.evaluate("heard()")
+        sound = np.frombuffer(base64.b64decode(url.partition(",")[2]), "<f4")
+        times_s = [at / 1000 + np.arange(length) / SAMPLE_RATE for at, length in pieces]
+        return sound, as_float(np.concatenate(times_s))
 
     def now_s(self) -> float:
         """The page's clock."""
