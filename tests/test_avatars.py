@@ -20,7 +20,7 @@ from mouthpiece.media import Fit, open_face
 from mouthpiece.samples import LANGUAGES, Avatar, avatars
 from mouthpiece.types import Face, Picture
 
-LIPS_CLOSED = 0.07
+LIPS_CLOSED = 0.04
 """The mesh sees a small gap between closed full lips: distance over that of the outer eye corners."""
 EYE_LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))
 """Upper and lower lid, corners."""

@@ -118,6 +118,7 @@ def _bend_mouth(points: NDArray[np.float64], shape: Shape) -> None:
     fullness = np.where(offset[:, 1] < 0, shape.upper_lip, shape.lower_lip)
     points[:, 0] += weight * offset[:, 0] * (shape.mouth_width - 1)
     points[:, 1] += weight * offset[:, 1] * (fullness - 1)
+    points[:, 1] -= weight * shape.mouth_lift
     points[:, 1] -= weight * shape.smile * ((offset[:, 0] / 0.27) ** 2 - 0.25)
 
 

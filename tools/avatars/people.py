@@ -39,6 +39,8 @@ class Shape:
     mouth_width: float = 0.97
     upper_lip: float = 1.0
     lower_lip: float = 1.0
+    mouth_lift: float = 0.0
+    """Shift of the mouth upwards, head units."""
     lower_face: float = 1.0
     """Height of what is beneath the eyes."""
     smile: float = 0.012
@@ -120,9 +122,10 @@ def _gallery() -> tuple[Person, ...]:
             lower_face=0.97,
             nose_width=0.72,
             nose_height=0.80,
-            upper_lip=0.98,
-            lower_lip=1.15,
-            mouth_width=0.94,
+            upper_lip=0.82,
+            lower_lip=0.98,
+            mouth_lift=0.02,
+            mouth_width=0.96,
             brow_height=0.012,
             brow_arch=0.8,
             neck=0.345,
@@ -258,8 +261,9 @@ def _gallery() -> tuple[Person, ...]:
             nose_height=0.62,
             nose_length=0.90,
             mouth_width=0.82,
-            upper_lip=0.95,
-            lower_lip=1.05,
+            upper_lip=0.80,
+            lower_lip=0.90,
+            mouth_lift=0.02,
             lower_face=0.86,
             smile=0.02,
             brow_height=0.03,
@@ -298,9 +302,10 @@ def _gallery() -> tuple[Person, ...]:
             lower_face=0.97,
             nose_width=0.72,
             nose_height=0.84,
-            upper_lip=0.92,
-            lower_lip=0.92,
-            mouth_width=0.94,
+            upper_lip=0.74,
+            lower_lip=0.80,
+            mouth_lift=0.035,
+            mouth_width=0.96,
             neck=0.35,
             shoulders=0.94,
             cheeks=0.01,
@@ -328,8 +333,9 @@ def _gallery() -> tuple[Person, ...]:
             brow_arch=0.65,
             nose_width=0.98,
             nose_height=0.86,
-            upper_lip=0.88,
-            lower_lip=0.82,
+            upper_lip=0.72,
+            lower_lip=0.70,
+            mouth_lift=0.035,
             brow_height=-0.01,
             neck=0.44,
             shoulders=1.10,

@@ -140,7 +140,7 @@ def _mouth(canvas: Canvas, person: Person, face: Face) -> Array:
     below = float(face.lip_bottom[60, 1])
     hollow = -0.024 * canvas.bump((0, below + 0.045), (0.13, 0.032))
     chin = 0.030 * canvas.bump((0, float(face.chin[1]) - 0.11), (0.13, 0.085))
-    rolls = 0.030 * full_upper * upper_roll + 0.040 * full_lower * lower_roll
+    rolls = 0.025 * full_upper * upper_roll + 0.040 * full_lower * lower_roll
     return f32(rolls - 0.030 * seam + bow + corners + philtrum + hollow + chin)
 
 

@@ -95,7 +95,7 @@ def _lips(canvas: Canvas, person: Person, face: Face, plane: Array) -> Array:
     upper, lower = (canvas.filled(outline, 0.009) for outline in face.lips())
     fibres = canvas.noise(0.010, 7.0)
     tone = person.skin.lips * (1 + (0.06 + 0.06 * person.skin.age) * fibres)[..., None]
-    plane = mixed(plane, tone * 0.82, 0.86 * upper)
+    plane = mixed(plane, tone * 0.93, 0.86 * upper)
     plane = mixed(plane, tone, 0.86 * lower)
     inner = canvas.stroked(face.lip_line, 0.035, 0.012)
     return f32(plane * (1 - 0.10 * inner)[..., None] ** f32([0.8, 1.2, 1.1]))
