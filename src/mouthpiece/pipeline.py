@@ -108,6 +108,8 @@ class SyncOptions:
     picture after framing. Nothing is looked for then, so that drawings and animals can speak, too."""
     quality: Quality = Quality.GOOD
     """Effort and size of the encoding."""
+    eight_bit: bool = False
+    """Whether high dynamic range is written with 8 bits, which every player and browser shows; it may show bands."""
     intensity: float = 1.0
     """How far the mouth moves; 1 is as the face does in its own video, lively for a photo."""
     rest: float | None = None
@@ -235,6 +237,7 @@ def sync(
             source.info,
             voice,
             quality=options.quality,
+            eight_bit=options.eight_bit,
             overwrite=options.overwrite,
             duration_s=duration_s,
             forbidden=inputs,

@@ -217,6 +217,23 @@ def test_hdr_leaves_as_it_came(tmp_path: Path, ask_ffprobe: Ask) -> None:
         assert np.abs(255 - one[15:35, 15:35].astype(int) - two[15:35, 15:35].astype(int)).mean() < 6
 
 
+def test_hdr_in_8_bits_when_asked(tmp_path: Path, ask_ffprobe: Ask) -> None:
+    tags = {"color_primaries": 9, "color_trc": 18, "colorspace": 9, "color_range": 1}
+    video = build_video(tmp_path / "hdr.mkv", codec="ffv1", pix_fmt="yuv420p10le", context=tags, frames=5)
+    out = tmp_path / "out.mp4"
+    with open_face(video) as face:
+        writer = VideoWriter(out, face.info, None, duration_s=Fraction(1, 5), eight_bit=True)
+        with writer:
+            for frame in face.frames(Fraction(1, 5)):
+                writer.write(frame)
+    assert any("8 bits only" in warning for warning in writer.warnings)
+    stream = ask_ffprobe(out)["streams"][0]
+    assert (stream["pix_fmt"], stream["color_transfer"]) == ("yuv420p", "arib-std-b67")
+    with open_face(video) as a, open_face(out) as b:
+        one, two = next(a.frames(Fraction(1))).rgb, next(b.frames(Fraction(1))).rgb
+    assert np.abs(one.astype(int) - two.astype(int)).mean() < 4
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 def test_odd_sizes(tmp_path: Path, ffmpeg_frames: Any, ask_ffprobe: Ask, suffix: str) -> None:
     photo = tmp_path / "odd.png"

@@ -112,6 +112,10 @@ def _print_version(value: bool) -> None:
 Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")]
 Quality = Annotated[QualityChoice, typer.Option("--quality", help="Picture quality against encoding time and size.")]
+EightBit = Annotated[
+    bool,
+    typer.Option("--eight-bit", help="Write high dynamic range with 8 bits, which every player and browser shows."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same video.")]
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="The video to make: .mp4, .mkv or .webm.", metavar="OUT", show_default=False)
@@ -152,6 +156,7 @@ def sync_command(
     engine: Engine = "mesh",
     device: Device = "CPU",
     quality: Quality = QualityChoice.GOOD,
+    eight_bit: EightBit = False,
     seed: Seed = 0,
     intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
     rest: Annotated[
@@ -212,6 +217,7 @@ def sync_command(
         fps=rate,
         face=which,
         quality=pipeline.Quality(quality.value),
+        eight_bit=eight_bit,
         seed=seed,
         overwrite=yes,
         intensity=intensity,

@@ -51,6 +51,7 @@ class VideoWriter:
         *,
         duration_s: Fraction,
         quality: Quality = Quality.GOOD,
+        eight_bit: bool = False,
         overwrite: bool = False,
         forbidden: Iterable[object] = (),
     ) -> None:
@@ -62,6 +63,7 @@ class VideoWriter:
             speech: its sound goes along, copied where the container can hold it; None for a silent video.
             duration_s: how long the result lasts; sound beyond is cut.
             quality: the encoder's effort.
+            eight_bit: whether high dynamic range loses its last two bits, for players that know 8 only.
             overwrite: whether a file already there may be replaced.
             forbidden: the inputs, which must not be overwritten.
 
@@ -78,7 +80,8 @@ class VideoWriter:
         self._duration_s = Fraction(duration_s)
         self._kind = CONTAINERS[self._path.suffix.lower()]
         self._tick = _fine_tick(info.time_base)
-        self._pix_fmt = _encoder_format(info, self._kind)
+        self._deep = info.hdr and self._kind != "webm" and not eight_bit
+        self._pix_fmt = _encoder_format(info, self._kind, deep=self._deep)
         self._width, self._pixel_aspect = _stored_shape(info, self._kind)
         self._converter = Converter(info.colours)
         self._converted: tuple[VideoFrame, VideoFrame] | None = None
@@ -99,8 +102,10 @@ class VideoWriter:
             odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
         if self._info.hdr and self._kind == "webm":
             odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
-        elif self._info.hdr:
+        elif self._deep:
             odd.append("high dynamic range: kept, as 10-bit H.264, which some players don't show")
+        elif self._info.hdr:
+            odd.append("high dynamic range: with 8 bits only, which all players show, but there may be bands")
         return tuple(odd)
 
     @property
@@ -258,9 +263,9 @@ class VideoWriter:
             raise self._file.failure(self._file.error)
 
 
-def _encoder_format(info: PictureInfo, kind: str) -> str:
+def _encoder_format(info: PictureInfo, kind: str, *, deep: bool) -> str:
     odd = info.width % 2 or info.height % 2
-    if info.hdr and kind != "webm":
+    if deep:
         return "yuv444p10le" if odd else "yuv420p10le"
     return "yuv444p" if odd and kind != "webm" else "yuv420p"
 
