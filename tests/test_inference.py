@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mouthpiece.engines.mesh.motion import LIVE_WEIGHTS
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
 from mouthpiece.inference import Network, _compiled, core, device_for_tracking, known_device
@@ -112,6 +113,36 @@ def test_networks_of_one_file_share_what_is_compiled(mesh_file: Path, tmp_path: 
     networks.clear()
     gc.collect()
     assert len(_compiled) == before, "nobody holds it: it is gone"
+
+
+def test_inputs_of_another_shape_are_refused(mesh_file: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected an input of shape \(1, 192, 192, 3\), got \(1, 3\)"):
+        Network(mesh_file)(np.zeros((1, 3), np.float32))
+
+
+def test_an_open_shape_is_fixed_and_computed_in_the_callers_own_thread() -> None:
+    """Several at once of one file, each with its own numbers."""
+    rng = np.random.default_rng(2)
+    given = [(rng.normal(-11, 4, (1, 7, 80)).astype(np.float32), np.zeros((1, 56, 144), np.float32)) for _ in range(4)]
+    networks = [Network(LIVE_WEIGHTS, shapes={"log_mel": (1, 7, 80)}, in_caller=True) for _ in given]
+    wanted = [network(*inputs) for network, inputs in zip(networks, given, strict=True)]
+    assert wanted[0][0].shape == (1, 2, 12)
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(50):
+            got = networks[number](*given[number])
+            if not all(np.array_equal(a, b) for a, b in zip(got, wanted[number], strict=True)):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    other = Network(LIVE_WEIGHTS, shapes={"log_mel": (1, 5, 80)}, in_caller=True)
+    assert other(given[0][0][:, :5], given[0][1])[0].shape == (1, 1, 12)
 
 
 def test_two_threads_share_a_network_without_mixing_pictures(mesh_file: Path) -> None:

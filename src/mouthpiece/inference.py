@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,13 @@ _compiled: WeakValueDictionary[tuple[object, ...], openvino.CompiledModel] = Wea
 _compiling = threading.Lock()
 
 
-def compiled_once(path: Path, device: str, config: Mapping[str, Any]) -> openvino.CompiledModel:
+Shapes = Mapping[str, Sequence[int]]
+"""Shapes of inputs by name, for a network that leaves them open."""
+
+
+def compiled_once(
+    path: Path, device: str, config: Mapping[str, Any], shapes: Shapes | None = None
+) -> openvino.CompiledModel:
     """A model file compiled for a device, shared by all who ask for the same while anybody holds it.
 
     Requests of one compiled model run in as many threads as it has streams; one request serves one thread at a time.
@@ -69,25 +75,39 @@ def compiled_once(path: Path, device: str, config: Mapping[str, Any]) -> openvin
         path: a file that OpenVINO reads; one that was changed since is another.
         device: OpenVINO's own name.
         config: what to compile with.
+        shapes: of inputs that the file leaves open.
 
     Raises:
         RuntimeError: OpenVINO's, if it can't.
         OSError: the file is gone.
     """
     state = path.stat()
-    key = (path.resolve(), state.st_mtime_ns, state.st_size, device, tuple(sorted(config.items())))
+    fixed = {name: tuple(shape) for name, shape in (shapes or {}).items()}
+    settings = (tuple(sorted(config.items())), tuple(sorted(fixed.items())))
+    key = (path.resolve(), state.st_mtime_ns, state.st_size, device, *settings)
     with _compiling:  # two who come at once shall wait and not compile twice
         model = _compiled.get(key)
         if model is None:
-            model = _compiled[key] = core().compile_model(path, device, dict(config))
+            model = _compiled[key] = _compile(path, device, config, fixed)
         return model
 
 
-def _config(device: str) -> dict[str, Any]:
+def _compile(
+    path: Path, device: str, config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> openvino.CompiledModel:
+    if not shapes:
+        return core().compile_model(path, device, dict(config))
+    model = core().read_model(path)
+    model.reshape({name: list(shape) for name, shape in shapes.items()})
+    return core().compile_model(model, device, dict(config))
+
+
+def _config(device: str, *, in_caller: bool) -> dict[str, Any]:
     """Small networks run on one thread each: what is to be quick is several of them side by side."""
     if device != "CPU":
         return {}
-    streams = str(min(core_count(), MOST_STREAMS))
+    # With one stream of one thread OpenVINO computes in the thread that asks, and hands nothing to another.
+    streams = "1" if in_caller else str(min(core_count(), MOST_STREAMS))
     return _CPU_CONFIG | {"INFERENCE_NUM_THREADS": streams, "NUM_STREAMS": streams}
 
 
@@ -97,8 +117,17 @@ class Network:
     Several of one file share what is compiled: a server that holds one of each has the next ones at once.
     """
 
-    def __init__(self, path: Path, device: str = "CPU") -> None:
+    def __init__(
+        self, path: Path, device: str = "CPU", *, shapes: Shapes | None = None, in_caller: bool = False
+    ) -> None:
         """Read and compile a model file (.tflite, .onnx or OpenVINO .xml).
+
+        Args:
+            path: the file.
+            device: OpenVINO device, in any case.
+            shapes: of inputs that the file leaves open.
+            in_caller: whether a CPU computes in the thread that asks, and one run of the file at a time: for networks
+                so small that handing them to another thread takes longer than they do, on a machine with much to do.
 
         Raises:
             WeightsError: the file is missing or is not a model.
@@ -108,7 +137,7 @@ class Network:
             raise WeightsError(f"expected a network at {path}, found no file there; reinstall mouthpiece")
         name = known_device(device) or device
         try:
-            compiled = compiled_once(path, name, _config(name))
+            compiled = compiled_once(path, name, _config(name, in_caller=in_caller), shapes)
         except RuntimeError as error:
             if not _is_model(path):
                 said = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"
@@ -121,7 +150,13 @@ class Network:
 
     def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run once. Inputs and outputs are float32 of the shapes that the model declares; outputs are copies."""
-        self._request.infer(list(inputs))
+        # Written where the network reads: OpenVINO's own way of taking arrays looks long at each.
+        for place, given in enumerate(inputs):
+            held = self._request.get_input_tensor(place).data
+            if held.shape != given.shape:
+                raise ValueError(f"expected an input of shape {held.shape}, got {given.shape}")
+            held[:] = given
+        self._request.infer()
         return [np.array(self._request.get_output_tensor(i).data, dtype=np.float32) for i in range(self._outputs)]
 
 

@@ -61,6 +61,44 @@ def test_frames_follow_the_sound(stage: Make, loud: FloatArray) -> None:
     assert steps.min() > 0.02 and steps.max() < 0.06, "even motion"
 
 
+def test_what_came_since_the_frame_before_is_heard_at_once(
+    stage: Make, loud: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = stage(fps=12.5)
+    heard: list[int] = []
+    hear = on.live._engine.hear
+
+    def counted(chunk: SpeechChunk) -> None:
+        heard.append(len(chunk.samples))
+        hear(chunk)
+
+    monkeypatch.setattr(on.live._engine, "hear", counted)
+    on.live.start()
+    on.speak(loud)
+    frames = on.play(4.0)
+    assert len(frames) == pytest.approx(50, abs=2)
+    assert len(heard) <= len(frames) + 5, "four pieces of sound a frame, heard together"
+    assert sum(heard) == pytest.approx(len(loud), abs=0.1 * SAMPLE_RATE)
+
+
+def test_what_came_before_a_stop_is_heard(stage: Make, loud: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    on = stage(fps=12.5)
+    heard: list[int] = []
+    hear = on.live._engine.hear
+
+    def counted(chunk: SpeechChunk) -> None:
+        heard.append(len(chunk.samples))
+        hear(chunk)
+
+    monkeypatch.setattr(on.live._engine, "hear", counted)
+    on.live.start()
+    on.speak(loud[: SAMPLE_RATE // 2])
+    on.play(0.501)
+    on.live.stop()
+    on.play(0.1)
+    assert sum(heard) == SAMPLE_RATE // 2
+
+
 def test_latency_is_told(stage: Make, loud: FloatArray) -> None:
     on = stage(effort=Effort(0.01))
     assert on.live.stats().p95_ms == 0

@@ -102,10 +102,10 @@ def test_live_chunks_give_the_motion_of_the_whole(tmp_path: Path, streaming: boo
     path = exported(lively_network(0.08), tmp_path / "live.onnx", block, streaming=streaming)
     whole = openings(MotionStream(weights=path), microphone(SECONDS * SAMPLE_RATE))
     stream = MotionStream(weights=path)
-    assert np.array_equal(openings(stream, microphone(SAMPLE_RATE // 100)), whole)
+    np.testing.assert_allclose(openings(stream, microphone(SAMPLE_RATE // 100)), whole, atol=2e-5)
     assert whole[:, 1].max() > 0.9, "the gate must open"
     stream.reset()
-    assert np.array_equal(openings(stream, microphone(1111)), whole), "and after a reset the same again"
+    np.testing.assert_allclose(openings(stream, microphone(1111)), whole, atol=2e-5, err_msg="the same after a reset")
 
 
 def test_live_motion_never_peeks(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkO
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
 from mouthpiece.live.pace import Crowd, Pace, ladder
-from mouthpiece.live.sound import GAP_S, Heard, Inbox, as_sound
+from mouthpiece.live.sound import GAP_S, Heard, Inbox, Piece, as_sound
 from mouthpiece.live.still import LEAST_SIDE, Still
 from mouthpiece.media import FaceInput
 from mouthpiece.pipeline import SyncOptions
@@ -208,6 +208,8 @@ class LiveSession:
         self._inbox = Inbox()
         self._asked: bool | None = None
         """True: start; False: stop; None: nothing new."""
+        self._wants_sound = False
+        """Whether the drawing thread waits for sound, and not for its next frame's time alone."""
         self._started = False
         self._closed = False
         self._counts = _Counts()
@@ -276,7 +278,6 @@ class LiveSession:
     def stop(self) -> None:
         """End the speech: the mouth comes to rest within half a second, and sound is ignored until the next start."""
         with self._changed:
-            self._inbox.clear()
             if self._started:
                 self._asked, self._started = False, False
             self._changed.notify_all()
@@ -296,7 +297,8 @@ class LiveSession:
         with self._changed:
             if self._started and not self._closed:
                 self._inbox.put(sound, now_s if arrived_s is None else min(arrived_s, now_s))
-                self._changed.notify_all()
+                if self._wants_sound:
+                    self._changed.notify_all()
 
     def next_frame(self, timeout_s: float = 1.0) -> LiveFrame | None:
         """Wait for the next frame that is due, and draw it.
@@ -315,23 +317,22 @@ class LiveSession:
         """
         until_s = self._clock.now() + timeout_s
         while True:
+            now_s = self._clock.now()
             with self._changed:
                 if self._closed:
                     return None
                 asked, self._asked = self._asked, None
-                pieces = self._inbox.take()
-            now_s = self._clock.now()
+                pieces = self._inbox.take() if asked is not None or now_s >= self._due_s else []
+            if asked is False:  # what waits was said before the stop
+                self._take(pieces)
+                pieces = []
             self._obey(asked, now_s)
-            if self._state is _State.SPEAKING:
-                for piece in pieces:
-                    self._heard.sound(piece)
-                    self._filled_s, self._gap_s = piece.arrived_s, GAP_S + len(piece.samples) / SAMPLE_RATE
-                if pieces:
-                    self._listen(np.concatenate([piece.samples for piece in pieces]))
+            self._take(pieces)
+            if now_s >= self._due_s:
                 self._fill(now_s)
-            frame = self._frame_due(self._clock.now())
-            if frame is not None:
-                return frame
+                frame = self._frame_due(self._clock.now())
+                if frame is not None:
+                    return frame
             if not self._wait(until_s):
                 return None
 
@@ -377,13 +378,22 @@ class LiveSession:
         self._due_s = self._drawn_s = self._filled_s = now_s
         self._gap_s, self._waited_s, self._starved = GAP_S, 0.0, False
 
+    def _take(self, pieces: list[Piece]) -> None:
+        """Hear what arrived. All that came since the frame before at once: that costs about what a part of it does."""
+        if not pieces or self._state is not _State.SPEAKING:
+            return
+        for piece in pieces:
+            self._heard.sound(piece)
+        self._filled_s, self._gap_s = pieces[-1].arrived_s, GAP_S + len(pieces[-1].samples) / SAMPLE_RATE
+        self._listen(np.concatenate([piece.samples for piece in pieces]))
+
     def _listen(self, samples: FloatArray) -> None:
         self._engine.hear(self._speech.push(samples))
 
     def _fill(self, now_s: float) -> None:
         """Where sound stays away, there is silence by the clock."""
         away_s = now_s - self._filled_s
-        if away_s < self._gap_s:
+        if self._state is not _State.SPEAKING or away_s < self._gap_s:
             return
         count = round(min(away_s, MOST_SILENCE_S) * SAMPLE_RATE)
         self._heard.silence(count, now_s)
@@ -470,15 +480,16 @@ class LiveSession:
         if now_s >= until_s:
             return False
         next_s = self._due_s
-        if self._state is _State.SPEAKING:
-            silence_s = self._filled_s + self._gap_s
-            next_s = min(next_s, silence_s) if now_s < next_s else silence_s
+        if self._state is _State.SPEAKING and now_s >= next_s:
+            next_s = self._filled_s + self._gap_s  # sound that stays away until then is silence
         elif self._state is _State.CLOSING:
             next_s = min(next_s, self._stopped_s + CLOSING_S)
         wanted_s = max(min(next_s, until_s) - now_s, SHORTEST_WAIT_S)
         with self._changed:
-            if self._asked is None and not self._inbox and not self._closed:
+            self._wants_sound = now_s >= self._due_s
+            if self._asked is None and not (self._wants_sound and self._inbox) and not self._closed:
                 self._clock.wait(self._changed, wanted_s)
+            self._wants_sound = False
         # Who wakes up late has no time for it: that counts as busy.
         self._waited_s += min(self._clock.now() - now_s, wanted_s)
         return True

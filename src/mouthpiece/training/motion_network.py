@@ -69,8 +69,8 @@ class _Taps(nn.Module):
         self.reach, self.dilation, self.stride = (taps - 1) * dilation, dilation, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        last = x.shape[1] - self.reach
-        seen = [x[:, k : k + last : self.stride] for k in range(0, self.reach + 1, self.dilation)]
+        # Counted from the end, so that an exported network may leave open how long its input is.
+        seen = [x[:, k : (k - self.reach) or None : self.stride] for k in range(0, self.reach + 1, self.dilation)]
         product: Tensor = self.product(torch.cat(seen, dim=2))  # (B, (T - reach) / stride, outputs)
         return product
 
@@ -88,7 +88,7 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.narrow(self.drop(nn.functional.gelu(self.wide(x))))  # (B, T - 2 d, C)
-        return x[:, self.start : x.shape[1] - self.end] + self.scale * change
+        return x[:, self.start : -self.end or None] + self.scale * change
 
 
 class MotionNetwork(nn.Module):

@@ -2,7 +2,8 @@
 
 Run on overlapping blocks, a network computes its whole past again for each block: nothing for files, whose blocks are
 long, too much for live speech, whose blocks are a frame or two. Here each layer's last inputs come out of a run as
-numbers to be given into the next one. What comes out is what the same network gives on whole blocks.
+numbers to be given into the next one. What comes out is what the same network gives on whole blocks. How many frames a
+run makes is left open: where several wait, one run makes them all, for about what one of them costs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from mouthpiece.training.motion_network import STEM, MotionNetwork
 from mouthpiece.types import MEL_BANDS
 
 STREAMING_BLOCK = 1
-"""Motion frames of a run: 20 ms. Two would halve the cost, as each run reads all weights, and come 20 ms later."""
+"""Motion frames of a run, at least: 20 ms. Two would halve the cost, as each run reads all weights, and come 20 ms
+later."""
+STREAMING_RUNS = (1, 2, 4)
+"""Blocks that a run may make."""
+_ANSWERS = ("coefficients", "activity", "closure")
 
 
 class StreamingNetwork(nn.Module):
@@ -43,9 +48,10 @@ class StreamingNetwork(nn.Module):
         """
         x = self.network.stemmed(log_mel)
         kept = []
-        for block, before in zip(self.network.blocks, torch.split(memory, list(self.reach), dim=1), strict=True):
+        remembered = torch.split(memory, list(self.reach), dim=1)
+        for block, before, reach in zip(self.network.blocks, remembered, self.reach, strict=True):
             seen = torch.cat([before, x], dim=1)
-            kept.append(seen[:, seen.shape[1] - before.shape[1] :])
+            kept.append(seen[:, -reach:])
             x = block(seen)
         coefficients, activity, closure = self.network.mouth(x)
         return coefficients, torch.sigmoid(activity), torch.sigmoid(closure), torch.cat(kept, dim=1)
@@ -60,11 +66,17 @@ def streaming_geometry(network: MotionNetwork, block: int) -> NetworkGeometry:
         ahead=ahead,
         block=block,
         memory=(2 * sum(settings.dilations), settings.channels),
+        runs=STREAMING_RUNS,
     )
 
 
 def export_streaming(network: MotionNetwork, path: Path, block: int = STREAMING_BLOCK) -> NetworkGeometry:
-    """Write a network as ONNX that makes so many motion frames a run and remembers the past itself.
+    """Write a network as ONNX that makes any number of motion frames a run and remembers the past itself.
+
+    Args:
+        network: the network.
+        path: ends in .onnx.
+        block: motion frames that a run makes at least.
 
     Returns:
         Its geometry; it belongs into the basis beside the file.
@@ -88,6 +100,7 @@ def export_streaming(network: MotionNetwork, path: Path, block: int = STREAMING_
             str(path),
             dynamo=False,
             input_names=["log_mel", "memory"],
-            output_names=["coefficients", "activity", "closure", "new_memory"],
+            output_names=[*_ANSWERS, "new_memory"],
+            dynamic_axes={"log_mel": {1: "mels"}} | {name: {1: "frames"} for name in _ANSWERS},
         )
     return geometry

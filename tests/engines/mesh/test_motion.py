@@ -24,6 +24,7 @@ from mouthpiece.engines.mesh.motion import (
 )
 from mouthpiece.engines.mesh.playing import MAX_OPENING
 from mouthpiece.errors import OptionError, WeightsError
+from mouthpiece.inference import Network
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.speech.mel import LOG_FLOOR
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
@@ -120,6 +121,26 @@ def test_any_chunking_gives_the_same_motion(block: int) -> None:
         np.testing.assert_allclose(a.displacement, b.displacement, atol=1e-5)
         assert a.opening == pytest.approx(b.opening, abs=1e-5)
         assert a.activity == pytest.approx(b.activity, abs=1e-5)
+
+
+@pytest.mark.parametrize("block", [320, 777, 1280, 48000])
+def test_frames_that_wait_are_answered_together(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, runs = babble(3.0), [0]
+    one_by_one = moments(MotionStream(weights=LIVE_WEIGHTS), samples, 160)
+    stream, run = MotionStream(weights=LIVE_WEIGHTS), Network.__call__
+
+    def counted(network: Network, *inputs: FloatArray) -> list[FloatArray]:
+        runs[0] += 1
+        return run(network, *inputs)
+
+    monkeypatch.setattr(Network, "__call__", counted)
+    together = moments(stream, samples, block)
+    assert len(together) == len(one_by_one) == 75
+    for a, b in zip(one_by_one, together, strict=True):
+        np.testing.assert_allclose(a.displacement, b.displacement, atol=1e-5)
+        assert a.opening == pytest.approx(b.opening, abs=1e-5)
+    frames = 150 + int(0.5 * MOTION_RATE)
+    assert runs[0] <= {320: 1.1, 777: 0.7, 1280: 0.5, 48000: 0.4}[block] * frames
 
 
 def test_reset_starts_afresh() -> None:

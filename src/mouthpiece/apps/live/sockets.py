@@ -97,7 +97,9 @@ class Wire:
     def recv(self, count: int) -> bytes:
         """Bytes from the client; later, where they come too fast."""
         data = self._socket.recv(count)
-        time.sleep(self._incoming.wait_s(len(data)))
+        wait_s = self._incoming.wait_s(len(data))
+        if wait_s > 0:  # else this thread would give up its turn for nothing
+            time.sleep(wait_s)
         return data
 
     def send(self, data: bytes) -> int:

@@ -190,11 +190,17 @@ class NetworkGeometry:
     """Motion frames that come out of one run."""
     memory: tuple[int, int] = (0, 0)
     """Shape of what a network remembers from one run to the next; (0, 0) if it is given the whole past each time."""
+    runs: tuple[int, ...] = (1,)
+    """Blocks that a run may make, from 1 up; several where the file leaves open how long a run is."""
 
     @property
     def input_mels(self) -> int:
-        """Mel frames that go into one run."""
-        return self.past + (self.block - 1) * MELS_PER_FRAME + 1 + self.ahead
+        """Mel frames that go into a run for one block."""
+        return self.mels_for(self.block)
+
+    def mels_for(self, frames: int) -> int:
+        """Mel frames that go into a run for so many motion frames."""
+        return self.past + (frames - 1) * MELS_PER_FRAME + 1 + self.ahead
 
     @property
     def lead_in(self) -> int:
@@ -225,6 +231,7 @@ def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path, habit:
         rest=basis.rest,
         limit=basis.limit,
         geometry=np.array([geometry.past, geometry.ahead, geometry.block, *geometry.memory], dtype=np.int32),
+        runs=np.array(geometry.runs, dtype=np.int32),
         habit=np.array([habit.low, habit.high], dtype=np.float32),
     )
 
@@ -246,7 +253,8 @@ def load_basis(path: Path | None = None) -> tuple[MotionBasis, NetworkGeometry]:
             points = file["points"]
             basis = MotionBasis(*(file[name].astype(np.float32) for name in ("mean", "components", "rest", "limit")))
             past, ahead, block, *memory = (int(value) for value in file["geometry"])
-            geometry = NetworkGeometry(past, ahead, block, (memory[0], memory[1]) if memory else (0, 0))
+            runs = tuple(int(value) for value in file["runs"]) if "runs" in file else (1,)
+            geometry = NetworkGeometry(past, ahead, block, (memory[0], memory[1]) if memory else (0, 0), runs)
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error
     if not np.array_equal(points, MOTION_POINTS) or basis.components.shape[1:] != (len(MOTION_POINTS), 3):
@@ -284,8 +292,9 @@ class Motion:
 class _Listener:
     """A motion network and what of the speech it still needs: log-mel in, its answers frame by frame out."""
 
-    def __init__(self, network: Network, geometry: NetworkGeometry) -> None:
-        self._network, self._geometry = network, geometry
+    def __init__(self, weights: Path, device: str, geometry: NetworkGeometry) -> None:
+        self._geometry = geometry
+        self._networks = _networks(weights, device, geometry)
         self._of_silence = self._memory_of_silence()
         self.reset()
 
@@ -306,26 +315,46 @@ class _Listener:
         """Take mel frames, (m, MEL_BANDS); coefficients (K,), activity and closure of each frame that they complete."""
         self._mel = np.concatenate([self._mel, log_mel])
         while not self.missing:
-            coefficients, activity, closure = self._run(self._mel[: self._geometry.input_mels])
-            self._mel = self._mel[self._geometry.block * MELS_PER_FRAME :]
-            early = min(self._before_first, self._geometry.block)
+            frames = next(frames for frames in self._networks if self._geometry.mels_for(frames) <= len(self._mel))
+            coefficients, activity, closure = self._run(self._mel[: self._geometry.mels_for(frames)], frames)
+            self._mel = self._mel[frames * MELS_PER_FRAME :]
+            early = min(self._before_first, frames)
             self._before_first -= early
-            for frame in range(early, self._geometry.block):
+            for frame in range(early, frames):
                 yield coefficients[0, frame], float(activity[0, frame]), float(closure[0, frame])
 
-    def _run(self, log_mel: FloatArray) -> list[FloatArray]:
+    def _run(self, log_mel: FloatArray, frames: int) -> list[FloatArray]:
         seen = np.ascontiguousarray(log_mel[None])
         if not any(self._geometry.memory):
-            return self._network(seen)
-        *answer, self._memory = self._network(seen, self._memory)
+            return self._networks[frames](seen)
+        *answer, self._memory = self._networks[frames](seen, self._memory)
         return answer
 
     def _memory_of_silence(self) -> FloatArray:
         """What a network remembers after silence: after as many frames as it remembers nothing else is left."""
         self._memory = np.zeros((1, *self._geometry.memory), dtype=np.float32)
-        for _ in range(-(-self._geometry.memory[0] // self._geometry.block)):
-            self._run(_silence(self._geometry.input_mels))
+        frames = max(self._networks)
+        for _ in range(-(-self._geometry.memory[0] // frames)):
+            self._run(_silence(self._geometry.mels_for(frames)), frames)
         return self._memory
+
+
+def _networks(weights: Path, device: str, geometry: NetworkGeometry) -> dict[int, Network]:
+    """The network for each number of motion frames that a run may make, the longest run first.
+
+    One that remembers makes short runs: its own thread is the quickest for them, and each length is compiled for
+    itself (an open one costs twice as much). A run of four frames costs about what one of one frame does, which is
+    reading the weights.
+    """
+    if not any(geometry.memory):
+        return {geometry.block: Network(weights, device)}
+    if geometry.runs == (1,):
+        return {geometry.block: Network(weights, device, in_caller=True)}
+    lengths = [geometry.block * blocks for blocks in sorted(geometry.runs, reverse=True)]
+    return {
+        frames: Network(weights, device, shapes={"log_mel": (1, geometry.mels_for(frames), MEL_BANDS)}, in_caller=True)
+        for frames in lengths
+    }
 
 
 def _silence(mels: int) -> FloatArray:
@@ -378,7 +407,7 @@ class MotionStream:
             gate=gate,
         )
         self._player = self._play()
-        self._listener = _Listener(Network(weights, device), self._geometry)
+        self._listener = _Listener(weights, device, self._geometry)
         self._taught = _taught(phones, self.basis, phones_blend)
         self._coming_mels = min(_ANTICIPATION_MELS, self._geometry.ahead) + 1
         self._opening_weights = self.basis.opening_weights
