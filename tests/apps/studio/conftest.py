@@ -79,14 +79,18 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def studio(temporary: Path) -> Iterator[Callable[..., AppTest]]:
-    """Open a page of one and the same server: `studio(jobs_at_once=1)`; the first call's settings hold."""
+    """Open a page of one and the same server: `studio(jobs_at_once=1)`; the first call's settings hold.
+
+    With `run=False` it isn't drawn yet, so that its address can be set.
+    """
     page.the_bench.clear()
     before = settings.current()
 
-    def visit(**chosen: Any) -> AppTest:
+    def visit(*, run: bool = True, **chosen: Any) -> AppTest:
         if chosen:
             settings.use(Settings(**chosen))
-        return AppTest.from_file(str(APP), default_timeout=WAIT_S).run()
+        page = AppTest.from_file(str(APP), default_timeout=WAIT_S)
+        return page.run() if run else page
 
     yield visit
     benches.close_all()

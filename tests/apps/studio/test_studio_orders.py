@@ -19,6 +19,7 @@ from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.jobs import Standing, State
 from mouthpiece.apps.studio.orders import Choices, framing_of, sync_options, work_of
 from mouthpiece.apps.studio.taking import Face, known_face, known_speech, take_face, take_speech
+from mouthpiece.apps.studio.texts import ENGLISH
 from mouthpiece.apps.studio.words import facts, isolated, notes, plain, progress_line, sentence
 from mouthpiece.apps.uploads import Limits
 from mouthpiece.errors import EngineError, InputError, NoFaceError, NoSoundError, OptionError
@@ -52,13 +53,18 @@ def test_taking_a_face(tmp_path: Path) -> None:
     server = VisitFolders(60, 60, tmp_path)
     visit = server.open(lambda: True)
     file = io.BytesIO()
-    Image.fromarray(np.full((1200, 700, 3), 90, np.uint8)).save(file, "PNG")
+    with Image.open(samples.sample_face()) as photo:
+        photo.crop((34, 0, 734, 960)).resize((700, 1200)).save(file, "PNG")
     face = take_face(visit, file, f"../{ARABIC}", "t", Limits())
     assert (face.name, face.width, face.height, face.is_video) == (ARABIC, 700, 1200, False)
     with Image.open(io.BytesIO(face.still)) as still:
         assert still.size == (373, 640)
     with pytest.raises(InputError, match=ARABIC):
         take_face(visit, io.BytesIO(b"nothing"), ARABIC, "t", Limits())
+    nobody = io.BytesIO()
+    Image.fromarray(np.full((120, 70, 3), 90, np.uint8)).save(nobody, "PNG")
+    with pytest.raises(NoFaceError, match=f"expected a face in the photo {ARABIC}, but none was found"):
+        take_face(visit, nobody, ARABIC, "t", Limits())
     with pytest.raises(InputError, match="sound only"):
         take_face(visit, io.BytesIO(samples.sample_speech().read_bytes()), "a", "t", Limits())
     assert list(visit.path.iterdir()) == [face.path], "what was refused is gone"
@@ -158,10 +164,10 @@ def test_sentences() -> None:
 
 
 def test_progress_is_said() -> None:
-    assert progress_line(Standing(State.WAITING, 1)) == "Waiting: 1 video is before yours"
-    assert progress_line(Standing(State.WAITING, 3)) == "Waiting: 3 videos are before yours"
-    assert "looking at the face" in progress_line(Standing(State.RUNNING))
-    line = progress_line(Standing(State.RUNNING, progress=Progress(50, 200, 2.0, 1.0)))
+    assert progress_line(ENGLISH, Standing(State.WAITING, 1)) == "Waiting: 1 video is before yours"
+    assert progress_line(ENGLISH, Standing(State.WAITING, 3)) == "Waiting: 3 videos are before yours"
+    assert "looking at the face" in progress_line(ENGLISH, Standing(State.RUNNING))
+    line = progress_line(ENGLISH, Standing(State.RUNNING, progress=Progress(50, 200, 2.0, 1.0)))
     assert line == "50 of 200 frames · 2.0× real time · about 0:03 left"
 
 
@@ -169,7 +175,7 @@ def test_what_was_done_is_said() -> None:
     timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, Unusable.NO_FACE))
     warnings = ("1.50 s passed through untouched (no-face)", "odd size 3x3: kept")
     result = pipeline.SyncResult(Path("a"), 1562, 62.5, 31.25, 0.1, timeline, 2, None, "mesh", warnings)
-    assert facts(result) == [
+    assert facts(ENGLISH, result) == [
         "1:02, 1562 frames, made in 31.2 s (2.0× real time) by the engine mesh",
         "2 faces found, one of them speaks",
         "Left as it was from 1:01 to 1:02: no face to be seen",

@@ -36,7 +36,7 @@ def choose(at: AppTest, **by_key: str) -> AppTest:
 
 
 def with_sample(at: AppTest, language: str = "en") -> AppTest:
-    at = choose(at, speech_from="Samples")
+    at = choose(at, speech_from="samples")
     return choose(at, sample=language)
 
 
@@ -110,7 +110,7 @@ def test_cancel_cancels_within_a_second(studio: Studio, player: Player) -> None:
 def test_choices_reach_the_pipeline(studio: Studio, player: Player) -> None:
     at = with_sample(studio())
     at.slider(key="intensity").set_value(1.5)
-    at.selectbox(key="rest").set_value("A little open")
+    at.selectbox(key="rest").set_value("a little")
     at.selectbox(key="which").set_value("left")
     at.button_group(key="quality").set_value("best")
     at.run()
@@ -150,7 +150,7 @@ def test_a_job_that_fails_says_why(studio: Studio, player: Player, error: Except
 
 
 def test_an_uploaded_face(studio: Studio, player: Player) -> None:
-    at = choose(studio(), face_from="Upload")
+    at = choose(studio(), face_from="upload")
     assert "a face and speech" in text_of(at)
     at = at.file_uploader(key="face-upload").set_value(("../../صورة <b>.jpg", FACE, "image/jpeg")).run()
     assert '<bdi class="mp-file" dir="auto">صورة &lt;b&gt;.jpg</bdi>' in text_of(at)
@@ -165,7 +165,7 @@ def test_an_uploaded_face(studio: Studio, player: Player) -> None:
 def test_an_uploaded_video(studio: Studio, player: Player, clip: Path) -> None:
     at = with_sample(studio())
     assert "fit" not in [box.key for box in at.selectbox], "a photo has no end"
-    at = choose(at, face_from="Upload")
+    at = choose(at, face_from="upload")
     at = at.file_uploader(key="face-upload").set_value(("clip.jpg", clip.read_bytes(), "image/jpeg")).run()
     assert "video, 224 × 224, 3.0 s" in text_of(at)
     assert "the rest of the face moves as in your video" in text_of(at)
@@ -184,7 +184,7 @@ def test_an_uploaded_video(studio: Studio, player: Player, clip: Path) -> None:
     ],
 )
 def test_a_wrong_face_is_told_in_one_line(studio: Studio, player: Player, content: bytes, said: str) -> None:
-    at = choose(studio(), face_from="Upload")
+    at = choose(studio(), face_from="upload")
     at = at.file_uploader(key="face-upload").set_value(("ملف.jpg", content, "image/jpeg")).run()
     assert not at.exception
     assert said in at.error[0].value.replace("\\", "") and "\n" not in at.error[0].value
@@ -193,7 +193,7 @@ def test_a_wrong_face_is_told_in_one_line(studio: Studio, player: Player, conten
 
 
 def test_limits_are_told(studio: Studio, player: Player) -> None:
-    at = choose(studio(limits=Limits(most_bytes=1 << 20, most_s=3)), speech_from="Upload")
+    at = choose(studio(limits=Limits(most_bytes=1 << 20, most_s=3)), speech_from="upload")
     at = at.file_uploader(key="speech-upload").set_value(("a.wav", SPEECH, "audio/wav")).run()
     assert "at most 3 seconds, but \u2068a.wav\u2069 is 7 seconds long" in at.error[0].value.replace("\\", "")
     at = at.file_uploader(key="speech-upload").set_value(("b.wav", SPEECH * 8, "audio/wav")).run()
@@ -201,7 +201,7 @@ def test_limits_are_told(studio: Studio, player: Player) -> None:
 
 
 def test_a_recording_and_a_picture(studio: Studio, player: Player) -> None:
-    at = choose(studio(), face_from="Camera")
+    at = choose(studio(), face_from="camera")
     at = at.camera_input[0].set_value(("c.jpg", FACE, "image/jpeg")).run()
     at = at.audio_input[0].set_value(("r.wav", SPEECH, "audio/wav")).run()
     assert "Your picture" in text_of(at) and "Your recording" in text_of(at)
@@ -228,7 +228,7 @@ def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Pl
     one = await_frame(one.button(key="make").click().run())
     other = other.button(key="make").click().run()
     assert other.get("progress")[0].proto.text == "Waiting: 1 video is before yours"
-    other = choose(other, face_from="Upload")
+    other = choose(other, face_from="upload")
     assert not other.exception, "its page goes on"
     player.go_on.set()
     one, other = await_end(one), await_end(other)
@@ -268,3 +268,86 @@ def test_a_broken_engine_of_another_package_says_so(
     at = at.selectbox(key="engine").set_value("their*s").run()
     assert not at.exception and at.button(key="make").disabled
     assert "ZeroDivisionError: theirs" in at.warning[0].value.replace("\\", "")
+
+
+def loaded_anew(studio: Studio, before: AppTest) -> AppTest:
+    """The page loaded again from its own address; its connection is new."""
+    visit = before.session_state["visit"]
+    visit.folder.reopened(lambda: False)
+    at = studio(run=False)
+    at.query_params["visit"] = visit.token
+    return at.run()
+
+
+def test_a_page_that_is_loaded_anew_goes_on(studio: Studio, player: Player) -> None:
+    at = choose(studio(), face_from="upload")
+    at = at.file_uploader(key="face-upload").set_value(("mine.jpg", FACE, "image/jpeg")).run()
+    at = with_sample(at, "ar")
+    at.slider(key="intensity").set_value(1.4).run()
+    at = await_frame(at.button(key="make").click().run())
+    again = loaded_anew(studio, at)
+    assert not again.exception and not again.info
+    assert again.session_state["visit"] is at.session_state["visit"]
+    assert again.get("progress")[0].proto.text.startswith("25 of 100 frames")
+    assert "mine.jpg" in text_of(again) and "768 × 960" in text_of(again)
+    assert again.slider(key="intensity").value == 1.4
+    player.go_on.set()
+    again = await_end(again)
+    assert again.get("video") and not again.button(key="make").disabled
+    again = await_end(again.button(key="make").click().run())
+    assert len(player.asked) == 2 and player.asked[0]["face"] == player.asked[1]["face"]
+
+
+def test_what_was_sent_before_goes_when_something_else_was(studio: Studio, player: Player) -> None:
+    at = choose(studio(), face_from="upload")
+    at = at.file_uploader(key="face-upload").set_value(("mine.jpg", FACE, "image/jpeg")).run()
+    again = loaded_anew(studio, at)
+    assert "mine.jpg" in text_of(again)
+    assert "mine.jpg" not in text_of(choose(again, face_from="camera")), "that was sent by another control"
+    again = choose(again, face_from="upload")
+    again = again.file_uploader(key="face-upload").set_value(("other.jpg", FACE, "image/jpeg")).run()
+    assert "other.jpg" in text_of(again)
+    again = again.file_uploader(key="face-upload").set_value(None).run()
+    assert "other.jpg" not in text_of(again) and again.button(key="make").disabled
+
+
+def test_an_address_that_is_open_elsewhere_gets_a_page_of_its_own(studio: Studio, player: Player) -> None:
+    at = studio()
+    other = studio(run=False)
+    other.query_params["visit"] = at.session_state["visit"].token
+    other.run()
+    assert other.session_state["visit"] is not at.session_state["visit"]
+    assert not other.info
+
+
+def test_a_page_whose_files_are_gone_says_so(studio: Studio, player: Player) -> None:
+    at = studio(run=False)
+    at.query_params["visit"] = "of-another-server"
+    at.run()
+    assert "is gone" in at.info[0].value and not at.exception
+
+
+def test_the_page_speaks_arabic(studio: Studio, player: Player) -> None:
+    at = with_sample(studio())
+    at = choose(at, language="ar")
+    assert "اجعل الوجه يتكلّم" in text_of(at)
+    assert 'page.dir = "rtl"' in text_of(at)
+    assert at.button(key="make").label == "اصنع الفيديو" and not at.button(key="make").disabled
+    assert at.button(key="avatar-old_man").label == "رجل مسنّ"
+    player.fails_with = NoFaceError("expected a face, but none was found")
+    player.go_on.set()
+    at = await_end(at.button(key="make").click().run())
+    lead, _, line = at.error[0].value.replace("\\", "").partition("\n\n")
+    assert (lead, line) == ("لم يُعثر على وجه واضح.", "Expected a face, but none was found.")
+    at = choose(at, language="en")
+    assert "Make a face speak" in text_of(at) and at.button(key="make").label == "Make the video"
+
+
+def test_an_error_goes_with_what_it_was_about(studio: Studio, player: Player) -> None:
+    player.fails_with = NoFaceError("expected a face, but none was found")
+    player.go_on.set()
+    at = with_sample(studio())
+    at = await_end(at.button(key="make").click().run())
+    assert at.error
+    at = at.button(key="avatar-child").click().run()
+    assert not at.error

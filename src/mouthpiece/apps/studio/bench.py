@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.jobs import JobQueue
@@ -15,6 +17,9 @@ from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.face import FaceTracker
+
+if TYPE_CHECKING:
+    from mouthpiece.apps.studio.visits import Visit
 
 ENGINES_KEPT = 3
 """Engines with different weights whose networks stay loaded."""
@@ -71,11 +76,39 @@ class Bench:
         self.jobs = JobQueue(settings.jobs_at_once, settings.most_waiting)
         self.folders = VisitFolders(settings.gone_after_s, settings.kept_s, parent)
         self.networks = LoadedNetworks()
+        self._visits: dict[str, Visit] = {}
+        self._visits_changing = threading.Lock()
         self._closed = False
         self._loader = threading.Thread(target=self.networks.keep, args=(DEFAULT_ENGINE,), daemon=True)
         self._loader.start()
         with _benches_changing:
             _benches.append(self)
+
+    def remember(self, visit: Visit) -> None:
+        """A new visit, to be found again by its token for as long as its files are there."""
+        with self._visits_changing:
+            self._visits = {token: known for token, known in self._visits.items() if not known.folder.closed}
+            self._visits[visit.token] = visit
+
+    def left_visit(self, token: str, alive: Callable[[], bool]) -> Visit | None:
+        """The visit of a page that was loaded anew; None if it is over, or its page is still open elsewhere.
+
+        Args:
+            token: what the page's address says.
+            alive: whether the new page is open.
+        """
+        with self._visits_changing:
+            visit = self._visits.get(token)
+            if visit is None or visit.folder.closed or visit.folder.alive:
+                return None
+            visit.folder.reopened(alive)
+            return visit
+
+    def knows(self, token: str) -> bool:
+        """Whether a visit with this token is not over yet."""
+        with self._visits_changing:
+            visit = self._visits.get(token)
+            return visit is not None and not visit.folder.closed
 
     def close(self) -> None:
         """Give up all jobs, remove all files."""

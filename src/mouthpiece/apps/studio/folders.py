@@ -41,6 +41,16 @@ class VisitFolder:
         self.closed = False
         """Whether the files are gone."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether the visit's page is open now."""
+        return self._alive()
+
+    def reopened(self, alive: Callable[[], bool]) -> None:
+        """The page was loaded anew; `alive` tells whether it is still open."""
+        self._alive = alive
+        self.touch()
+
     def touch(self) -> None:
         """The visitor did something."""
         self._seen = self._used = time.monotonic()

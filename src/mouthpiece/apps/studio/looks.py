@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 ACCENT = "#c8443c"
@@ -22,6 +23,7 @@ THEME: dict[str, Any] = {
 """Streamlit's options for colours and corners."""
 
 STYLE = """<style>
+.stMainBlockContainer [data-testid="stAlert"] p, .mp-facts li { unicode-bidi: plaintext; text-align: start; }
 .stMainBlockContainer { max-width: 72rem; padding: 2.2rem 1.5rem 4rem; }
 .mp-name { font-weight: 700; letter-spacing: .02em; opacity: .65; font-size: .95rem; margin: 0 0 .2rem; }
 .mp-title { font-size: clamp(1.7rem, 4.5vw, 2.5rem); line-height: 1.15; font-weight: 750; margin: 0; padding: 0; }
@@ -35,18 +37,33 @@ STYLE = """<style>
 .mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
 .mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
 .mp-facts li { margin: .15rem 0; }
-.st-key-gallery { display: grid; grid-template-columns: repeat(5, 1fr); gap: .8rem; }
+.mp-lost { display: none; position: fixed; z-index: 99; inset-block-end: 1rem; inset-inline: 1rem; margin: 0 auto;
+  width: fit-content; max-width: calc(100% - 2rem); padding: .6rem 1rem; border-radius: .7rem; color: #fff;
+  background: #b3372f; box-shadow: 0 2px 12px rgb(0 0 0 / .3); font-size: .95rem; }
+.stApp:not([data-test-connection-state="CONNECTED"]) .mp-lost { display: block;
+  animation: mp-appear .3s 1.5s both; }
+@keyframes mp-appear { from { visibility: hidden; opacity: 0; } to { visibility: visible; opacity: 1; } }
+.st-key-summary [data-testid="stElementToolbar"], [class*="st-key-tile-"] [data-testid="stElementToolbar"] {
+  display: none; }
+:root[dir="rtl"] [data-variant="segmented_control"] { border-radius: 0; margin: 0 0 0 -1px; }
+:root[dir="rtl"] [data-variant="segmented_control"]:first-child { border-radius: 0 .7rem .7rem 0; }
+:root[dir="rtl"] [data-variant="segmented_control"]:last-child { border-radius: .7rem 0 0 .7rem; margin: 0; }
+:root[dir="rtl"] [data-testid="stSlider"] [role="group"] { direction: ltr; }
+[data-testid="stElementContainer"]:has(> .stHtml > style, > .stHtml > script) { display: none; }
+.st-key-gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: .8rem; }
 .st-key-gallery > * { width: auto !important; min-width: 0 !important; }
 [class*="st-key-tile-"] { position: relative; gap: 0; }
-[class*="st-key-tile-"] img { border-radius: .7rem; display: block; aspect-ratio: 4 / 5; object-fit: cover; }
+[class*="st-key-tile-"] img { border-radius: .7rem; display: block; aspect-ratio: 8 / 9; object-fit: cover;
+  object-position: 50% 60%; }
 [class*="st-key-tile-"] [data-testid="stElementContainer"]:has(.stButton) { position: absolute;
   inset: 0; width: 100%; height: 100%; }
 [class*="st-key-tile-"] .stButton, [class*="st-key-tile-"] .stButton > div { height: 100%; width: 100%; }
-[class*="st-key-tile-"] button { width: 100%; height: 100%; border-radius: .7rem; align-items: flex-end;
+[class*="st-key-tile-"] .stButton button { width: 100%; height: 100%; border-radius: .7rem; align-items: flex-end;
   padding: .4rem .3rem; border: 0; color: #fff; box-shadow: none;
-  background: linear-gradient(transparent 62%, rgb(0 0 0 / .62)); }
-[class*="st-key-tile-"] button p { font-size: .75rem; line-height: 1.15; color: #fff; }
-[class*="st-key-tile-"] button:hover { outline: 2px solid #e0685c99; outline-offset: 1px; }
+  background: linear-gradient(transparent 70%, rgb(0 0 0 / .7)) !important; }
+[class*="st-key-tile-"] .stButton button p { font-size: .75rem; line-height: 1.15; color: #fff; }
+[class*="st-key-tile-"] .stButton button:is(:hover, :focus-visible) {
+  outline: 2px solid #e0685c99; outline-offset: 1px; }
 [class*="st-key-tile-"] button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
 .st-key-animation button[kind="primary"] { color: inherit; border-color: var(--st-primary-color, #c8443c);
   background: color-mix(in srgb, var(--st-primary-color, #c8443c) 14%, transparent); }
@@ -56,7 +73,22 @@ video[data-testid="stVideo"] { display: block; border-radius: .7rem; max-height:
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 1.2rem .9rem 3rem; }
   [data-testid="stHorizontalBlock"] { gap: 1rem; }
-  .st-key-gallery { grid-template-columns: repeat(3, 1fr); gap: .6rem; }
+  .st-key-gallery { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
+  [class*="st-key-tile-"] .stButton button p { font-size: .68rem; }
+  [data-testid="stButtonGroup"] button { padding-inline: .4rem; }
 }
 </style>"""
 """What Streamlit has no option for. Constant: nothing that anybody typed gets here."""
+
+
+def words_of_streamlit(words: Mapping[str, str]) -> str:
+    """Rules that put other words in the place of Streamlit's own.
+
+    Args:
+        words: by the CSS selector of where they stand; constants of this program, nothing that anybody typed.
+    """
+    return " ".join(
+        f"{where} {{ font-size: 0; }} {where} > * {{ display: none; }} "
+        f'{where}::after {{ font-size: .875rem; content: "{said}"; }}'
+        for where, said in words.items()
+    )

@@ -19,6 +19,8 @@ from mouthpiece.types import ProgressCallback
 USUAL_SIDE = 1920
 """Largest side of a video unless the face's own size is asked for, pixels: a phone's photo has twice as many."""
 TO_EDGE = -1
+RESTS: dict[str, float | None] = {"as the face": None, "closed": 0.0, "hardly": 0.1, "a little": 0.25, "open": 0.5}
+"""How far apart the lips rest between words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def sync_options(face: Face, choices: Choices) -> pipeline.SyncOptions:
         rest=choices.rest,
         fit=choices.fit,
         quality=choices.quality,
+        eight_bit=True,
         face=choices.which,
         framing=framing_of(face.width, face.height, full_size=choices.full_size),
     )

@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mouthpiece.apps.studio.bench import Bench, shared_bench
-from mouthpiece.apps.studio.looks import STYLE
+from mouthpiece import samples
+from mouthpiece.apps.studio.bench import DEFAULT_ENGINE, Bench, shared_bench
+from mouthpiece.apps.studio.looks import STYLE, words_of_streamlit
 from mouthpiece.apps.studio.making import result_card, video_card
-from mouthpiece.apps.studio.steps import face_card, speech_card
+from mouthpiece.apps.studio.orders import Choices
+from mouthpiece.apps.studio.steps import FaceFrom, SpeechFrom, face_card, speech_card
+from mouthpiece.apps.studio.texts import LANGUAGES, Texts, preferred
 from mouthpiece.apps.studio.visits import Visit
+from mouthpiece.apps.uploads import MEGABYTE
 
 ICON = Path(__file__).with_name("icon.svg")
-HEAD = """<p class="mp-name">mouthpiece studio</p>
-<h1 class="mp-title">Make a face speak</h1>
-<p class="mp-lead">Choose a face, give it speech, get a video.
-Your files stay on this server and go when you leave.</p>"""
+VISIT, LANGUAGE = "visit", "language"
+"""Names in the page's address, and of what a session knows."""
+USUAL: dict[str, Any] = {
+    "face-from": FaceFrom.GALLERY,
+    "avatar": samples.avatars()[0].name,
+    "speech-from": SpeechFrom.RECORD,
+    "sample": samples.LANGUAGES[0],
+    "engine": DEFAULT_ENGINE,
+    "intensity": 1.0,
+    "rest": "as the face",
+    "fit": Choices().fit,
+    "which": Choices().which,
+    "quality": Choices().quality,
+    "full-size": False,
+}
+"""What the page's controls stand at when it opens, by their keys."""
 
 
 def show() -> None:
     """Draw the page as it should be now."""
     st.set_page_config(page_title="mouthpiece studio", page_icon=str(ICON), layout="wide")
     st.html(STYLE)
-    st.html(HEAD)
     bench = the_bench()
     visit = the_visit(bench)
+    say = _head()
     choose, make = st.columns([7, 5], gap="large")
     with choose:
         with st.container(border=True, key="face-card"):
-            face = face_card(bench, visit)
+            face = face_card(bench, visit, say)
         with st.container(border=True, key="speech-card"):
-            speech = speech_card(bench, visit)
+            speech = speech_card(bench, visit, say)
     with make:
         with st.container(border=True, key="video-card"):
-            video_card(bench, visit, face, speech)
-        result_card(visit)
+            video_card(bench, visit, face, speech, say)
+        result_card(visit, say)
+    _tell_browser(bench, visit, say)
+    visit.chosen = {key: st.session_state[key] for key in (*USUAL, LANGUAGE) if key in st.session_state}
+
+
+def _head() -> Texts:
+    """What this is, and the switch between languages."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="bar"):
+        st.html('<p class="mp-name">mouthpiece studio</p>')
+        language = st.segmented_control(
+            "Language",
+            list(LANGUAGES),
+            required=True,
+            format_func=lambda code: LANGUAGES[code].own_name,
+            key=LANGUAGE,
+            label_visibility="collapsed",
+        )
+    say = LANGUAGES[language or preferred(None)]
+    st.html(
+        f'<h1 class="mp-title">{escape(say.title)}</h1><p class="mp-lead">{escape(say.lead)}</p>'
+        f'<p class="mp-lost" role="alert">{escape(say.lost)}</p>'
+    )
+    if st.session_state.get("gone"):
+        st.info(say.gone, icon=":material/history:")
+    return say
+
+
+def _tell_browser(bench: Bench, visit: Visit, say: Texts) -> None:
+    """The page's language; and its address, by which the visit is found again when it is loaded anew."""
+    megabytes = bench.settings.limits.most_bytes // MEGABYTE
+    words = {where: said.format(megabytes=megabytes) for where, said in say.streamlit.items()}
+    values = json.dumps({VISIT: visit.token, LANGUAGE: say.language})
+    st.html(
+        f"""<style>{words_of_streamlit(words)}</style><script>{{
+const page = document.documentElement, address = new URL(window.location.href);
+page.lang = "{say.language}";
+page.dir = "{say.direction}";
+for (const [name, value] of Object.entries({values})) address.searchParams.set(name, value);
+window.history.replaceState(window.history.state, "", address);
+}}</script>""",
+        unsafe_allow_javascript=True,
+    )
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,11 +108,30 @@ def the_bench() -> Bench:
 
 
 def the_visit(bench: Bench) -> Visit:
-    """This page's visit; a new one where the last was over."""
-    visit = st.session_state.get("visit")
+    """This page's visit: the session's; that of the page which was loaded anew; or a new one."""
+    visit = st.session_state.get(VISIT)
     if not isinstance(visit, Visit) or visit.folder.closed:
-        visit = st.session_state["visit"] = Visit.begin(bench, _is_open())
+        visit = st.session_state[VISIT] = _found_again(bench) or Visit.begin(bench, _is_open())
+        for key, value in visit.chosen.items():
+            st.session_state.setdefault(key, value)
+    for key, value in USUAL.items():
+        st.session_state.setdefault(key, value)
+    if st.session_state.get(LANGUAGE) not in LANGUAGES:
+        wanted = st.query_params.get(LANGUAGE)
+        st.session_state[LANGUAGE] = wanted if wanted in LANGUAGES else preferred(st.context.locale)
     visit.folder.touch()
+    return visit
+
+
+def _found_again(bench: Bench) -> Visit | None:
+    """What the page had before it was loaded anew, or its connection was lost for long."""
+    token = st.query_params.get(VISIT)
+    if token is None:
+        return None
+    visit = bench.left_visit(token, _is_open())
+    if visit is not None:
+        visit.come_back()
+    st.session_state["gone"] = visit is None and not bench.knows(token)
     return visit
 
 

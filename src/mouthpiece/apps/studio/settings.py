@@ -17,7 +17,7 @@ class Settings:
     """Videos that may wait; beyond that visitors are asked to come back."""
     limits: Limits = field(default_factory=lambda: Limits(most_bytes=200 * MEGABYTE, most_s=600.0))
     """What may be uploaded."""
-    gone_after_s: float = 60.0
+    gone_after_s: float = 180.0
     """A visit whose page is closed or out of reach for so long is over, and its files go."""
     kept_s: float = 3600.0
     """Files of a page that nobody touched for so long go, too."""

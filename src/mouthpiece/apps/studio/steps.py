@@ -5,17 +5,21 @@ from __future__ import annotations
 from enum import StrEnum
 from html import escape
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 from mouthpiece import samples
+from mouthpiece.apps.console import clock
 from mouthpiece.apps.studio.bench import Bench
 from mouthpiece.apps.studio.taking import Face, Speech, known_face, known_speech
+from mouthpiece.apps.studio.texts import Texts
 from mouthpiece.apps.studio.visits import Refused, Visit
-from mouthpiece.apps.studio.words import length, sentence
-from mouthpiece.apps.uploads import MEGABYTE, Limits, span
+from mouthpiece.apps.studio.words import length, told
+from mouthpiece.apps.uploads import MEGABYTE, Limits
 
 SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
+Given = TypeVar("Given", Face, Speech)
 PREVIEW = 200
 """Width of an uploaded face's picture, pixels."""
 
@@ -23,17 +27,17 @@ PREVIEW = 200
 class FaceFrom(StrEnum):
     """Where the face comes from."""
 
-    GALLERY = "Gallery"
-    UPLOAD = "Upload"
-    CAMERA = "Camera"
+    GALLERY = "gallery"
+    UPLOAD = "upload"
+    CAMERA = "camera"
 
 
 class SpeechFrom(StrEnum):
     """Where the speech comes from."""
 
-    RECORD = "Record"
-    UPLOAD = "Upload"
-    SAMPLE = "Samples"
+    RECORD = "record"
+    UPLOAD = "upload"
+    SAMPLE = "samples"
 
 
 FACE_ICONS = {
@@ -53,6 +57,11 @@ def step(number: int, title: str) -> None:
     st.html(f'<h2 class="mp-step"><span>{number}</span>{escape(title)}</h2>')
 
 
+def quiet(text: str) -> None:
+    """A few words by the way."""
+    st.html(f'<p class="mp-quiet">{escape(text)}</p>')
+
+
 def named(name: str, about: str = "") -> None:
     """A file's name, whatever its direction, and a few words about it."""
     st.html(
@@ -60,53 +69,53 @@ def named(name: str, about: str = "") -> None:
     )
 
 
-def face_card(bench: Bench, visit: Visit) -> Face | None:
+def face_card(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     """Choose who speaks."""
-    step(1, "Face")
+    step(1, say.face)
     source = st.segmented_control(
-        "Where the face comes from",
+        say.where_face,
         list(FaceFrom),
-        default=FaceFrom.GALLERY,
         required=True,
-        format_func=lambda value: f"{FACE_ICONS[value]} {value}",
+        format_func=lambda value: f"{FACE_ICONS[value]} {getattr(say, value)}",
         key="face-from",
         label_visibility="collapsed",
         width="stretch",
+        wrap=False,
     )
     if source == FaceFrom.UPLOAD:
-        return _uploaded_face(bench, visit)
+        return _uploaded_face(bench, visit, say)
     if source == FaceFrom.CAMERA:
-        return _camera_face(bench, visit)
-    return _gallery()
+        return _camera_face(bench, visit, say)
+    return _gallery(say)
 
 
-def speech_card(bench: Bench, visit: Visit) -> Speech | None:
+def speech_card(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
     """Choose what is said."""
-    step(2, "Speech")
+    step(2, say.speech)
     source = st.segmented_control(
-        "Where the speech comes from",
+        say.where_speech,
         list(SpeechFrom),
-        default=SpeechFrom.RECORD,
         required=True,
-        format_func=lambda value: f"{SPEECH_ICONS[value]} {value}",
+        format_func=lambda value: f"{SPEECH_ICONS[value]} {getattr(say, value)}",
         key="speech-from",
         label_visibility="collapsed",
         width="stretch",
+        wrap=False,
     )
     if source == SpeechFrom.UPLOAD:
-        return _uploaded_speech(bench, visit)
+        return _uploaded_speech(bench, visit, say)
     if source == SpeechFrom.SAMPLE:
-        return _sample_speech()
-    return _recorded_speech(bench, visit)
+        return _sample_speech(say)
+    return _recorded_speech(bench, visit, say)
 
 
-def _gallery() -> Face:
-    people = gallery()
-    chosen = st.session_state.setdefault("avatar", people[0].token)
+def _gallery(say: Texts) -> Face:
+    people = gallery(say.language)
+    chosen = st.session_state["avatar"]
     with st.container(horizontal=True, gap="small", key="gallery"):
         for face in people:
             with st.container(key=f"tile-{face.token}"):
-                st.image(face.still, width="stretch", alt=face.name)
+                st.image(face.still, width="stretch", alt="")
                 st.button(
                     face.name,
                     key=f"avatar-{face.token}",
@@ -115,7 +124,7 @@ def _gallery() -> Face:
                     args=(face.token,),
                     width="stretch",
                 )
-    st.html('<p class="mp-quiet">Drawn by a program: nobody’s likeness.</p>')
+    quiet(say.drawn)
     return next(face for face in people if face.token == chosen)
 
 
@@ -124,9 +133,9 @@ def _choose_avatar(token: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def gallery() -> list[Face]:
+def gallery(language: str) -> list[Face]:
     """Faces that come with mouthpiece."""
-    return [known_face(avatar.path, avatar.title(), avatar.name) for avatar in samples.avatars()]
+    return [known_face(avatar.path, avatar.title(language), avatar.name) for avatar in samples.avatars()]
 
 
 @st.cache_resource(show_spinner=False)
@@ -136,76 +145,86 @@ def sample(language: str) -> Speech:
     return known_speech(path, SAMPLE_NAMES[language], f"sample-{language}", Limits())
 
 
-def _uploaded_face(bench: Bench, visit: Visit) -> Face | None:
+def _uploaded_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     sent = st.file_uploader(
-        "A photo or a video with a face, seen from the front",
-        key="face-upload",
-        max_upload_size=bench.settings.limits.most_bytes // MEGABYTE,
+        say.face_file, key="face-upload", max_upload_size=bench.settings.limits.most_bytes // MEGABYTE
     )
-    if sent is None:
+    if sent is not None:
+        with st.spinner(say.looking):
+            face = _taken(visit.sent_face(bench, sent, sent.name, sent.file_id, FaceFrom.UPLOAD), say)
+    else:
+        face = visit.face_before(FaceFrom.UPLOAD)
+    if face is not None:
+        _show_face(face, say)
+    return face
+
+
+def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
+    sent = st.camera_input(say.look_here, key="face-camera")
+    if sent is not None:
+        return _taken(visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA), say)
+    face = visit.face_before(FaceFrom.CAMERA)
+    if face is not None:
+        _show_face(face, say)
+    return face
+
+
+def _taken(given: Given | Refused, say: Texts) -> Given | None:
+    """What was sent, if it is of use; else why not."""
+    if isinstance(given, Refused):
+        st.error(told(say, given.error), icon=":material/error:")
         return None
-    with st.spinner("Looking at it"):
-        face = visit.sent_face(bench, sent, sent.name, sent.file_id)
-    if isinstance(face, Refused):
-        st.error(sentence(face.why), icon=":material/error:")
-        return None
+    return given
+
+
+def _show_face(face: Face, say: Texts) -> None:
     st.image(face.still, width=PREVIEW, alt=face.name)
-    named(face.name, _about(face))
-    return face
+    named(face.name, _about(face, say))
 
 
-def _camera_face(bench: Bench, visit: Visit) -> Face | None:
-    sent = st.camera_input("Look into the camera, mouth closed", key="face-camera")
-    if sent is None:
-        return None
-    face = visit.sent_face(bench, sent, "Your picture", sent.file_id)
-    if isinstance(face, Refused):
-        st.error(sentence(face.why), icon=":material/error:")
-        return None
-    return face
-
-
-def _about(face: Face) -> str:
+def _about(face: Face, say: Texts) -> str:
     size = f"{face.width} × {face.height}"
     if not face.is_video:
         return size
-    return f"video, {size}" + (f", {length(face.duration_s)}" if face.duration_s else "")
+    return f"{say.is_video}, {size}" + (f", {length(say, face.duration_s)}" if face.duration_s else "")
 
 
-def _recorded_speech(bench: Bench, visit: Visit) -> Speech | None:
-    sent = st.audio_input("Press the microphone, speak, press again. Then listen.", sample_rate=16_000, key="record")
-    if sent is None:
-        return None
-    speech = visit.sent_speech(bench, sent, "Your recording", sent.file_id)
-    if isinstance(speech, Refused):
-        st.error(sentence(speech.why), icon=":material/error:")
-        return None
+def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+    sent = st.audio_input(say.press_and_speak, sample_rate=16_000, key="record")
+    if sent is not None:
+        return _taken(visit.sent_speech(bench, sent, say.your_recording, sent.file_id, SpeechFrom.RECORD), say)
+    speech = visit.speech_before(SpeechFrom.RECORD)
+    if speech is not None:
+        _show_speech(speech, say)
     return speech
 
 
-def _uploaded_speech(bench: Bench, visit: Visit) -> Speech | None:
+def _uploaded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+    limits = bench.settings.limits
     sent = st.file_uploader(
-        f"A recording, or a video whose sound is taken; up to {span(bench.settings.limits.most_s)}",
+        say.speech_file.format(length=clock(limits.most_s)),
         key="speech-upload",
-        max_upload_size=bench.settings.limits.most_bytes // MEGABYTE,
+        max_upload_size=limits.most_bytes // MEGABYTE,
     )
-    if sent is None:
-        return None
-    with st.spinner("Listening to it"):
-        speech = visit.sent_speech(bench, sent, sent.name, sent.file_id)
-    if isinstance(speech, Refused):
-        st.error(sentence(speech.why), icon=":material/error:")
-        return None
-    named(speech.name, length(speech.seconds))
-    st.audio(speech.wav, format="audio/wav")
+    if sent is not None:
+        with st.spinner(say.listening):
+            speech = _taken(visit.sent_speech(bench, sent, sent.name, sent.file_id, SpeechFrom.UPLOAD), say)
+    else:
+        speech = visit.speech_before(SpeechFrom.UPLOAD)
+    if speech is not None:
+        _show_speech(speech, say)
     return speech
 
 
-def _sample_speech() -> Speech:
+def _show_speech(speech: Speech, say: Texts) -> None:
+    named(speech.name, length(say, speech.seconds))
+    st.audio(speech.wav, format="audio/wav")
+
+
+def _sample_speech(say: Texts) -> Speech:
     language = st.pills(
-        "Samples",
+        say.samples,
         list(samples.LANGUAGES),
-        default=samples.LANGUAGES[0],
         required=True,
         format_func=lambda code: SAMPLE_NAMES[code],
         key="sample",
@@ -213,5 +232,5 @@ def _sample_speech() -> Speech:
     )
     speech = sample(language or samples.LANGUAGES[0])
     st.audio(speech.wav, format="audio/wav")
-    st.html('<p class="mp-quiet">A synthetic voice.</p>')
+    quiet(say.synthetic)
     return speech

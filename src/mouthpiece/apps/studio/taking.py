@@ -15,9 +15,11 @@ import numpy as np
 
 from mouthpiece.apps.studio.folders import VisitFolder
 from mouthpiece.apps.uploads import Kind, Limits, check_face, check_length, check_speech, safe_name, said_as
-from mouthpiece.errors import BrokenMediaError, NoSoundError, OutputError
-from mouthpiece.media import open_face, open_speech
-from mouthpiece.types import SAMPLE_RATE, Picture
+from mouthpiece.errors import BrokenMediaError, NoFaceError, NoSoundError, OutputError
+from mouthpiece.face import FaceTracker
+from mouthpiece.media import FaceSource, open_face, open_speech
+from mouthpiece.pipeline import SyncOptions, why_nobody
+from mouthpiece.types import SAMPLE_RATE, Frame, Picture
 
 STILL_SIDE = 640
 """Largest side of a preview, pixels."""
@@ -64,28 +66,44 @@ def take_face(visit: VisitFolder, content: BinaryIO, name: str, token: str, limi
     """Keep a face that was sent.
 
     Raises:
-        InputError: it is no picture or video within the limits.
+        InputError: it is no picture or video within the limits, or a photo of nobody.
         OutputError: it can't be kept.
     """
     with _kept(visit, content, "face") as path:
         found = check_face(path, name, limits)
         with said_as(path, safe_name(name)):
-            return known_face(path, safe_name(name), token, is_video=found.kind is Kind.VIDEO)
+            return known_face(path, safe_name(name), token, is_video=found.kind is Kind.VIDEO, seek=True)
 
 
-def known_face(path: Path, name: str, token: str, *, is_video: bool = False) -> Face:
-    """A face that needs no checks.
+def known_face(path: Path, name: str, token: str, *, is_video: bool = False, seek: bool = False) -> Face:
+    """A face that needs no checks but whether it can be seen.
+
+    Args:
+        path: where it is.
+        name: what to call it.
+        token: tells it from others.
+        is_video: whether it moves.
+        seek: see that a photo shows a face; a video may show it later.
 
     Raises:
-        InputError: its first picture can't be decoded.
+        InputError: its first picture can't be decoded, or nobody is to be seen in the photo.
     """
     with open_face(path) as source:
         info = source.info
         first = next(source.survey(1), None)
         if first is None:
             raise BrokenMediaError(f"{path.name} holds no picture that can be decoded; get a whole copy")
+        if seek and not is_video:
+            _seek(source, first)
         still = _jpeg(first.rgb)
     return Face(token, path, name, is_video, info.width, info.height, info.duration_s, still)
+
+
+def _seek(source: FaceSource, photo: Frame) -> None:
+    """Find a face now that the job would not find."""
+    looks = FaceTracker().look_at_all(photo)
+    if all(unusable is not None for _, unusable in looks):
+        raise NoFaceError(why_nobody([(unusable, len(looks)) for _, unusable in looks], source, SyncOptions()))
 
 
 def take_speech(visit: VisitFolder, content: BinaryIO, name: str, token: str, limits: Limits) -> Speech:

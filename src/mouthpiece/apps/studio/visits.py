@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 from mouthpiece.apps.studio.bench import Bench
 from mouthpiece.apps.studio.folders import VisitFolder
@@ -26,8 +27,8 @@ class Refused:
     """Something that was sent and can't be used."""
 
     token: str
-    why: str
-    """One line."""
+    error: MouthpieceError
+    """Why, in one line."""
 
 
 @dataclass
@@ -35,14 +36,24 @@ class Visit:
     """What the server knows of one open page."""
 
     folder: VisitFolder
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
+    """By which a page that is loaded anew finds what it had; only its own address has it."""
     face: Face | Refused | None = None
     """The last face that was sent."""
+    face_from: str = ""
+    """Which of the page's controls sent it."""
     speech: Speech | Refused | None = None
     """The last speech that was sent."""
+    speech_from: str = ""
+    """Likewise."""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """What the page's controls stood at."""
+    again: set[str] = field(default_factory=set)
+    """What was sent ("face", "speech") before the page was loaded anew, so that its controls know nothing of it."""
     job: Job | None = None
     made_of: tuple[Face, Speech] | None = None
     """What the job is about."""
-    trouble: str | None = None
+    trouble: MouthpieceError | None = None
     """Why there is no job."""
 
     @classmethod
@@ -50,11 +61,23 @@ class Visit:
         """A new page; `alive` tells whether it is still open."""
         visit = cls(bench.folders.open(alive))
         visit.folder.bind(visit.is_busy, visit.end)
+        bench.remember(visit)
         return visit
+
+    def come_back(self) -> None:
+        """The page was loaded anew."""
+        self.again = {"face", "speech"}
 
     def is_busy(self) -> bool:
         """Whether a video is being made or waits for its turn."""
         return self.job is not None and not self.job.standing.state.over
+
+    def is_about(self, face: Face | None, speech: Speech | None) -> bool:
+        """Whether the last job was about these two."""
+        made_of = self.made_of
+        return None not in (made_of, face, speech) and [given.token for given in made_of or ()] == [
+            given.token for given in (face, speech) if given is not None
+        ]
 
     def end(self) -> None:
         """Give up the job and wait until it has let go of its files."""
@@ -62,25 +85,39 @@ class Visit:
             self.job.cancel()
             self.job.join(STOPPING_S)
 
-    def sent_face(self, bench: Bench, content: BinaryIO, name: str, token: str) -> Face | Refused:
+    def sent_face(self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str) -> Face | Refused:
         """The face in a file that was sent; looked into once."""
+        self.again.discard("face")
         if self.face is None or self.face.token != token:
             self._forget(self.face)
+            self.face_from = sent_from
             try:
                 self.face = take_face(self.folder, content, name, token, bench.settings.limits)
             except MouthpieceError as error:
                 self.face = _refused(token, error, name)
         return self.face
 
-    def sent_speech(self, bench: Bench, content: BinaryIO, name: str, token: str) -> Speech | Refused:
+    def sent_speech(self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str) -> Speech | Refused:
         """The speech in a file that was sent; looked into once."""
+        self.again.discard("speech")
         if self.speech is None or self.speech.token != token:
             self._forget(self.speech)
+            self.speech_from = sent_from
             try:
                 self.speech = take_speech(self.folder, content, name, token, bench.settings.limits)
             except MouthpieceError as error:
                 self.speech = _refused(token, error, name)
         return self.speech
+
+    def face_before(self, sent_from: str) -> Face | None:
+        """The face that a control sent before the page was loaded anew."""
+        here = "face" in self.again and self.face_from == sent_from
+        return self.face if here and isinstance(self.face, Face) else None
+
+    def speech_before(self, sent_from: str) -> Speech | None:
+        """The speech that a control sent before the page was loaded anew."""
+        here = "speech" in self.again and self.speech_from == sent_from
+        return self.speech if here and isinstance(self.speech, Speech) else None
 
     def start(self, bench: Bench, face: Face, speech: Speech, choices: Choices) -> None:
         """Begin to make a video; the one before goes."""
@@ -92,7 +129,7 @@ class Visit:
             out = self.folder.new_path(RESULT, ".mp4")
             self.job = bench.jobs.add(work_of(face, speech, out, choices, bench.networks))
         except MouthpieceError as error:
-            self.trouble = str(error)
+            self.trouble = error
 
     def _forget(self, given: Face | Speech | Refused | None) -> None:
         """Remove an upload that another one replaces; a job that still reads it has it open or has read it."""
@@ -111,4 +148,5 @@ class Visit:
 
 def _refused(token: str, error: MouthpieceError, name: str) -> Refused:
     shown = safe_name(name)
-    return Refused(token, str(error).replace(shown, isolated(shown)))
+    error.args = (str(error).replace(shown, isolated(shown)),)
+    return Refused(token, error)

@@ -1,4 +1,4 @@
-"""What the page says, and strangers' names in it made harmless."""
+"""What the page says of jobs and errors, and strangers' names in it made harmless."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import string
 
 from mouthpiece.apps.console import clock
 from mouthpiece.apps.studio.jobs import Standing, State
+from mouthpiece.apps.studio.texts import Texts
+from mouthpiece.errors import MouthpieceError
 from mouthpiece.pipeline import SyncResult
-from mouthpiece.types import FaceStretch, Unusable
+from mouthpiece.types import FaceStretch
 
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 WORD_JOINER = "\u2060"
 """Nothing to be seen, and no place to break a line."""
 MOST_STRETCHES = 6
 """Stretches that are listed one by one."""
-REASONS = {
-    Unusable.NO_FACE: "no face to be seen",
-    Unusable.TOO_SMALL: "the face is too small",
-    Unusable.TURNED: "the face is turned away",
-    Unusable.HIDDEN_MOUTH: "the mouth is hidden",
-}
 _ESCAPED = {ord(char): f"\\{char}" for char in string.punctuation}
 
 
@@ -42,25 +38,27 @@ def sentence(text: str) -> str:
     return plain(text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else "."))
 
 
-def length(seconds: float) -> str:
+def told(say: Texts, error: MouthpieceError) -> str:
+    """An error to be shown as it is: in the page's language what is wrong, then the error's own line."""
+    lead = say.errors.get(error.code, say.errors.get("error", ""))
+    line = sentence(str(error))
+    return f"{plain(lead)}\n\n{line}" if lead else line
+
+
+def length(say: Texts, seconds: float) -> str:
     """A length for people: 7.4 s, 1:05."""
-    return f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+    return say.seconds.format(seconds=seconds) if seconds < 60 else clock(seconds)
 
 
-def progress_line(standing: Standing) -> str:
+def progress_line(say: Texts, standing: Standing) -> str:
     """Where a job stands."""
     if standing.state is State.WAITING:
-        if not standing.ahead:
-            return "It is your turn"
-        who = "1 video is" if standing.ahead == 1 else f"{standing.ahead} videos are"
-        return f"Waiting: {who} before yours"
+        return say.waiting(standing.ahead) if standing.ahead else say.turn
     progress = standing.progress
     if progress is None:
-        return "Getting ready: looking at the face, listening"
+        return say.preparing
     total = max(progress.total_frames, progress.frames)
-    return (
-        f"{progress.frames} of {total} frames · {progress.speed:.1f}× real time · about {clock(progress.left_s)} left"
-    )
+    return say.progress.format(done=progress.frames, total=total, speed=progress.speed, left=clock(progress.left_s))
 
 
 def share_done(standing: Standing) -> float:
@@ -69,20 +67,24 @@ def share_done(standing: Standing) -> float:
     return min(progress.frames / max(progress.total_frames, 1), 1.0) if progress else 0.0
 
 
-def facts(result: SyncResult) -> list[str]:
+def facts(say: Texts, result: SyncResult) -> list[str]:
     """What was done, a line each."""
-    faces = "1 face found" if result.faces_seen == 1 else f"{result.faces_seen} faces found, one of them speaks"
     lines = [
-        f"{length(result.seconds)}, {result.frames} frames, made in {length(result.elapsed_s)} "
-        f"({result.speed:.1f}× real time) by the engine {result.engine}",
-        faces,
+        say.made.format(
+            length=length(say, result.seconds),
+            frames=result.frames,
+            elapsed=length(say, result.elapsed_s),
+            speed=result.speed,
+            engine=result.engine,
+        ),
+        say.faces(result.faces_seen),
     ]
     passed = [stretch for stretch in result.timeline if not stretch.synced]
     if not passed:
-        return [*lines, "The mouth was moved from start to end"]
-    lines += [_stretch(stretch) for stretch in passed[:MOST_STRETCHES]]
+        return [*lines, say.all_moved]
+    lines += [_stretch(say, stretch) for stretch in passed[:MOST_STRETCHES]]
     if len(passed) > MOST_STRETCHES:
-        lines.append(f"and {len(passed) - MOST_STRETCHES} more stretches left as they were")
+        lines.append(say.more_left_alone.format(count=len(passed) - MOST_STRETCHES))
     return lines
 
 
@@ -92,6 +94,6 @@ def notes(result: SyncResult) -> list[str]:
     return [warning for warning in result.warnings if not any(words in warning for words in said_above)]
 
 
-def _stretch(stretch: FaceStretch) -> str:
-    why = f": {REASONS[stretch.reason]}" if stretch.reason else ""
-    return f"Left as it was from {length(stretch.start_s)} to {length(stretch.end_s)}{why}"
+def _stretch(say: Texts, stretch: FaceStretch) -> str:
+    why = f": {say.reasons[stretch.reason]}" if stretch.reason else ""
+    return say.left_alone.format(start=length(say, stretch.start_s), end=length(say, stretch.end_s)) + why
