@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.checkpoints.serving import Server
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +46,20 @@ def ffprobe() -> str:
 def ffmpeg() -> str:
     """Path of the ffmpeg program."""
     return _program("ffmpeg")
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache of weights, empty and not yet made; proxies are left out for servers on this machine."""
+    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine that serves weights."""
+    server = Server()
+    yield server
+    server.shutdown()
+    server.server_close()

@@ -587,7 +587,7 @@ class _Journal:
         warnings = list(odd)
         first = self._first
         if first is not None and first.faces_seen > 1:
-            warnings.append(f"{first.faces_seen} faces seen; the others stay untouched (choose with --face)")
+            warnings.append(f"{first.faces_seen} faces seen; the others stay untouched (mouthpiece sync --face chooses)")
         passed_s = sum(s.end_s - s.start_s for s in timeline if not s.synced)
         if passed_s > 0:
             reasons = sorted({str(s.reason) for s in timeline if s.reason})

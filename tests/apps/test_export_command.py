@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +27,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_cache(cache_folder: Path) -> None:
     """Nothing of the user's is touched."""
-    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
 
 
 def test_onnx_is_as_pytorch_and_runs_on_onnx_runtime(run: Run, checkpoint: Path, tmp_path: Path) -> None:
@@ -160,6 +161,21 @@ def test_both_files_are_replaced_or_neither(tmp_path: Path, monkeypatch: pytest.
     made.with_suffix(".bin").write_text("new")
     exporting._publish(made, out)
     assert (out.read_text(), out.with_suffix(".bin").read_text()) == ("new", "new")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing(
+    run: Run, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(exporting, "nncf_version", lambda: "any")
+    monkeypatch.setattr(exporting, "run_module", lambda *_, timeout_s: os.kill(os.getpid(), number))
+    said = run("export", str(checkpoint), "--to", "openvino", "-o", str(tmp_path / "g.xml"), "--precision", "int8")
+    assert said.code == 128 + number
+    assert said.err.splitlines() == [
+        "mouthpiece: making an int8 model; this takes a minute or so",
+        "mouthpiece: cancelled; nothing was written",
+    ]
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache"}
 
 
 def test_a_folder_that_cant_be_written(checkpoint: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,24 +31,7 @@ TERMS = "for this test only"
 
 
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache, empty and not yet made."""
-    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A web server on this machine."""
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def known(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Checkpoint]:
+def known(cache_folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Checkpoint]:
     """The catalogue's names, one of each kind; `wav2lip-gan` is what the server serves."""
     checkpoints = [
         Checkpoint("wav2lip", "exact", "wav2lip.pth", (server.url("other"),), 7, "0" * 64, TERMS),
@@ -305,7 +288,10 @@ class TestVerify:
     """`weights verify`."""
 
     def test_nothing_is_here(self, run: Run) -> None:
-        assert run("weights", "verify") == Said(0, "", "")
+        said = run("weights", "verify")
+        assert (said.code, said.out) == (0, "")
+        assert said.err == "mouthpiece: no weights are here; 'mouthpiece weights list' shows what can be fetched\n"
+        assert run("weights", "verify", "--quiet") == Said(0, "", "")
         said = run("weights", "verify", "wav2lip")
         assert said.code == 1
         assert "wav2lip is not here; fetch it with 'mouthpiece weights fetch wav2lip'" in said.err

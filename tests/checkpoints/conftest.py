@@ -1,12 +1,12 @@
-"""A cache of one's own, a server on this machine, and a catalogue that points to it."""
+"""A cache of one's own, and a catalogue that points to a server on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
+from tests.checkpoints.serving import CONTENT, CONTENT_SHA256
 
 from mouthpiece.checkpoints import catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
@@ -15,20 +15,8 @@ Publish = Callable[..., Checkpoint]
 
 
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache, empty and not yet made."""
-    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """A web server on this machine."""
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
+def _own_cache(cache_folder: Path) -> None:
+    """Nothing of the user's is touched."""
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.console import as_json, say_event, tell
+from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def export_command(
     debug: Debug = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
+    from mouthpiece.apps.cli import Stopped
     from mouthpiece.checkpoints.cache import find_checkpoint
     from mouthpiece.checkpoints.catalogue import GENERATORS
     from mouthpiece.engines.base import Precision
@@ -84,7 +87,14 @@ def export_command(
     path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(chosen[0].suffix,))
     if chosen[0] is Format.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
-    _report(export_generator(source, path, *chosen), json=json, quiet=quiet)
+    if chosen[1] is Precision.INT8 and not quiet:
+        tell("mouthpiece: making an int8 model; this takes a minute or so")
+    with Interruption(at_once=True) as interruption:
+        try:
+            report = export_generator(source, path, *chosen)
+        except KeyboardInterrupt as error:
+            raise Stopped(interruption.signal_number or signal.SIGINT) from error
+    _report(report, json=json, quiet=quiet)
 
 
 def _report(report: ExportReport, *, json: bool, quiet: bool) -> None:

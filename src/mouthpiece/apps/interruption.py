@@ -16,9 +16,15 @@ class Interruption:
     Calling it tells whether to stop, which is what `sync(cancelled=...)` asks.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = False) -> None:
+        """Make it.
+
+        Args:
+            at_once: the first signal doesn't wait either but raises KeyboardInterrupt: for jobs that never ask.
+        """
         self.signal_number: int | None = None
         """The signal that came, or None."""
+        self._at_once = at_once
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
@@ -39,5 +45,5 @@ class Interruption:
     def _note(self, number: int, _: FrameType | None) -> None:
         again = self.signal_number is not None
         self.signal_number = number
-        if again:
+        if again or self._at_once:
             raise KeyboardInterrupt

@@ -136,8 +136,11 @@ def verify_command(
     from mouthpiece.checkpoints import cache
 
     asked = [catalogue.checkpoint_named(name) for name in dict.fromkeys(names or [])]
+    wanted = asked or [c for c in catalogue.CATALOGUE.values() if cache.cached_path(c.name)]
+    if not wanted and not quiet:
+        tell("mouthpiece: no weights are here; 'mouthpiece weights list' shows what can be fetched")
     bad: list[str] = []
-    for checkpoint in asked or [c for c in catalogue.CATALOGUE.values() if cache.cached_path(c.name)]:
+    for checkpoint in wanted:
         path = cache.cached_path(checkpoint.name)
         if path is None:
             raise WeightsError(f"{checkpoint.name} is not here; {catalogue.how_to_get(checkpoint)}")
