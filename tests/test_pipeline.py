@@ -26,7 +26,7 @@ from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
 from mouthpiece.pipeline import Fit, Framing, Quality, SyncOptions, SyncResult, probe, sync
-from mouthpiece.types import FloatArray, Patch, Picture, Progress, TrackedFrame, Unusable
+from mouthpiece.types import FloatArray, Frame, Patch, Picture, Progress, TrackedFrame, Unusable
 
 FAKE = SyncOptions(engine="fake")
 RATE = 16_000
@@ -120,6 +120,40 @@ def test_a_video_is_fitted_to_the_speech(
     assert result.seconds == pytest.approx(seconds, abs=0.041)
     assert len(scenes.pictures(tmp_path / "out.mp4")) == result.frames == pytest.approx(seconds * 25, abs=1)
     check_timeline(result)
+
+
+@pytest.mark.parametrize("fit", list(Fit))
+def test_a_picture_that_comes_again_is_not_tracked_again(
+    tmp_path: Path,
+    person: list[Picture],
+    voice: FloatArray,
+    monkeypatch: pytest.MonkeyPatch,
+    fit: Fit,
+) -> None:
+    face = video_of(person, tmp_path / "face.mp4")
+    looked: list[Fraction | None] = []
+    faces: dict[Fraction | None, set[int]] = {}
+    track, note = FaceTracker.track, pipeline._Journal.note
+
+    def counted(tracker: FaceTracker, frame: Frame) -> TrackedFrame:
+        looked.append(frame.source_time_s)
+        return track(tracker, frame)
+
+    def noted(journal: Any, frames: Any) -> Iterator[TrackedFrame]:
+        for tracked in note(journal, frames):
+            faces.setdefault(tracked.frame.source_time_s, set()).add(id(tracked.face))
+            yield tracked
+
+    monkeypatch.setattr(FaceTracker, "track", counted)
+    monkeypatch.setattr(pipeline._Journal, "note", noted)
+    made = list(pipeline.draw(face, speech(2.4, voice), SyncOptions(engine="fake", fit=fit)))
+    assert len(made) == (25 if fit is Fit.CUT else 60)
+    assert len(looked) == pipeline.SURVEY_FRAMES + len(person)
+    assert all(len(same) == 1 for same in faces.values())
+    looked.clear()
+    monkeypatch.setattr(pipeline, "KNOWN_PICTURES", 10)
+    assert len(list(pipeline.draw(face, speech(2.4, voice), SyncOptions(engine="fake", fit=fit)))) == len(made)
+    assert len(looked) >= pipeline.SURVEY_FRAMES + len(person)
 
 
 def test_a_face_that_leaves_passes_through(tmp_path: Path, person: list[Picture], voice: FloatArray) -> None:

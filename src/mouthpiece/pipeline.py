@@ -41,6 +41,7 @@ from mouthpiece.stages import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.types import (
     SAMPLE_RATE,
     Box,
+    Face,
     FaceStretch,
     FloatArray,
     Frame,
@@ -62,6 +63,8 @@ PHOTO_FPS = Fraction(25)
 """Frames a second made from a photo unless told otherwise."""
 SURVEY_FRAMES = 24
 """Frames of the source that an engine studies before the first one is made."""
+KNOWN_PICTURES = 3000
+"""Pictures whose faces are remembered where pictures come again: some 9 kB each."""
 WAITING_PIXELS = 4 * 1920 * 1080
 """Pixels of all frames that may wait between two steps."""
 NO_PADS = (0, 0, 0, 0)
@@ -315,7 +318,8 @@ def _drawing(
 
     ahead = _frames_ahead(source.info)
     frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
-    tracked = in_background(_track(tracker, frames, photo=source.info.is_photo), "track", ahead)
+    faces = _track(tracker, frames, again=_shown_again(source, duration_s))
+    tracked = in_background(faces, "track", ahead)
     faded = fade_near_gaps(journal.note(tracked))
     moments = _moments(engine, faded, listen(voice), options.audio_offset_s)
     drawn = in_background(_drawn(engine, moments), "draw", ahead)
@@ -444,15 +448,26 @@ def _tracker(info: PictureInfo, options: SyncOptions) -> Tracker:
     return PlacedFace(Box(left, top, right, bottom), info.width, info.height)
 
 
-def _track(tracker: Tracker, frames: Iterable[Frame], *, photo: bool) -> Iterator[TrackedFrame]:
-    """Follow the face; a photo's stays where it was found."""
-    if not photo:
+def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:
+    """Whether a source's pictures may have to be shown several times."""
+    return source.info.is_photo or source.info.duration_s is None or source.info.duration_s < duration_s
+
+
+def _track(tracker: Tracker, frames: Iterable[Frame], *, again: bool) -> Iterator[TrackedFrame]:
+    """Follow the face; where pictures come again, it is where it was found the first time."""
+    if not again:
         yield from tracker.track_all(frames)
         return
-    found: TrackedFrame | None = None
+    known: dict[Fraction | None, tuple[Face | None, Unusable | None, int, int]] = {}
     for frame in frames:
-        found = tracker.track(frame) if found is None else replace(found, frame=frame)
-        yield found
+        seen = known.get(frame.source_time_s)
+        if seen is not None:
+            yield TrackedFrame(frame, *seen)
+            continue
+        tracked = tracker.track(frame)
+        if len(known) < KNOWN_PICTURES:
+            known[frame.source_time_s] = tracked.face, tracked.unusable, tracked.shot, tracked.faces_seen
+        yield tracked
 
 
 def _look_once(tracker: Tracker, frame: Frame) -> TrackedFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import tracemalloc
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def test_cut(tmp_path: Path) -> None:
 def test_pingpong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, suffix: str, codec: str, options: dict[str, str]
 ) -> None:
+    monkeypatch.setattr(moving, "REPEAT_BYTES", 0)
     monkeypatch.setattr(moving, "REVERSE_BYTES", room * 96 * 64 * 2)
     pix_fmt = {"gif": "rgb8", "prores_ks": "yuv422p10le"}.get(codec, "yuv420p")
     path = build_video(tmp_path / f"a.{suffix}", frames=26, codec=codec, options=options, pix_fmt=pix_fmt)
@@ -72,6 +74,49 @@ def test_pingpong(
     else:
         assert forward == list(range(26))
         assert got == back_and_forth(26, 80)
+
+
+def decoded_for(path: Path, count: int, fit: Fit, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], int]:
+    """Which pictures come in so many frames, and how many are decoded for them."""
+    decoded = 0
+    original = VideoReel._shot
+
+    def counted(reel: VideoReel, *arguments: object) -> moving.Shot:
+        nonlocal decoded
+        decoded += 1
+        shot: moving.Shot = original(reel, *arguments)  # type: ignore[arg-type]
+        return shot
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VideoReel, "_shot", counted)
+        return order(path, count, fit), decoded
+
+
+@pytest.mark.parametrize("fit", [Fit.PINGPONG, Fit.LOOP])
+@pytest.mark.parametrize("frames", [2, 3, 9])
+def test_what_fits_into_memory_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit: Fit, frames: int
+) -> None:
+    path = build_video(tmp_path / "a.mp4", frames=frames)
+    got, decoded = decoded_for(path, 40, fit, monkeypatch)
+    assert decoded == frames
+    monkeypatch.setattr(moving, "REPEAT_BYTES", 0)
+    slowly, more = decoded_for(path, 40, fit, monkeypatch)
+    assert got == slowly
+    assert more > frames
+
+
+@pytest.mark.parametrize("said", [9, None])
+def test_of_more_pictures_than_the_file_says_none_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int | None
+) -> None:
+    monkeypatch.setattr(moving, "REPEAT_BYTES", 9 * 96 * 64 * 2)
+    path = build_video(tmp_path / "a.mp4", frames=12)
+    with open_face(path) as face:
+        assert isinstance(face, MovingSource)
+        face._info = dataclasses.replace(face.info, frame_count_estimate=said)
+        got = [index_of(f.rgb) for f in face.frames(Fraction(2), Fit.PINGPONG)]
+    assert got == back_and_forth(12, 50)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -93,6 +138,7 @@ def test_pingpong_keeps_each_picture_its_duration(tmp_path: Path) -> None:
 
 
 def test_pingpong_where_seeking_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "REPEAT_BYTES", 0)
     path = build_video(tmp_path / "a.mp4", frames=20, options={"g": "5"})
     with open_face(path) as face:
         assert isinstance(face, MovingSource)

@@ -25,6 +25,8 @@ STILL_S = Fraction(1, 2)
 """A picture that stays longer than this is drawn again and again meanwhile: a mouth must be able to move in it."""
 REVERSE_BYTES = 96 * 2**20
 """Decoded pictures kept at once while playing backwards."""
+REPEAT_BYTES = 192 * 2**20
+"""A video that is to be repeated is decoded once if its pictures need no more than this."""
 LONGEST_GAP_S = 10
 """A longer jump between two pictures' times is a broken clock, not a pause."""
 SURVEY_SPAN_S = 8
@@ -234,9 +236,16 @@ class MovingSource(FaceSource):
         """Pictures in the order of the output, without end except for `Fit.CUT`."""
         log = _Log()
         last: _Moment | None = None
+        kept: list[_Moment] = []
+        room = self._repeatable(fit, duration_s)
         for moment in self._moments():
             if fit is Fit.PINGPONG:
                 log.add(moment)
+            if len(kept) < room:
+                kept.append(moment)
+            elif room:  # There are more than the file said.
+                room = 0
+                kept.clear()
             last = moment
             yield moment
         if fit is Fit.CUT or last is None:
@@ -244,10 +253,28 @@ class MovingSource(FaceSource):
         if fit is Fit.HOLD:
             yield _Moment(last.start, int(duration_s / self._tick) + 1, last.shot)
         del last
+        while kept:
+            if fit is Fit.PINGPONG:
+                yield from kept[-2:0:-1]
+            yield from kept
         while True:
             if fit is Fit.PINGPONG and len(log.pts) > 2:
                 yield from self._backwards(log)
             yield from self._moments()
+
+    def _repeatable(self, fit: Fit, duration_s: Fraction) -> int:
+        """How many pictures to keep so as to show them again; none where they needn't or don't fit."""
+        length = self.info.duration_s
+        if fit not in (Fit.LOOP, Fit.PINGPONG) or length is None or length >= duration_s:
+            return 0
+        room = REPEAT_BYTES // self._frame_bytes
+        count = self.info.frame_count_estimate
+        return room if count is not None and count <= room else 0
+
+    @property
+    def _frame_bytes(self) -> int:
+        """What a decoded picture takes, with the decoder's rim around it."""
+        return self.info.width * self.info.height * (3 if self.info.hdr else 2)
 
     def _drawn(self, moment: _Moment, out: Fraction, end: Fraction) -> Iterator[Frame]:
         """The picture as one frame, or as several where it stays long."""
@@ -272,8 +299,7 @@ class MovingSource(FaceSource):
 
     def _backwards(self, log: _Log) -> Iterator[_Moment]:
         """From the last but one picture down to the second: neither end is shown twice."""
-        frame_bytes = self.info.width * self.info.height * (3 if self.info.hdr else 2)
-        room = max(1, REVERSE_BYTES // frame_bytes)
+        room = max(1, REVERSE_BYTES // self._frame_bytes)
         stop = len(log.pts) - 1
         for key in reversed(log.keys):
             first = max(key, 1)
