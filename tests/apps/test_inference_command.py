@@ -112,7 +112,8 @@ def test_static_at_the_end() -> None:
     [
         ("--static perhaps", "expected True or False, got 'perhaps'"),
         ("--pads 0 10 0", "--pads"),
-        ("--pads 0 10 0 x", "--pads"),
+        ("--pads 0 10 0 x", "it takes 4 values: TOP BOTTOM LEFT RIGHT"),
+        ("--pads 0 10 --fps 25", "it takes 4 values: TOP BOTTOM LEFT RIGHT"),
         ("--resize_factor 0", "resize_factor expects"),
         ("--crop 50 10 0 -1", "crop expects"),
         ("--wav2lip_batch_size 0", "batch_size expects"),

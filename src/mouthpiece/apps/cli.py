@@ -457,10 +457,21 @@ def _failure(error: BaseException, *, debug: bool) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(Cancelled.code, "cancelled", EXIT_SIGNAL_BASE + signal.SIGINT)
     if isinstance(error, UsageProblem):
-        message = " ".join(error.format_message().split()).removesuffix(".").replace(": Value error, ", ": ")
-        return Failure("usage", f"{message} (see {_help_of(error)})", error.exit_code)
+        return Failure("usage", f"{_usage_said(error)} (see {_help_of(error)})", error.exit_code)
     said = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
     return Failure(MouthpieceError.code, said, EXIT_ERROR)
+
+
+def _usage_said(error: UsageProblem) -> str:
+    """What is wrong with a command line, in one line.
+
+    Of an option with several values, one that is left out makes the next option's name a value: all are said then.
+    """
+    message = " ".join(error.format_message().split()).removesuffix(".").replace(": Value error, ", ": ")
+    parameter: Any = getattr(error, "param", None)
+    if parameter is None or parameter.nargs < 2:
+        return message
+    return f"{message}; it takes {parameter.nargs} values: {parameter.metavar}"
 
 
 def _fail(invocation: Invocation, failure: Failure) -> int:
