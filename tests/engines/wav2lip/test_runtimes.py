@@ -178,7 +178,8 @@ def test_bf16_is_native_only_where_the_processor_multiplies_it(monkeypatch: pyte
 def test_a_device_that_isnt_here_is_the_cpu_and_one_line(runtime: Runtime, device: str, tmp_path: Path) -> None:
     if runtime is Runtime.OPENVINO:
         generator = open_generator(tiny_model(tmp_path / "tiny.xml"), F32, device)
-        assert generator.warnings == (f"device {device} isn't here; running on CPU",)
+        why = "is PyTorch's (--runtime torch)" if device in ("cuda", "mps") else "isn't here"
+        assert generator.warnings == (f"device {device} {why}; running on CPU",)
         assert generator.said == "OpenVINO, f32, CPU"
     elif runtime is Runtime.TORCH:
         place, warnings = on_torch._place(device)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import openvino
 
 FALLBACK = "CPU"
+TORCH_DEVICES = ("cuda", "mps")
+"""How PyTorch's names of devices begin that OpenVINO doesn't know."""
 HINTS = {Precision.F32: "f32", Precision.F16: "f16", Precision.BF16: "bf16", Precision.INT8: "f32"}
 """What layers compute in that aren't quantised."""
 
@@ -75,7 +77,10 @@ def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
     name = known_device(device)
     if name == "AUTO" and core().available_devices == [FALLBACK]:
         name = FALLBACK  # nothing to choose from, and of the CPU more is known
-    return (name, ()) if name else (FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",))
+    if name:
+        return name, ()
+    why = "is PyTorch's (--runtime torch)" if device.lower().startswith(TORCH_DEVICES) else "isn't here"
+    return FALLBACK, (f"device {device} {why}; running on {FALLBACK}",)
 
 
 def native_precisions(device: str) -> tuple[Precision, ...]:
