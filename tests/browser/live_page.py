@@ -87,13 +87,13 @@ class Shown:
 class LivePage:
     """A person with a browser."""
 
-    def __init__(self, page: Page, url: str) -> None:
-        """Open the page."""
+    def __init__(self, page: Page, url: str, word: str = "No face yet") -> None:
+        """Open the page, and wait until it says that."""
         self.page = page
         self.url = url
         page.add_init_script(WATCH)
         page.goto(url)
-        self.await_word("No face yet")
+        self.await_word(word)
 
     def await_word(self, *words: str) -> None:
         """Wait until the status line says one of these."""

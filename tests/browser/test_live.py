@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
+import signal
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +28,8 @@ from mouthpiece.pipeline import SyncOptions, draw
 from mouthpiece.samples import avatars, sample_face, sample_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
+NARROW = (360, 740)
+"""A small phone."""
 SPEAKING_S = 5.0
 """How long somebody speaks before they press Stop: in the middle of a word."""
 PHOTO_HEIGHT = 512
@@ -206,6 +211,71 @@ def test_a_lost_connection_is_taken_up_again(
     person.await_word("Ready")
 
 
+def test_a_face_of_the_gallery_speaks_and_another_takes_its_place(
+    sit_down: Callable[..., LivePage],
+    fake_microphone: Microphone,
+    other_photo: Path,
+    screenshot: Callable[[Page, str], Path],
+) -> None:
+    person = sit_down(fake_microphone(sample_speech(), again=True), size=NARROW)
+    faces = person.page.get_by_role("region", name="Faces to try").get_by_role("button")
+    assert [face.get_attribute("aria-label") for face in faces.all()] == [avatar.title() for avatar in avatars()]
+    for face in faces.all():
+        box = face.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= NARROW[0], "all of them are in sight"
+    faces.nth(0).focus()
+    person.page.keyboard.press("Enter")
+    person.await_word("Ready")
+    person.page.wait_for_selector("#face[data-frames]")
+    person.start()
+    person.await_frames(3)
+    child = person.page.get_by_role("button", name="Child")
+    child.click()
+    person.await_word("Listening")
+    person.await_frames(5)
+    assert looks(canvas_picture(person.page)) @ looks(read_photo(other_photo)) > 0.9
+    assert child.get_attribute("aria-pressed") == "true"
+    assert faces.nth(0).get_attribute("aria-pressed") == "false"
+    screenshot(person.page, "live-narrow-gallery")
+    person.stop()
+
+
+def test_two_windows_of_one_person_speak_in_turn(
+    sit_down: Callable[..., LivePage], fake_microphone: Microphone, photo: Path
+) -> None:
+    one = sit_down(fake_microphone(sample_speech(), again=True))
+    one.choose(photo)
+    one.start()
+    other = LivePage(one.page.context.new_page(), one.url, word="Another window speaks")
+    other.start()
+    one.await_word("Another window speaks")
+    assert one.page.get_by_role("button", name="Start").is_enabled()
+    other.await_frames(3)
+    other.page.close()
+    one.await_word("Ready")
+
+
+def test_a_server_that_falls_silent_is_noticed(
+    sit_down: Callable[..., LivePage], serve: Serve, fake_microphone: Microphone, photo: Path
+) -> None:
+    """As after a laptop's sleep, or where the network has gone: the socket stays open, and nothing comes."""
+    server = serve("live")
+    person = sit_down(fake_microphone(sample_speech(), again=True), server=server)
+    person.choose(photo)
+    person.start()
+    person.await_frames(3)
+    os.killpg(server.process.pid, signal.SIGSTOP)
+    try:
+        person.await_word("Not connected. Trying again…")
+        assert person.page.locator("#fps").inner_text() == "–"
+    finally:
+        os.killpg(server.process.pid, signal.SIGCONT)
+    person.await_word("Listening")
+    person.await_frames(5)
+    assert person.page.locator("#error").is_hidden()
+    person.stop()
+
+
 def test_the_fifth_window_takes_the_place_of_the_first(sit_down: Callable[..., LivePage]) -> None:
     first = sit_down()
     others = [first.page.context.new_page() for _ in range(4)]
@@ -257,6 +327,15 @@ def test_what_goes_wrong_is_said(
     cv2.imwrite(str(blank), np.full((64, 64, 3), 200, np.uint8))
     person.page.set_input_files("#photo", blank)
     person.expect_error("face")
+
+    two = tmp_path / "two.png"
+    one = read_photo(photo)
+    cv2.imwrite(str(two), np.hstack([one, one])[..., ::-1])
+    person.choose(two)
+    expect(person.page.locator("#note")).to_have_text(re.compile("^2 faces are in this photo; one of them speaks"))
+    person.clear()
+    person.await_word("No face yet")
+    assert person.page.locator("#note").is_hidden()
 
     large = tmp_path / "large.png"
     noise = np.random.default_rng(0).integers(0, 60, (3000, 2400, 3), np.uint8)
@@ -317,8 +396,8 @@ def test_a_recording_speaks_and_is_heard(serve: Serve, visit: Visit, photo: Path
     person = LivePage(visit("about:blank"), server.url)
     person.choose(photo)
     baseline = openings([canvas_picture(person.page)])[0]
+    assert person.page.get_by_role("switch", name="Hear the speech").is_checked(), "a recording is there to be heard"
     person.start()  # No microphone is asked for: this browser would be refused.
-    person.page.locator("#hear").click()
     person.stay(1.0)  # for the delay to be known
     person.film()
     person.stay(3.0)

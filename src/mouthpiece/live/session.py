@@ -248,6 +248,11 @@ class LiveSession:
         return self._engine.warnings
 
     @property
+    def faces_seen(self) -> int:
+        """How many faces the picture shows; one of them speaks."""
+        return self._still.whole.faces_seen
+
+    @property
     def width(self) -> int:
         """Columns of the pictures as they are drawn now."""
         return self._tracked.frame.width
@@ -501,9 +506,9 @@ class LiveSession:
         parts = []
         if self._pace.step.fps < self.options.fps:
             parts.append(f"{self._pace.step.fps:g} frames a second")
-        if self._pace.step.scale < 1:
+        if self._tracked is not self._still.whole:  # and not only about to be smaller
             parts.append(f"{max(self.width, self.height)} px")
-        return f"{', '.join(parts)}: this machine can't keep up"
+        return f"{', '.join(parts)}: this machine can't keep up" if parts else ""
 
 
 def _load(options: LiveOptions) -> Engine:

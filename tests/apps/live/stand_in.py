@@ -31,6 +31,7 @@ class StandInSession:
 
     engine = "stand-in"
     fps = FPS
+    faces_seen = 1
 
     def __init__(self, face: FaceInput, options: LiveOptions) -> None:
         assert isinstance(face, np.ndarray)

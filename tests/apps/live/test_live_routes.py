@@ -52,6 +52,52 @@ def test_an_upload_goes_back_to_the_page_as_published(client: Client) -> None:
         assert sent.status_code == 303 and sent.headers["Location"] == "/"
 
 
+def test_a_face_of_the_gallery_needs_no_photo(client: Client) -> None:
+    visitor = client()
+    page = visitor.get("/", headers=PAGE).get_data(as_text=True)
+    for avatar in samples.avatars():
+        assert f'data-avatar="{avatar.name}"' in page and f'aria-label="{avatar.title()}"' in page
+        small = visitor.get(f"/avatars/{avatar.name}.jpg")
+        assert small.mimetype == "image/jpeg" and len(small.data) < 20_000
+        assert "max-age" in small.headers["Cache-Control"]
+        with Image.open(io.BytesIO(small.data)) as picture:
+            assert picture.size == (128, 160)
+    taken = visitor.post("/avatar", data={"avatar": "old_lady"}, headers=JSON)
+    assert taken.status_code == 200 and taken.json is not None and taken.json["face"]
+    assert (taken.json["width"], taken.json["height"]) == (512, 640)
+    assert visitor.post("/avatar", data={"avatar": "child"}, headers=PAGE).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "name", ["", "nobody", "../face", "..%2fface", "woman.jpg", "/etc/passwd", "woman\0", "a" * 9999]
+)
+def test_other_names_lead_nowhere(client: Client, name: str) -> None:
+    visitor = client()
+    refused = visitor.post("/avatar", data={"avatar": name}, headers=JSON)
+    assert refused.status_code == 404 and refused.json is not None
+    assert refused.json["error"]["message"].startswith("expected the name of a face of the gallery: woman, man")
+    assert house_of(visitor).sessions == []
+    assert visitor.get(f"/avatars/{name}.jpg").status_code in (308, 404)
+
+
+def test_the_gallery_is_for_whom_the_server_is_for(client: Client) -> None:
+    stranger = client(host="0.0.0.0", token="sesame-0123456789")
+    assert stranger.get("/avatars/woman.jpg").status_code == 401
+    assert stranger.post("/avatar", data={"avatar": "woman"}).status_code == 401
+    foreign = client().post("/avatar", data={"avatar": "woman"}, headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status_code == 403
+    full = client(sessions=1)
+    assert full.post("/avatar", data={"avatar": "woman"}).status_code == 303
+    other = full.application.test_client()
+    assert other.post("/avatar", data={"avatar": "woman"}, headers=JSON).status_code == 503
+
+
+def test_what_is_no_media_is_no_photo_and_a_still_of_a_video_would_do(client: Client, tmp_path: Path) -> None:
+    refused = upload(client(), b"%PDF-1.4 nothing", name="paper.pdf")
+    assert refused.json is not None
+    assert refused.json["error"]["message"] == "expected a photo, but paper.pdf is none; choose one: JPEG, PNG or WebP"
+
+
 def test_an_upload_tells_programs_what_they_have(client: Client) -> None:
     sent = upload(client(), photo(size=(96, 64)))
     assert sent.status_code == 200
@@ -63,6 +109,7 @@ def test_an_upload_tells_programs_what_they_have(client: Client) -> None:
         "width": 96,
         "height": 64,
         "engine": "stand-in",
+        "faces": 1,
     }
 
 

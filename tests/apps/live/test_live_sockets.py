@@ -86,6 +86,27 @@ def test_orders_from_anywhere_reach_all_who_watch(visitor: Visitor) -> None:
         assert other.frame(lambda seen: seen.brightness > 200)
 
 
+def test_one_of_several_pages_speaks(visitor: Visitor) -> None:
+    visitor.upload(photo())
+    with visitor.socket() as one, visitor.socket() as other:
+        one.message("state")
+        other.message("state")
+        one.say("start")
+        assert not one.message("state", lambda state: state["speaking"])["elsewhere"]
+        assert other.message("state", lambda state: state["speaking"])["elsewhere"]
+        one.sound(np.full(320, 0.5, np.float32))
+        assert one.frame(lambda seen: seen.brightness > 130)
+        for _ in range(3):
+            other.sound(np.full(320, 1.0, np.float32))
+        assert one.frame(lambda seen: seen.moment_s > 0).brightness < 200, "only who started it is heard"
+        other.say("start")
+        assert one.message("state", lambda state: state.get("elsewhere", False))["speaking"]
+        other.sound(np.full(320, 1.0, np.float32))
+        assert other.frame(lambda seen: seen.brightness > 230)
+        other.connection.close()
+        assert not one.message("state", lambda state: not state["speaking"])["elsewhere"], "who spoke has gone"
+
+
 def test_a_face_can_come_while_the_page_watches(server: Served) -> None:
     one = Visitor(server.url)
     one.get("/")

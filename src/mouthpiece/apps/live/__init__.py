@@ -7,6 +7,8 @@ What it answers to:
 
     GET  /            the page
     POST /upload      field "image": a photo; goes back to the page, or JSON if that is accepted
+    POST /avatar      avatar=NAME: a face of our own gallery; answers as /upload does
+    GET  /avatars/NAME.jpg  what it looks like, small
     POST /requests    start=Start, stop=Stop or clear=clear; the page, or JSON if that is accepted
     GET  /requests    the page; changes nothing
     GET  /video_feed  multipart/x-mixed-replace; boundary=frame, JPEG parts

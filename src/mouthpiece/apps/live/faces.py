@@ -9,14 +9,22 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 
-from mouthpiece.apps.live.refusals import Busy, NotAPicture
+from mouthpiece.apps.live.refusals import Busy, NotAPicture, Unknown
 from mouthpiece.apps.uploads import MEGABYTE, safe_name, said_as
-from mouthpiece.errors import InputError
+from mouthpiece.errors import InputError, NotMediaError
+from mouthpiece.samples import Avatar, avatars
 from mouthpiece.types import Picture
 
 MOST_BYTES = 16 * MEGABYTE
 """Size of a photo's file."""
+THUMBNAIL_SIZE = (128, 160)
+"""Columns and rows of the gallery's pictures."""
+THUMBNAIL_QUALITY = 82
+_NEITHER = "nothing of a known kind"
+"""What the media room says of a file that is no media at all."""
 WAIT_S = 10.0
 """Longest wait for other photos to be decoded: they take memory."""
 
@@ -50,6 +58,30 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
         _decoding.release()
 
 
+def avatar_called(name: str | None) -> Avatar:
+    """A face of our own gallery.
+
+    Raises:
+        Unknown: there is none of that name.
+    """
+    known = {avatar.name: avatar for avatar in avatars()}
+    if name not in known:
+        raise Unknown(f"expected the name of a face of the gallery: {', '.join(known)}")
+    return known[name]
+
+
+@lru_cache(maxsize=16)
+def thumbnail(path: Path) -> bytes:
+    """A picture of ours as a small JPEG."""
+    from PIL import Image
+
+    with Image.open(path) as picture, io.BytesIO() as file:
+        picture.convert("RGB").resize(THUMBNAIL_SIZE, Image.Resampling.LANCZOS).save(
+            file, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True
+        )
+        return file.getvalue()
+
+
 @contextmanager
 def called(name: str) -> Iterator[None]:
     """Let errors about a picture in memory call it by its file's name."""
@@ -67,9 +99,17 @@ def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
 
     from mouthpiece.media import open_face
 
-    with open_face(file) as source:  # nothing is decoded yet but photos; their size is looked up before
+    try:
+        opened = open_face(file)  # nothing is decoded yet but photos; their size is looked up before
+    except NotMediaError as error:
+        if _NEITHER not in str(error):
+            raise  # it is known what it is, and said
+        raise NotAPicture(f"expected a photo, but {shown} is none; choose one: JPEG, PNG or WebP") from error
+    with opened as source:
         if not source.info.is_photo:
-            raise NotAPicture(f"expected a photo, but {shown} moves; choose a photo: JPEG, PNG or WebP")
+            raise NotAPicture(
+                f"expected a photo, but {shown} moves; choose a photo: JPEG, PNG or WebP (a still of the video will do)"
+            )
         rgb = next(iter(source.survey(1))).rgb
     height, width = rgb.shape[:2]
     scale = 1.0 if most_side is None else most_side / max(height, width)

@@ -15,6 +15,13 @@ class Refusal(MouthpieceError):
     """HTTP status that says so."""
 
 
+class Unknown(Refusal):
+    """Nothing of that name."""
+
+    code = "unknown"
+    status = 404
+
+
 class NotAdmitted(Refusal):
     """The token is missing or wrong."""
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, current_app, g, jsonify, redirect, render_template, request, url_for
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from mouthpiece.apps.live.faces import MOST_BYTES, called, read_face
+from mouthpiece.apps.live.faces import MOST_BYTES, avatar_called, called, read_face, thumbnail
 from mouthpiece.apps.live.microphone import open_microphone
 from mouthpiece.apps.live.refusals import Busy, Foreign, NotAdmitted, Refusal, status_of
 from mouthpiece.apps.live.security import Gate, check_handshake, harden, new_visitor
@@ -20,6 +20,7 @@ from mouthpiece.apps.live.sessions import BOUNDARY, FRAME_WAIT_S, House, Shot, W
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, QuietThread, Wire, converse
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import InputError, MouthpieceError
+from mouthpiece.samples import avatars
 
 if TYPE_CHECKING:
     from simple_websocket import Server
@@ -44,6 +45,8 @@ EXTENSION = "mouthpiece-live"
 HEALTH = "healthz"
 _WITHOUT_TOKEN = frozenset({"static"})
 """What nobody needs a token for: how the page looks is no secret."""
+THUMBNAIL_AGE_S = 86_400
+"""Browsers may keep the gallery's pictures so long."""
 _NOT_LET_IN = frozenset({NotAdmitted.status, Foreign.status, Busy.status})
 _ORDERS = {"start": "Start", "stop": "Stop", "clear": "clear"}
 """Fields of /requests and their values, as published."""
@@ -115,7 +118,7 @@ class _Guard:
             self._gate.check_origin(request)
         if request.endpoint == "live":
             self._check_socket()
-        elif g.visitor is None and request.endpoint in ("page", "upload", "orders"):
+        elif g.visitor is None and request.endpoint in ("page", "upload", "avatar", "orders"):
             self._let_in()
         return None
 
@@ -161,6 +164,8 @@ class _Routes:
         self._uploads = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
         app.add_url_rule("/", "page", self.page)
         app.add_url_rule("/upload", "upload", self.upload, methods=["POST"])
+        app.add_url_rule("/avatar", "avatar", self.avatar, methods=["POST"])
+        app.add_url_rule("/avatars/<name>.jpg", "avatar_picture", self.avatar_picture)
         app.add_url_rule("/requests", "orders", self.orders, methods=["GET", "POST"])
         app.add_url_rule("/video_feed", "video_feed", self.video_feed, methods=["GET", "POST"])
         app.add_url_rule("/stats", "stats", self.stats)
@@ -175,7 +180,7 @@ class _Routes:
         """
         if not self._house.has_room(g.visitor):
             raise Busy(self._house.full_text)
-        return render_template("index.html", state=self._state())
+        return render_template("index.html", state=self._state(), avatars=avatars())
 
     def upload(self) -> Answer:
         """Take a photo.
@@ -184,12 +189,41 @@ class _Routes:
             InputError: it can't be used.
             Busy: no place, or too many uploads.
         """
+        return self._take_face(self._photo)
+
+    def avatar(self) -> Answer:
+        """Take a face of our own.
+
+        Raises:
+            Unknown: there is none of that name.
+            Busy: no place, or too many uploads.
+        """
+        path = avatar_called(request.form.get("avatar")).path
+        return self._take_face(lambda: (path.read_bytes(), path.name))
+
+    def avatar_picture(self, name: str) -> Response:
+        """What a face of our own looks like, small.
+
+        Raises:
+            Unknown: there is none of that name.
+        """
+        response = Response(thumbnail(avatar_called(name).path), mimetype="image/jpeg")
+        response.headers["Cache-Control"] = f"private, max-age={THUMBNAIL_AGE_S}"
+        return response
+
+    def _take_face(self, bring: Callable[[], tuple[bytes, str]]) -> Answer:
+        """Take a picture's file, given its bytes and name.
+
+        Raises:
+            InputError: it can't be used.
+            Busy: no place, or too many at once.
+        """
         if not self._house.has_room(g.visitor):
             raise Busy(self._house.full_text)
         if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
             raise Busy("many photos at once; try again in a moment")
         try:
-            data, name = self._photo()
+            data, name = bring()
             face = read_face(data, name, self._config.options.most_side)
         finally:
             self._uploads.release()

@@ -65,6 +65,8 @@ class Live(Protocol):
     @property
     def height(self) -> int: ...
     @property
+    def faces_seen(self) -> int: ...
+    @property
     def fps(self) -> float: ...
     @property
     def engine(self) -> str: ...
@@ -199,6 +201,8 @@ class Session:
         self._closed = False
         self._drawer: threading.Thread | None = None
         self._watchers: list[Watcher] = []
+        self._speaker: Watcher | None = None
+        """Whose sound counts; None: anybody's, as the start came from elsewhere."""
         self._left_s = time.monotonic()
         self._latest: Shot | None = None
         self._latencies: deque[tuple[float, float]] = deque()
@@ -257,8 +261,11 @@ class Session:
                 watcher.dismiss()
         self._tell_state()
 
-    def start(self) -> None:
+    def start(self, speaker: Watcher | None = None) -> None:
         """Begin to speak.
+
+        Args:
+            speaker: the page that is heard from now on, of several; None: whichever sends sound.
 
         Raises:
             NoFaceYet: there is no picture.
@@ -273,7 +280,7 @@ class Session:
             for watcher in self._watchers:
                 watcher.hush()
             live.start()
-            self._speaking = True
+            self._speaking, self._speaker = True, speaker
             try:
                 self._microphone.listen(self)
             except MouthpieceError:
@@ -287,15 +294,21 @@ class Session:
             self._microphone.leave(self)
             if not self._speaking:
                 return
-            self._speaking = False
+            self._speaking, self._speaker = False, None
             if self._live is not None:
                 self._live.stop()
         self._tell_state()
 
-    def hear(self, samples: FloatArray) -> None:
-        """Sound as it comes: (n,) float32 in [-1, 1], 16 kHz. Ignored while nobody is to speak."""
+    def hear(self, samples: FloatArray, source: Watcher | None = None) -> None:
+        """Sound as it comes. Ignored while nobody is to speak, and from pages other than the one that speaks.
+
+        Args:
+            samples: (n,) float32 in [-1, 1], 16 kHz.
+            source: the page that sent it.
+        """
         live = self._live
-        if live is not None and self._speaking:
+        foreign = source is not None and self._speaker not in (None, source)
+        if live is not None and self._speaking and not foreign:
             live.hear(samples)
             if self._microphone.name == "file":  # nobody is there to be heard otherwise
                 self._play(samples)
@@ -334,7 +347,7 @@ class Session:
             if self._latest is not None:
                 watcher.show(self._latest)
             self._changed.notify_all()
-        watcher.tell(self.state())
+        watcher.tell(self.state(watcher))
         return watcher
 
     def leave(self, watcher: Watcher) -> None:
@@ -346,7 +359,8 @@ class Session:
             self._dropped += watcher.dropped
             self._left_s = time.monotonic()
             alone = not any(other.kind == "socket" for other in self._watchers)
-        if alone and watcher.kind == "socket" and self._microphone.name == "browser":
+            spoke = alone or watcher is self._speaker
+        if spoke and watcher.kind == "socket" and self._microphone.name == "browser":
             self.stop()
 
     def close(self) -> None:
@@ -361,16 +375,17 @@ class Session:
         if self._drawer is not None:
             self._drawer.join(DRAWN_S)
 
-    def state(self) -> dict[str, Any]:
-        """What a page has to know, as a message."""
+    def state(self, watcher: Watcher | None = None) -> dict[str, Any]:
+        """What a page has to know, as a message; for a watcher, also whether another page is heard."""
         with self._changed:
             live = self._live
-            picture = {} if live is None else {"width": live.width, "height": live.height, "engine": live.engine}
+            picture = {} if live is None else _picture(live)
             return {
                 "type": "state",
                 "face": live is not None,
                 "speaking": self._speaking,
                 "mic": self._microphone.name,
+                **({"elsewhere": self._speaker not in (None, watcher)} if watcher is not None else {}),
                 **picture,
             }
 
@@ -399,17 +414,16 @@ class Session:
         }
 
     def _tell_state(self) -> None:
-        state = self.state()
         with self._changed:
             for watcher in self._watchers:
-                watcher.tell(state)
+                watcher.tell(self.state(watcher))
 
     def _take_down(self) -> None:
         """Close what speaks; the lock is held."""
         self._microphone.leave(self)
         if self._live is not None:
             self._live.close()
-        self._live, self._latest, self._speaking = None, None, False
+        self._live, self._latest, self._speaking, self._speaker = None, None, False, None
 
     def _draw(self, live: Live) -> None:
         """Draw for as long as this face is the session's; a thread of its own."""
@@ -469,6 +483,11 @@ class Session:
             return 0.0, 0.0
         p50, p95 = np.percentile(latencies, [50, 95])
         return 1000 * float(p50), 1000 * float(p95)
+
+
+def _picture(live: Live) -> dict[str, Any]:
+    """What a page has to know of the picture that speaks."""
+    return {"width": live.width, "height": live.height, "engine": live.engine, "faces": live.faces_seen}
 
 
 def encoded(rgb: Picture) -> bytes:

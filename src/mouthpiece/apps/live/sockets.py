@@ -215,7 +215,9 @@ class _Conversation:
         kind = order["type"]
         if kind == "ping":
             self._watcher.tell({"type": "pong", "t": order.get("t")})
-        elif kind in ("start", "stop", "clear"):
+        elif kind == "start":
+            self._session.start(self._watcher)
+        elif kind in ("stop", "clear"):
             getattr(self._session, kind)()
         else:
             raise Refusal("expected a message of the type start, stop, clear or ping")
@@ -225,7 +227,7 @@ class _Conversation:
             raise Refusal("this server listens to a microphone of its own; it takes no sound from pages")
         if not self._sound.take(len(data) / 2 / SAMPLE_RATE):
             raise TooFast("sound came faster than it can be spoken")
-        self._session.hear(samples_of(data))
+        self._session.hear(samples_of(data), self._watcher)
 
 
 def samples_of(data: bytes) -> FloatArray:

@@ -3,6 +3,8 @@
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 8000;
 const REPLACED = 4000; // the server's close code: newer windows of the same session took this one's place
+const SILENT_MS = 8000; // the server tells how it goes every second: who says nothing for so long isn't there
+const WATCH_MS = 1000;
 const MOST_QUEUED = 32000; // bytes: a second of sound
 
 export class Connection {
@@ -16,6 +18,7 @@ export class Connection {
     addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => this.hurry());
     addEventListener("pagehide", () => this.socket?.close());
+    setInterval(() => this.watch(), WATCH_MS);
     this.open();
   }
 
@@ -27,25 +30,46 @@ export class Connection {
     this.timer = null;
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    this.toldAt = performance.now();
     socket.binaryType = "arraybuffer";
     let opened = false;
     socket.onopen = () => {
       opened = true;
-      this.wait = FIRST_WAIT_MS;
+      this.toldAt = performance.now();
       this.on.opened(this.before);
       this.before = true;
     };
-    socket.onmessage = (event) => this.take(event.data);
+    socket.onmessage = (event) => {
+      this.toldAt = performance.now();
+      this.wait = FIRST_WAIT_MS;
+      this.take(event.data);
+    };
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
       if (event.code === REPLACED) {
+        this.socket = null;
         this.on.replaced();
         return;
       }
-      this.on.lost(opened);
-      this.timer = setTimeout(() => this.open(), this.wait * (0.8 + 0.4 * Math.random()));
-      this.wait = Math.min(2 * this.wait, MOST_WAIT_MS);
+      this.dropped(opened);
     };
+  }
+
+  dropped(opened) {
+    this.on.lost(opened);
+    this.timer = setTimeout(() => this.open(), this.wait * (0.8 + 0.4 * Math.random()));
+    this.wait = Math.min(2 * this.wait, MOST_WAIT_MS);
+  }
+
+  /** Give a connection up that is one no more: after a sleep, or where the network is gone, browsers don't notice for minutes. */
+  watch() {
+    const socket = this.socket;
+    if (!socket || socket.readyState > WebSocket.OPEN || performance.now() - this.toldAt < SILENT_MS) return;
+    const opened = socket.readyState === WebSocket.OPEN;
+    this.socket = null; // what it still says is no longer heard
+    socket.onmessage = socket.onopen = socket.onclose = null;
+    socket.close();
+    this.dropped(opened);
   }
 
   hurry() {

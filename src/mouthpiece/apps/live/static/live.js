@@ -13,6 +13,7 @@ const LARGE_SIDE = 2048;
 const FULL_LEVEL = 0.25; // root mean square of loud speech
 
 const part = (id) => document.getElementById(id);
+const avatars = part("gallery").querySelectorAll("button");
 const own = (path) => new URL(path, document.baseURI);
 
 /** What this page knows of its session. */
@@ -25,7 +26,9 @@ const session = {
   returning: false, // the connection is new, the page is not
   wanted: false, // whether the person at this page wants to speak: taken up again after a lost connection
   mic: document.body.dataset.mic || "browser", // or "server", "file": where the speech comes from
-  photo: null, // the file chosen here, for a server that has forgotten it
+  elsewhere: false, // another window of this session speaks
+  avatar: null, // the name of the face of the gallery that was chosen here
+  choice: null, // chooses the same face again, for a server that has forgotten it
 };
 
 let microphone = null;
@@ -51,8 +54,8 @@ function mood() {
   if (part("stage").dataset.busy !== undefined) return ["waiting", "Looking at the face…"];
   if (opening) return ["waiting", "Asking for the microphone…"];
   if (!session.face) return ["ready", "No face yet"];
-  if (!session.started) return ["ready", "Ready"];
-  return ["listening", { browser: "Listening", server: "Listening", file: "Speaking" }[session.mic] ?? "Listening"];
+  if (!session.started) return session.elsewhere ? ["listening", "Another window speaks"] : ["ready", "Ready"];
+  return ["listening", { browser: "Listening", server: "The server listens", file: "Speaking" }[session.mic] ?? "Listening"];
 }
 
 function show() {
@@ -68,12 +71,20 @@ function show() {
   part("clear").disabled = !session.face;
   part("pick-word").textContent = session.face ? "New photo" : "Choose photo";
   part("stage").dataset.shows = session.face ? "face" : "nothing";
+  for (const button of avatars) button.setAttribute("aria-pressed", session.face && button.dataset.avatar === session.avatar);
   part("hear").hidden = session.mic === "server";
   part("hear-word").textContent = session.mic === "file" ? "Hear the speech" : "Hear myself";
   part("hear-why").textContent =
     session.mic === "file"
       ? "In time with the picture."
       : "In time with the picture. Use headphones: through loudspeakers the microphone would hear you twice.";
+}
+
+/** Of several faces one speaks: say so, as the others never will. */
+function showFaces(count) {
+  const text = count > 1 ? `${count} faces are in this photo; one of them speaks. For another one, cut the photo.` : "";
+  part("note").hidden = text === "";
+  if (part("note").textContent !== text) part("note").textContent = text;
 }
 
 function showFigures(stats) {
@@ -197,29 +208,51 @@ function playSound(momentS, samples) {
 
 // ---- the face ----
 
-async function upload(file) {
-  if (!file) return;
+let choosing = 0; // counts choices of a face: of two made quickly, the later one counts
+
+/** Take another face; `form()` gives what the server has to know. */
+async function choose(path, form, avatar) {
+  const number = ++choosing;
   const speaking = session.wanted;
   if (session.started) stop(); // a new face begins at rest
+  session.wanted = speaking;
   forgive();
   part("stage").dataset.busy = "";
   show();
   try {
-    const form = new FormData();
-    form.append("image", await lighter(file), file.name);
-    const answer = await fetch(own("upload"), { method: "POST", body: form, headers: { Accept: "application/json" } });
+    const answer = await fetch(own(path), { method: "POST", body: await form(), headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(await reason(answer));
-    session.photo = file;
+    if (number !== choosing) return;
+    session.choice = () => choose(path, form, avatar);
+    session.avatar = avatar;
     session.face = true;
     picture.skip();
   } catch (error) {
-    fail(error instanceof TypeError ? "The server can't be reached. Try again in a moment." : error.message);
+    if (number === choosing) fail(error instanceof TypeError ? "The server can't be reached. Try again in a moment." : error.message);
   } finally {
-    delete part("stage").dataset.busy;
-    if (speaking && session.face) start();
-    for (const input of [part("photo"), part("camera")]) input.value = "";
-    show();
+    if (number === choosing) {
+      delete part("stage").dataset.busy;
+      if (session.wanted && session.face) start();
+      else session.wanted = false;
+      show();
+    }
   }
+}
+
+async function upload(file) {
+  if (!file) return;
+  await choose("upload", async () => {
+    const form = new FormData();
+    form.append("image", await lighter(file), file.name);
+    return form;
+  }, null);
+  for (const input of [part("photo"), part("camera")]) input.value = "";
+}
+
+function tryOn(name) {
+  const form = new FormData();
+  form.append("avatar", name);
+  return choose("avatar", () => form, name);
 }
 
 /** A large photo made smaller before it is sent: the server draws faces far smaller still. */
@@ -256,7 +289,7 @@ async function reason(answer) {
 function clear() {
   forgive();
   session.wanted = false;
-  session.photo = null;
+  session.choice = session.avatar = null;
   connection.say({ type: "clear" });
   rest();
   session.face = false;
@@ -279,7 +312,7 @@ async function askWhy() {
 /** After a lost connection: go on as before. A server forgets who is gone for long, but the photo is still here. */
 function comeBack() {
   session.returning = false;
-  if (!session.face && session.photo) upload(session.photo);
+  if (!session.face && session.choice) session.choice();
   else if (session.face && session.wanted) start();
   else session.wanted = false;
 }
@@ -290,10 +323,12 @@ const hearsay = {
     const face = Boolean(message.face);
     if (session.face && !face) picture.clear();
     session.face = face;
+    showFaces(face ? message.faces : 0);
     if (message.width > 0) part("stage").style.setProperty("--ratio", message.width / message.height);
-    const speaking = Boolean(message.speaking);
+    session.elsewhere = Boolean(message.speaking && message.elsewhere) && session.mic === "browser";
+    const speaking = Boolean(message.speaking) && !session.elsewhere;
     if (session.confirmed && !speaking) {
-      // Stopped from elsewhere: another tab of this session, or a program.
+      // Stopped or taken over from elsewhere: another tab of this session, or a program.
       session.wanted = false;
       rest();
     } else if (speaking && !session.started && session.mic !== "browser") {
@@ -321,6 +356,8 @@ const connection = new Connection(own("live").href.replace(/^http/, "ws"), {
     session.tried = true;
     session.connected = session.started = session.confirmed = false;
     forget();
+    showFigures({ fps: 0, p50_ms: 0 });
+    part("level").style.setProperty("--loudness", 0);
     show();
     if (!opened) askWhy();
   },
@@ -348,6 +385,7 @@ const connection = new Connection(own("live").href.replace(/^http/, "ws"), {
 part("toggle").addEventListener("click", () => (session.started || session.wanted ? stop() : start()));
 part("clear").addEventListener("click", clear);
 part("dismiss").addEventListener("click", forgive);
+for (const button of avatars) button.addEventListener("click", () => tryOn(button.dataset.avatar));
 for (const input of [part("photo"), part("camera")]) {
   input.addEventListener("change", () => upload(input.files[0]));
 }
@@ -379,5 +417,7 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => upload(event.clipboardData?.files[0]));
 
+// A recording is there to be heard; a microphone beside a loudspeaker would hear it again.
+part("hear-myself").checked = session.mic === "file";
 setInterval(follow, FOLLOW_MS);
 show();
