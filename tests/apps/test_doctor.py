@@ -110,3 +110,10 @@ def test_weights_and_chosen_precisions(monkeypatch: pytest.MonkeyPatch, tmp_path
     expected = "precision    f32 for the weights ab12... on CPU (f32 30.0 ms a frame, bf16 can't run)"
     assert expected in lines
     assert f"ok       cache folder: {tmp_path}" in lines
+
+
+def test_an_engine_without_weights_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path))
+    text = "\n".join(doctor.as_lines(doctor.examine()))
+    assert "\nabsent   engine wav2lip: the weights wav2lip-gan are not here; fetch it" in text
+    assert "MISSING  engine" not in text

@@ -18,7 +18,7 @@ from tests.checkpoints.serving import CONTENT, CONTENT_SHA256
 
 from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.cache import Record, State, cached_path, find_checkpoint, sha256_of, state_of
-from mouthpiece.checkpoints.catalogue import Checkpoint
+from mouthpiece.checkpoints.catalogue import GENERATORS, Checkpoint
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
 
 
@@ -90,7 +90,7 @@ def test_what_is_in_a_read_only_cache_can_be_used(publish: Publish, monkeypatch:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(tempfile, "mkstemp", refused)
-    assert find_checkpoint("tiny", ()) == path
+    assert find_checkpoint("tiny", ("tiny",)) == path
 
 
 class TestFindCheckpoint:
@@ -99,7 +99,13 @@ class TestFindCheckpoint:
     def test_a_name_of_the_catalogue(self, publish: Publish) -> None:
         publish()
         path = lay("tiny")
-        assert find_checkpoint("tiny", ("wav2lip",)) == path
+        assert find_checkpoint("tiny", ("wav2lip", "tiny")) == path
+
+    def test_a_name_of_another_network(self) -> None:
+        with pytest.raises(
+            WeightsError, match=r"lipsync-expert can't be used here \(SyncNet.*one of: wav2lip-gan, wav2"
+        ):
+            find_checkpoint("lipsync-expert", GENERATORS)
 
     def test_nothing_asked_takes_the_first_that_is_here(self, publish: Publish) -> None:
         publish(name="best")
@@ -132,8 +138,8 @@ class TestFindCheckpoint:
             find_checkpoint(tmp_path, ())
 
     def test_an_unknown_name(self) -> None:
-        with pytest.raises(WeightsError, match="no weights are called 'wav2lip_gan'; known are: wav2lip, wav2lip-gan,"):
-            find_checkpoint("wav2lip_gan", ())
+        with pytest.raises(WeightsError, match="no weights are called 'wav2lip_gan'; known are: wav2lip-gan, wav2lip;"):
+            find_checkpoint("wav2lip_gan", GENERATORS)
 
     def test_damaged_bytes_are_not_handed_out(self, publish: Publish) -> None:
         publish()
@@ -141,15 +147,15 @@ class TestFindCheckpoint:
         with pytest.raises(
             WeightsError, match=r"the weights tiny at .* are damaged .*'mouthpiece weights remove tiny'"
         ):
-            find_checkpoint("tiny", ())
+            find_checkpoint("tiny", ("tiny",))
 
     def test_unknown_bytes_count_from_the_first_time(self, publish: Publish) -> None:
         publish(sha256=None)
         path = lay("tiny", b"first")
-        assert find_checkpoint("tiny", ()) == path
+        assert find_checkpoint("tiny", ("tiny",)) == path
         path.write_bytes(b"later")
         with pytest.raises(WeightsError, match="damaged"):
-            find_checkpoint("tiny", ())
+            find_checkpoint("tiny", ("tiny",))
 
 
 class TestHashes:

@@ -37,6 +37,8 @@ CPU_FLAGS = {
 """What matters to inference, in /proc/cpuinfo's words (x86, then Arm) and in people's."""
 
 
+NEEDED_ENGINE = "mesh"
+"""The engine that everybody has; others may lack weights and nothing is wrong."""
 LIVE_MODULES = ("flask", "flask_sock") if sys.platform == "win32" else ("flask", "flask_sock", "gunicorn")
 """What the extra `live` brings; gunicorn doesn't run on Windows."""
 
@@ -93,12 +95,19 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that must be there."""
+    """Something that must be there, or may be."""
 
     what: str
     found: bool
     detail: str
     """Where it is, or what is wrong and what to do."""
+    needed: bool = True
+    """Whether nothing works without it."""
+
+    @property
+    def said(self) -> str:
+        """The verdict in a word."""
+        return "ok" if self.found else "MISSING" if self.needed else "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +294,10 @@ def _engines() -> list[Check]:
     try:
         from mouthpiece.engines.registry import describe_all
 
-        return [Check(f"engine {info.name}", info.ready, info.weights) for info in describe_all()]
+        return [
+            Check(f"engine {info.name}", info.ready, info.weights, needed=info.name == NEEDED_ENGINE)
+            for info in describe_all()
+        ]
     except Exception as error:
         return [Check("engines", False, f"can't be listed: {error}")]
 
@@ -321,7 +333,7 @@ def as_lines(report: DoctorReport) -> list[str]:
     ]
     lines.append("")
     for check in report.checks:
-        lines.append(f"{'ok' if check.found else 'MISSING':<8} {check.what}: {check.detail}")
+        lines.append(f"{check.said:<8} {check.what}: {check.detail}")
     lines.append("")
     for extra in report.extras:
         cure = "" if extra.installed else f"; {extra.pip} (not here: {', '.join(extra.missing)})"

@@ -196,21 +196,24 @@ def find_checkpoint(wanted: str | os.PathLike[str] | None, among: Sequence[str])
     """The file of weights that is meant.
 
     Args:
-        wanted: a name of the catalogue or an existing file; None for the first of `among` that is in the cache.
-        among: names of the catalogue, the best one first; the first is recommended where none is here.
+        wanted: one of `among` or an existing file; None for the first of `among` that is in the cache.
+        among: names of the catalogue that will do, the best one first; the first is recommended where none is here.
 
     Returns:
         A file; one of the cache has the right bytes.
 
     Raises:
-        WeightsError: it isn't here or is damaged; the one line says how to get it.
+        WeightsError: it isn't here, is damaged or another network's; the one line says how to get it.
     """
     if wanted is None:
         here = [name for name in among if cached_path(name)]
         return _whole(here[0] if here else among[0])
     said = os.fspath(wanted)
-    if said in catalogue.CATALOGUE:
+    if said in among:
         return _whole(said)
+    if said in catalogue.CATALOGUE:
+        title = catalogue.CATALOGUE[said].title
+        raise WeightsError(f"{said} can't be used here ({title}); expected a file or one of: {', '.join(among)}")
     path = Path(said)
     if path.is_file():
         return path
@@ -220,9 +223,7 @@ def find_checkpoint(wanted: str | os.PathLike[str] | None, among: Sequence[str])
         raise WeightsError(
             f"expected weights at {said}, found no file there; 'mouthpiece weights list' shows what can be fetched"
         )
-    raise WeightsError(
-        f"no weights are called {said!r}; known are: {', '.join(catalogue.CATALOGUE)}; a file's path will do too"
-    )
+    raise WeightsError(f"no weights are called {said!r}; known are: {', '.join(among)}; a file's path will do too")
 
 
 def _whole(name: str) -> Path:
