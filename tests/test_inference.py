@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mouthpiece import inference
 from mouthpiece.engines.mesh.motion import LIVE_WEIGHTS
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
-from mouthpiece.inference import Network, _compiled, core, device_for_tracking, known_device
+from mouthpiece.inference import Network, _compiled, core, device_for_tracking, known_device, made_together
 
 
 @pytest.fixture
@@ -143,6 +146,54 @@ def test_an_open_shape_is_fixed_and_computed_in_the_callers_own_thread() -> None
     assert wrong == []
     other = Network(LIVE_WEIGHTS, shapes={"log_mel": (1, 5, 80)}, in_caller=True)
     assert other(given[0][0][:, :5], given[0][1])[0].shape == (1, 1, 12)
+
+
+def test_two_are_made_at_the_same_time() -> None:
+    met = threading.Barrier(2, timeout=10)
+
+    def maker(name: str) -> Callable[[], str]:
+        def make() -> str:
+            met.wait()
+            return name
+
+        return make
+
+    assert made_together(maker("first"), maker("second")) == ("first", "second")
+
+
+def test_of_two_that_fail_the_first_counts() -> None:
+    over = threading.Event()
+
+    def first() -> None:
+        raise EngineError("first")
+
+    def second() -> None:
+        over.set()
+        raise WeightsError("second")
+
+    with pytest.raises(EngineError, match="first"):
+        made_together(first, second)
+    assert over.is_set()
+    with pytest.raises(WeightsError, match="second"):
+        made_together(lambda: None, second)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mouthpiece-load")]
+
+
+def test_several_who_want_the_same_network_wait_for_one_compilation(
+    mesh_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mesh.tflite"
+    shutil.copyfile(mesh_file, mine)
+    compiled, compile_it = [], inference._compile
+
+    def counted(*arguments: Any) -> Any:
+        compiled.append(arguments[0])
+        return compile_it(*arguments)
+
+    monkeypatch.setattr(inference, "_compile", counted)
+    one, other = made_together(lambda: Network(mine), lambda: Network(mine))
+    assert len(compiled) == 1
+    assert one._compiled is other._compiled
 
 
 def test_two_threads_share_a_network_without_mixing_pictures(mesh_file: Path) -> None:

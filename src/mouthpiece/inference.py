@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -56,8 +58,24 @@ def device_for_tracking(device: str) -> str:
     return known_device(device) or "CPU"
 
 
+First = TypeVar("First")
+Second = TypeVar("Second")
+
+
+def made_together(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+    """Make two things at the same time, the second in a thread of its own: compiling a network keeps one core busy.
+
+    Raises:
+        BaseException: what the first one raised, else what the second one did; both are over by then.
+    """
+    with ThreadPoolExecutor(1, "mouthpiece-load") as beside:
+        later = beside.submit(second)
+        return first(), later.result()
+
+
 _compiled: WeakValueDictionary[tuple[object, ...], openvino.CompiledModel] = WeakValueDictionary()
-_compiling = threading.Lock()
+_looking = threading.Lock()
+_compiling: defaultdict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
 
 
 Shapes = Mapping[str, Sequence[int]]
@@ -85,7 +103,10 @@ def compiled_once(
     fixed = {name: tuple(shape) for name, shape in (shapes or {}).items()}
     settings = (tuple(sorted(config.items())), tuple(sorted(fixed.items())))
     key = (path.resolve(), state.st_mtime_ns, state.st_size, device, *settings)
-    with _compiling:  # two who come at once shall wait and not compile twice
+    with _looking:
+        core()  # once for all
+        one_by_one = _compiling[key]
+    with one_by_one:  # two who come at once shall wait and not compile twice
         model = _compiled.get(key)
         if model is None:
             model = _compiled[key] = _compile(path, device, config, fixed)

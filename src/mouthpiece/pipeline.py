@@ -18,7 +18,7 @@ from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkO
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceChoice, FaceTracker, PlacedFace
-from mouthpiece.inference import device_for_tracking
+from mouthpiece.inference import device_for_tracking, made_together
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
@@ -312,9 +312,7 @@ def _drawing(
 ) -> Iterator[tuple[Engine, Iterator[Frame]]]:
     """An engine that knows the face, and the frames as it draws them, each step in the background."""
     duration_s = _duration(source, voice, options.fit)
-    tracker = _tracker(source.info, options)
-    engine = _prepared_engine(source, tracker, options, phones, stop_if_cancelled)
-    tracker.reset()
+    engine, tracker = _prepared(source, options, phones, stop_if_cancelled)
 
     ahead = _frames_ahead(source.info)
     frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
@@ -385,33 +383,23 @@ def _frames_ahead(info: PictureInfo) -> int:
     return max(1, min(QUEUE_SIZE, WAITING_PIXELS // (info.width * info.height)))
 
 
-def _prepared_engine(
+def _prepared(
     source: FaceSource,
-    tracker: Tracker,
     options: SyncOptions,
     phones: tuple[Phone, ...],
     stop_if_cancelled: Callable[[], None],
-) -> Engine:
-    """The engine, having studied the face.
+) -> tuple[Engine, Tracker]:
+    """The engine, having studied the face, and the tracker that showed it where that is.
 
     Raises:
         Cancelled: `stop_if_cancelled` said so.
         NoFaceError: there is nobody in the whole source.
     """
-    engine = load_engine(options.engine)(_engine_options(options, phones))
-    looks: list[tuple[Unusable | None, int]] = []
-    """Of each surveyed frame: why it can't be used, and how many faces it shows."""
-
-    def survey(frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
-        for frame in frames:
-            stop_if_cancelled()
-            tracked = _look_once(tracker, frame)
-            looks.append((tracked.unusable, tracked.faces_seen))
-            yield tracked
-
     frames = in_background(source.survey(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
     try:
-        engine.prepare(survey(frames))
+        first = list(itertools.islice(frames, 1))  # Others are decoded while networks are compiled.
+        engine, tracker = _loaded(source.info, options, phones)
+        looks = _studied(engine, tracker, itertools.chain(first, frames), stop_if_cancelled)
     finally:
         frames.close()
     if all(unusable for unusable, _ in looks):
@@ -419,7 +407,39 @@ def _prepared_engine(
         if found is None:
             raise NoFaceError(why_nobody(looks, source, options))
         engine.prepare([found])
-    return engine
+    tracker.reset()
+    return engine, tracker
+
+
+def _loaded(info: PictureInfo, options: SyncOptions, phones: tuple[Phone, ...]) -> tuple[Engine, Tracker]:
+    """The engine and the tracker, ready to begin.
+
+    Raises:
+        OptionError: the box lies outside the picture.
+    """
+    kind, chosen = load_engine(options.engine), _engine_options(options, phones)
+    if options.box is not None:
+        tracker = _placed(info, options.box)
+        return kind(chosen), tracker
+    choice, device = FaceChoice(options.face), device_for_tracking(options.device)
+    return made_together(lambda: kind(chosen), lambda: FaceTracker(choice, device))
+
+
+def _studied(
+    engine: Engine, tracker: Tracker, frames: Iterable[Frame], stop_if_cancelled: Callable[[], None]
+) -> list[tuple[Unusable | None, int]]:
+    """Let the engine study frames; of each why it can't be used, and how many faces it shows."""
+    looks: list[tuple[Unusable | None, int]] = []
+
+    def survey() -> Iterator[TrackedFrame]:
+        for frame in frames:
+            stop_if_cancelled()
+            tracked = _look_once(tracker, frame)
+            looks.append((tracked.unusable, tracked.faces_seen))
+            yield tracked
+
+    engine.prepare(survey())
+    return looks
 
 
 def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOptions:
@@ -436,15 +456,13 @@ def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOp
     )
 
 
-def _tracker(info: PictureInfo, options: SyncOptions) -> Tracker:
-    """What will say where the face is.
+def _placed(info: PictureInfo, box: tuple[int, int, int, int]) -> PlacedFace:
+    """The face in the user's box.
 
     Raises:
         OptionError: the box lies outside the picture.
     """
-    if options.box is None:
-        return FaceTracker(FaceChoice(options.face), device_for_tracking(options.device))
-    top, bottom, left, right = options.box
+    top, bottom, left, right = box
     return PlacedFace(Box(left, top, right, bottom), info.width, info.height)
 
 
@@ -602,7 +620,9 @@ class _Journal:
         warnings = list(odd)
         first = self._first
         if first is not None and first.faces_seen > 1:
-            warnings.append(f"{first.faces_seen} faces seen; the others stay untouched (mouthpiece sync --face chooses)")
+            warnings.append(
+                f"{first.faces_seen} faces seen; the others stay untouched (mouthpiece sync --face chooses)"
+            )
         passed_s = sum(s.end_s - s.start_s for s in timeline if not s.synced)
         if passed_s > 0:
             reasons = sorted({str(s.reason) for s in timeline if s.reason})

@@ -22,6 +22,7 @@ from mouthpiece.face.mesh import CROP_FACTOR, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import MouthWatch
+from mouthpiece.inference import made_together
 from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable, as_float
 
 MIN_MESH_SCORE = 0.5
@@ -127,8 +128,7 @@ class FaceTracker:
             WeightsError: the models are not installed.
             EngineError: the device can't run them.
         """
-        self._detector = FaceDetector(device)
-        self._mesh = FaceMesh(device)
+        self._detector, self._mesh = made_together(lambda: FaceDetector(device), lambda: FaceMesh(device))
         self._choice = choice or FaceChoice()
         self._filter = OneEuroFilter() if smooth else None
         self._mouth_watch = MouthWatch()
