@@ -38,8 +38,15 @@ def face_input(page: Page) -> None:
 def use_sample(page: Page, name: str) -> None:
     card = page.locator(".st-key-speech-card")
     card.get_by_role("radio", name="Samples").click()
+    await_sound(page)
     card.get_by_text(name).click()
-    expect(card.locator("audio")).to_be_visible()
+    expect(page.locator(".st-key-summary")).to_contain_text(name)
+    await_sound(page)
+
+
+def await_sound(page: Page) -> None:
+    """Until the speech can be heard: what is replaced before the browser has it makes it complain."""
+    page.wait_for_function("document.querySelector('.st-key-speech-card audio')?.readyState >= 1")
 
 
 def beginning_of(speech: Path, path: Path) -> Path:

@@ -46,6 +46,8 @@ STYLE = """<style>
 .st-key-summary [data-testid="stElementToolbar"], [class*="st-key-tile-"] [data-testid="stElementToolbar"] {
   display: none; }
 :root[dir="rtl"] [data-variant="segmented_control"] { border-radius: 0; margin: 0 0 0 -1px; }
+:root[dir="rtl"] [data-variant="segmented_control"]:not([data-selected]) {
+  border-color: color-mix(in srgb, currentColor 16%, transparent); }
 :root[dir="rtl"] [data-variant="segmented_control"]:first-child { border-radius: 0 .7rem .7rem 0; }
 :root[dir="rtl"] [data-variant="segmented_control"]:last-child { border-radius: .7rem 0 0 .7rem; margin: 0; }
 :root[dir="rtl"] [data-testid="stSlider"] [role="group"] { direction: ltr; }

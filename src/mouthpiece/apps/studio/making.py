@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -17,11 +19,12 @@ from mouthpiece.apps.studio.words import facts, length, notes, plain, progress_l
 from mouthpiece.engines.base import EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.pipeline import Fit, Quality
+from mouthpiece.pipeline import Quality
 from mouthpiece.types import EngineInfo
 
 POLL_S = 0.5
 """How often a page asks how far its video is, seconds."""
+Name = TypeVar("Name", bound=str)
 NOT_OFFERED = ("fake",)
 """Engines for tests."""
 
@@ -32,7 +35,7 @@ def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | N
     _summary(face, speech, say)
     _animation(face, say)
     place = st.container(key="making")  # above what may be chosen, so that it needs no scrolling
-    choices, ready = _more(face, say)
+    choices, ready = _more(visit, face, say)
     with place:
         if visit.is_busy():
             _watch(visit, say)
@@ -81,33 +84,42 @@ def _animation(face: Face | None, say: Texts) -> None:
     quiet(say.moves_video if face is not None and face.is_video else say.moves_photo)
 
 
-def _more(face: Face | None, say: Texts) -> tuple[Choices, bool]:
+def _more(visit: Visit, face: Face | None, say: Texts) -> tuple[Choices, bool]:
     """What suits most as it is; and whether the engine can run."""
+    usual, before = Choices(), visit.stood_at
     with st.expander(say.more, icon=":material/tune:"):
-        names = [name for name in engine_names() if name not in NOT_OFFERED]
-        engine = (
-            st.selectbox(say.engine, names, format_func=lambda name: say.engines.get(name, plain(name)), key="engine")
-            or DEFAULT_ENGINE
-        )
+        offered = [name for name in engine_names() if name not in NOT_OFFERED]
+        names = sorted(offered, key=lambda name: name != DEFAULT_ENGINE)
+        engine = _one_of(say.engine, names, lambda name: say.engines.get(name, plain(name)), "engine", before)
         heeds, checkpoint, info = _engine(engine, say)
-        intensity, rest = 1.0, None
+        intensity, rest = usual.intensity, usual.rest
         if "intensity" in heeds:
-            intensity = st.slider(say.intensity, 0.2, 2.0, step=0.1, format="%.1f×", key="intensity")
+            start = before.get("intensity", intensity)
+            intensity = st.slider(say.intensity, 0.2, 2.0, start, 0.1, format="%.1f×", key="intensity")
         if "rest" in heeds:
-            rest = RESTS[st.selectbox(say.rest, list(RESTS), format_func=say.rests.__getitem__, key="rest")]
-        fit: Fit | None = Fit.PINGPONG
+            rest = RESTS[_one_of(say.rest, list(RESTS), say.rests.__getitem__, "rest", before)]
+        fit = usual.fit
         if face is not None and face.is_video:
-            fit = st.selectbox(say.fit, list(say.fits), format_func=say.fits.__getitem__, key="fit")
-        which = st.selectbox(say.which, list(say.whiches), format_func=say.whiches.__getitem__, key="which")
+            fit = _one_of(say.fit, list(say.fits), say.fits.__getitem__, "fit", before)
+        which = _one_of(say.which, list(say.whiches), say.whiches.__getitem__, "which", before)
         quality = st.segmented_control(
-            say.quality, list(Quality), required=True, format_func=say.qualities.__getitem__, key="quality"
+            say.quality,
+            list(Quality),
+            default=before.get("quality", usual.quality),
+            required=True,
+            format_func=say.qualities.__getitem__,
+            key="quality",
         )
-        full_size = st.toggle(say.full_size, key="full-size")
+        full_size = st.toggle(say.full_size, before.get("full-size", False), key="full-size")
     if not info.ready:
         st.warning(sentence(info.weights), icon=":material/download:")
-    return Choices(
-        engine, checkpoint, intensity, rest, fit or Fit.PINGPONG, quality or Quality.GOOD, which, full_size
-    ), info.ready
+    return Choices(engine, checkpoint, intensity, rest, fit, quality or usual.quality, which, full_size), info.ready
+
+
+def _one_of(title: str, names: list[Name], called: Callable[[Name], str], key: str, before: Mapping[str, Any]) -> Name:
+    """One of several names: the first unless the page was loaded anew with another."""
+    start = before.get(key)
+    return st.selectbox(title, names, names.index(start) if start in names else 0, format_func=called, key=key)
 
 
 def _engine(name: str, say: Texts) -> tuple[frozenset[str], str | None, EngineInfo]:

@@ -6,18 +6,15 @@ import json
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mouthpiece import samples
-from mouthpiece.apps.studio.bench import DEFAULT_ENGINE, Bench, shared_bench
+from mouthpiece.apps.studio.bench import Bench, shared_bench
 from mouthpiece.apps.studio.looks import STYLE, words_of_streamlit
 from mouthpiece.apps.studio.making import result_card, video_card
-from mouthpiece.apps.studio.orders import Choices
-from mouthpiece.apps.studio.steps import FaceFrom, SpeechFrom, face_card, speech_card
+from mouthpiece.apps.studio.steps import face_card, speech_card
 from mouthpiece.apps.studio.texts import LANGUAGES, Texts, preferred
 from mouthpiece.apps.studio.visits import Visit
 from mouthpiece.apps.uploads import MEGABYTE
@@ -25,20 +22,21 @@ from mouthpiece.apps.uploads import MEGABYTE
 ICON = Path(__file__).with_name("icon.svg")
 VISIT, LANGUAGE = "visit", "language"
 """Names in the page's address, and of what a session knows."""
-USUAL: dict[str, Any] = {
-    "face-from": FaceFrom.GALLERY,
-    "avatar": samples.avatars()[0].name,
-    "speech-from": SpeechFrom.RECORD,
-    "sample": samples.LANGUAGES[0],
-    "engine": DEFAULT_ENGINE,
-    "intensity": 1.0,
-    "rest": "as the face",
-    "fit": Choices().fit,
-    "which": Choices().which,
-    "quality": Choices().quality,
-    "full-size": False,
-}
-"""What the page's controls stand at when it opens, by their keys."""
+KEPT = (
+    LANGUAGE,
+    "face-from",
+    "avatar",
+    "speech-from",
+    "sample",
+    "engine",
+    "intensity",
+    "rest",
+    "fit",
+    "which",
+    "quality",
+    "full-size",
+)
+"""What a page that is loaded anew begins with: what its controls, by their keys, stood at."""
 
 
 def show() -> None:
@@ -47,7 +45,7 @@ def show() -> None:
     st.html(STYLE)
     bench = the_bench()
     visit = the_visit(bench)
-    say = _head()
+    say = _head(visit)
     choose, make = st.columns([7, 5], gap="large")
     with choose:
         with st.container(border=True, key="face-card"):
@@ -59,22 +57,23 @@ def show() -> None:
             video_card(bench, visit, face, speech, say)
         result_card(visit, say)
     _tell_browser(bench, visit, say)
-    visit.chosen = {key: st.session_state[key] for key in (*USUAL, LANGUAGE) if key in st.session_state}
+    visit.chosen = {key: st.session_state[key] for key in KEPT if key in st.session_state}
 
 
-def _head() -> Texts:
+def _head(visit: Visit) -> Texts:
     """What this is, and the switch between languages."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="bar"):
         st.html('<p class="mp-name">mouthpiece studio</p>')
         language = st.segmented_control(
             "Language",
             list(LANGUAGES),
+            default=visit.stood_at[LANGUAGE],
             required=True,
             format_func=lambda code: LANGUAGES[code].own_name,
             key=LANGUAGE,
             label_visibility="collapsed",
         )
-    say = LANGUAGES[language or preferred(None)]
+    say = LANGUAGES[language or visit.stood_at[LANGUAGE]]
     st.html(
         f'<h1 class="mp-title">{escape(say.title)}</h1><p class="mp-lead">{escape(say.lead)}</p>'
         f'<p class="mp-lost" role="alert">{escape(say.lost)}</p>'
@@ -112,15 +111,15 @@ def the_visit(bench: Bench) -> Visit:
     visit = st.session_state.get(VISIT)
     if not isinstance(visit, Visit) or visit.folder.closed:
         visit = st.session_state[VISIT] = _found_again(bench) or Visit.begin(bench, _is_open())
-        for key, value in visit.chosen.items():
-            st.session_state.setdefault(key, value)
-    for key, value in USUAL.items():
-        st.session_state.setdefault(key, value)
-    if st.session_state.get(LANGUAGE) not in LANGUAGES:
-        wanted = st.query_params.get(LANGUAGE)
-        st.session_state[LANGUAGE] = wanted if wanted in LANGUAGES else preferred(st.context.locale)
+        visit.stood_at.setdefault(LANGUAGE, _language())
     visit.folder.touch()
     return visit
+
+
+def _language() -> str:
+    """What the page's address asks for, or else the browser."""
+    wanted = st.query_params.get(LANGUAGE)
+    return wanted if wanted is not None and wanted in LANGUAGES else preferred(st.context.locale)
 
 
 def _found_again(bench: Bench) -> Visit | None:

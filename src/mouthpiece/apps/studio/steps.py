@@ -75,6 +75,7 @@ def face_card(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     source = st.segmented_control(
         say.where_face,
         list(FaceFrom),
+        default=visit.stood_at.get("face-from", FaceFrom.GALLERY),
         required=True,
         format_func=lambda value: f"{FACE_ICONS[value]} {getattr(say, value)}",
         key="face-from",
@@ -86,7 +87,7 @@ def face_card(bench: Bench, visit: Visit, say: Texts) -> Face | None:
         return _uploaded_face(bench, visit, say)
     if source == FaceFrom.CAMERA:
         return _camera_face(bench, visit, say)
-    return _gallery(say)
+    return _gallery(visit, say)
 
 
 def speech_card(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
@@ -95,6 +96,7 @@ def speech_card(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
     source = st.segmented_control(
         say.where_speech,
         list(SpeechFrom),
+        default=visit.stood_at.get("speech-from", SpeechFrom.RECORD),
         required=True,
         format_func=lambda value: f"{SPEECH_ICONS[value]} {getattr(say, value)}",
         key="speech-from",
@@ -105,13 +107,13 @@ def speech_card(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
     if source == SpeechFrom.UPLOAD:
         return _uploaded_speech(bench, visit, say)
     if source == SpeechFrom.SAMPLE:
-        return _sample_speech(say)
+        return _sample_speech(visit, say)
     return _recorded_speech(bench, visit, say)
 
 
-def _gallery(say: Texts) -> Face:
+def _gallery(visit: Visit, say: Texts) -> Face:
     people = gallery(say.language)
-    chosen = st.session_state["avatar"]
+    chosen = st.session_state.setdefault("avatar", visit.stood_at.get("avatar", people[0].token))
     with st.container(horizontal=True, gap="small", key="gallery"):
         for face in people:
             with st.container(key=f"tile-{face.token}"):
@@ -221,10 +223,11 @@ def _show_speech(speech: Speech, say: Texts) -> None:
     st.audio(speech.wav, format="audio/wav")
 
 
-def _sample_speech(say: Texts) -> Speech:
+def _sample_speech(visit: Visit, say: Texts) -> Speech:
     language = st.pills(
         say.samples,
         list(samples.LANGUAGES),
+        default=visit.stood_at.get("sample", samples.LANGUAGES[0]),
         required=True,
         format_func=lambda code: SAMPLE_NAMES[code],
         key="sample",

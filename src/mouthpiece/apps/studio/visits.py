@@ -48,6 +48,8 @@ class Visit:
     """Likewise."""
     chosen: dict[str, Any] = field(default_factory=dict)
     """What the page's controls stood at."""
+    stood_at: dict[str, Any] = field(default_factory=dict)
+    """Likewise when the page was opened, so that they begin there; it never changes while the page is open."""
     again: set[str] = field(default_factory=set)
     """What was sent ("face", "speech") before the page was loaded anew, so that its controls know nothing of it."""
     job: Job | None = None
@@ -67,6 +69,7 @@ class Visit:
     def come_back(self) -> None:
         """The page was loaded anew."""
         self.again = {"face", "speech"}
+        self.stood_at = dict(self.chosen)
 
     def is_busy(self) -> bool:
         """Whether a video is being made or waits for its turn."""
