@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tests.checkpoints.serving import Server
@@ -26,14 +27,16 @@ def shared_data(repo_root: Path) -> Path:
     return folder
 
 
+def _go_without(what: str, why: str) -> NoReturn:
+    """Skip a test that needs something that is not here; on CI it has to be."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(why)
+
+
 def _program(name: str) -> str:
-    """Where an independent program is; on CI it has to be there."""
-    path = shutil.which(name)
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have {name}")
-        pytest.skip(f"{name} is not installed")
-    return path
+    """Where an independent program is."""
+    return shutil.which(name) or _go_without(name, f"{name} is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +49,19 @@ def ffprobe() -> str:
 def ffmpeg() -> str:
     """Path of the ffmpeg program."""
     return _program("ffmpeg")
+
+
+@pytest.fixture(scope="session")
+def face_models() -> None:
+    """The face models, which come with an installation: whoever follows faces asks for this."""
+    from mouthpiece.errors import WeightsError
+    from mouthpiece.face.models import DETECTOR_FILE, MESH_FILE, model_path
+
+    try:
+        for name in (DETECTOR_FILE, MESH_FILE):
+            model_path(name)
+    except WeightsError as error:
+        _go_without("the face models", str(error))
 
 
 @pytest.fixture

@@ -20,11 +20,8 @@ from mouthpiece.inference import Network, _compiled, core, device_for_tracking, 
 
 
 @pytest.fixture
-def mesh_file() -> Path:
-    try:
-        return model_path(MESH_FILE)
-    except WeightsError as error:
-        pytest.skip(str(error))
+def mesh_file(face_models: None) -> Path:
+    return model_path(MESH_FILE)
 
 
 def test_arrays_in_arrays_out(mesh_file: Path) -> None:

@@ -16,8 +16,6 @@ import numpy as np
 import pytest
 from tests.apps.staging import Said
 
-from mouthpiece.errors import WeightsError
-from mouthpiece.face import FaceTracker
 from mouthpiece.training.measuring import read_sound
 from mouthpiece.training.recordings import list_prepared, load_recording
 from mouthpiece.types import SAMPLE_RATE
@@ -119,13 +117,10 @@ def test_what_cannot_be_done_is_told(here: Run, arguments: tuple[str, ...], code
     assert said.code == code and message in said.err and "Traceback" not in said.err
 
 
+@pytest.mark.usefixtures("face_models")
 def test_a_stopped_run_goes_on(
     start: Callable[..., subprocess.Popen[str]], here: Run, shared_data: Path, tmp_path: Path
 ) -> None:
-    try:
-        FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
     data = tmp_path / "grid"
     data.mkdir()
     for path in sorted((shared_data / "grid_unseen_dev").glob("s5_*_224.mp4"))[:3]:

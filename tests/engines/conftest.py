@@ -17,7 +17,7 @@ from mouthpiece.engines.base import EngineOptions, NetworkOptions, Precision
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.engines.wav2lip import Wav2LipEngine
 from mouthpiece.engines.wav2lip.layers import GENERATOR
-from mouthpiece.errors import EngineError, WeightsError
+from mouthpiece.errors import EngineError
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import SAMPLE_RATE, FloatArray, TrackedFrame
 
@@ -67,12 +67,9 @@ def whole_stage(request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def people(shared_data: Path) -> dict[str, TrackedFrame]:
+def people(shared_data: Path, face_models: None) -> dict[str, TrackedFrame]:
     """A tracked frame of each photo, by the photo's name."""
-    try:
-        tracker = FaceTracker(smooth=False)
-    except WeightsError as error:
-        pytest.skip(str(error))
+    tracker = FaceTracker(smooth=False)
     found = {}
     for photo in sorted((shared_data / "photos").iterdir()):
         bgr = cv2.imread(str(photo))

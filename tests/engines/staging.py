@@ -130,7 +130,9 @@ def drive(
     return patches
 
 
-def moments(engine: Engine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk]) -> Iterator[Moment]:
+def moments(
+    engine: Engine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk], strength: float = 1.0
+) -> Iterator[Moment]:
     """Each frame with its moment, as the pipeline makes them: the engine has heard as much as that needs, no more."""
     for i, tracked in enumerate(frames):
         while engine.heard_until_s <= i / FPS:
@@ -139,7 +141,7 @@ def moments(engine: Engine, frames: Iterable[TrackedFrame], heard: Iterator[Spee
                 engine.finish()
                 break
             engine.hear(chunk)
-        yield Moment(tracked, i / FPS, 0.0 if tracked.face is None else 1.0)
+        yield Moment(tracked, i / FPS, 0.0 if tracked.face is None else strength)
 
 
 def laid_over(tracked: TrackedFrame, patch: Patch | None) -> FloatArray:

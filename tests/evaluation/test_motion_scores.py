@@ -13,7 +13,7 @@ from tests.training.made_clips import rigged_clip, spoken_clip
 
 from mouthpiece.engines.mesh.articulation import TaughtMotion
 from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis, MotionStream
-from mouthpiece.errors import InputError, WeightsError
+from mouthpiece.errors import InputError
 from mouthpiece.evaluation.motion import (
     agreement,
     area_under_curve,
@@ -32,7 +32,6 @@ from mouthpiece.evaluation.motion import (
     shipped_networks,
     stretches,
 )
-from mouthpiece.face import FaceTracker
 from mouthpiece.speech import SpeechStream, measure_level
 from mouthpiece.training.corpora import Recording, Word, prepare_corpus, read_sound, save_recording
 from mouthpiece.types import SAMPLE_RATE, Phone
@@ -92,11 +91,8 @@ def test_pauses_are_what_words_leave() -> None:
     assert not in_speech(np.array([0.5]), []).any()
 
 
+@pytest.mark.usefixtures("face_models")
 def test_the_shipped_network_holds_on_people_it_never_saw(shared_data: Path, tmp_path: Path) -> None:
-    try:
-        FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
     few = tmp_path / "strangers"
     few.mkdir()
     for source in sorted((shared_data / "grid_unseen_dev").glob("*_224.mp4"))[::3]:

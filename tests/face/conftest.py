@@ -7,22 +7,18 @@ from pathlib import Path
 import pytest
 from tests import scenes
 
-from mouthpiece.errors import WeightsError
 from mouthpiece.face import FaceDetector, FaceTracker
 from mouthpiece.types import Picture
 
 
 @pytest.fixture(scope="session")
-def detector() -> FaceDetector:
+def detector(face_models: None) -> FaceDetector:
     """The detector."""
-    try:
-        return FaceDetector()
-    except WeightsError as error:
-        pytest.skip(str(error))
+    return FaceDetector()
 
 
 @pytest.fixture(scope="session")
-def _raw_tracker(detector: FaceDetector) -> FaceTracker:
+def _raw_tracker(face_models: None) -> FaceTracker:
     return FaceTracker(smooth=False)
 
 

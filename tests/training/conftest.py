@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from tests.training.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.errors import WeightsError
-from mouthpiece.face import FaceTracker
 from mouthpiece.training.measuring import measure_video, read_curves
 from mouthpiece.training.recordings import Recording, save_recording
 from mouthpiece.training.sources import find_sources
@@ -37,12 +35,8 @@ def made_corpora(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def grid_clips(shared_data: Path) -> list[Recording]:
+def grid_clips(shared_data: Path, face_models: None) -> list[Recording]:
     """Three real clips of three people, measured here."""
-    try:
-        FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
     grid = {source.name: source for source in find_sources(shared_data / "grid_unseen_dev")}
     one_man = {source.name: source for source in find_sources(shared_data / "grid_s1")}
     chosen = [grid["s5_bbae8n"], grid["s22_lbbc2a"], one_man["bbaf3s"]]

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tests.training.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.errors import InputError, NoPictureError, NoSoundError, WeightsError
-from mouthpiece.face import FaceTracker, head_pose, reference_face
+from mouthpiece.errors import InputError, NoPictureError, NoSoundError
+from mouthpiece.face import head_pose, reference_face
 from mouthpiece.speech import features, mfcc
 from mouthpiece.training import corpora
 from mouthpiece.training.corpora import (
@@ -237,16 +237,7 @@ def test_what_is_no_recording_is_told(tmp_path: Path) -> None:
         load_corpus(tmp_path, "other")
 
 
-@pytest.fixture
-def _face_models() -> None:
-    """Measuring needs the face models; they come with an installation."""
-    try:
-        FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
-
-
-@pytest.mark.usefixtures("_face_models")
+@pytest.mark.usefixtures("face_models")
 def test_a_corpus_is_prepared_once_and_broken_clips_are_listed(shared_data: Path, tmp_path: Path) -> None:
     data, cache = tmp_path / "few", tmp_path / "cache"
     (data / "clips").mkdir(parents=True)
@@ -273,7 +264,7 @@ def test_a_corpus_is_prepared_once_and_broken_clips_are_listed(shared_data: Path
     assert (lower[:, 1] - upper[:, 1]).std() > 0.01
 
 
-@pytest.mark.usefixtures("_face_models")
+@pytest.mark.usefixtures("face_models")
 def test_missing_tracks_are_told(shared_data: Path) -> None:
     with pytest.raises(NoSoundError, match="has no sound track"):
         read_sound(shared_data / "clips" / "talking_silent_fur_hat.mp4")

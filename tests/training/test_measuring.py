@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mouthpiece.errors import InputError, NoFaceError, NoPictureError, WeightsError
-from mouthpiece.face import FaceTracker
+from mouthpiece.errors import InputError, NoFaceError, NoPictureError
 from mouthpiece.training.measuring import (
     GAP_S,
     KEPT_POINTS,
@@ -131,16 +130,7 @@ def test_a_rig_must_fit_its_names(shared_data: Path, tmp_path: Path) -> None:
         read_curves(Source("c", "x", sound, curves=path))
 
 
-@pytest.fixture(scope="module")
-def _face_models() -> None:
-    """Measuring needs the face models; they come with an installation."""
-    try:
-        FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
-
-
-@pytest.mark.usefixtures("_face_models")
+@pytest.mark.usefixtures("face_models")
 def test_two_people_in_one_video(shared_data: Path, tmp_path: Path, ffmpeg: str, grid_clips: list[Recording]) -> None:
     unseen = shared_data / "grid_unseen_dev"
     listed = tmp_path / "list.txt"
@@ -173,7 +163,7 @@ def test_two_people_in_one_video(shared_data: Path, tmp_path: Path, ffmpeg: str,
     np.testing.assert_allclose(parts[0].samples[:-start], by_name[names[0]].samples[start:], atol=2e-4)
 
 
-@pytest.mark.usefixtures("_face_models")
+@pytest.mark.usefixtures("face_models")
 def test_what_shows_no_face_or_no_motion_is_told(shared_data: Path, tmp_path: Path, ffmpeg: str) -> None:
     empty = tmp_path / "empty.mp4"
     sound = ("-f", "lavfi", "-i", "sine=duration=2")

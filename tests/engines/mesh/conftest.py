@@ -9,7 +9,6 @@ from tests import scenes
 from tests.engines.mesh.rig import Puppet, look
 
 from mouthpiece.engines.mesh.motion import MotionBasis
-from mouthpiece.errors import WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import TrackedFrame
 
@@ -17,21 +16,15 @@ SIDE = 512
 
 
 @pytest.fixture(scope="session")
-def tracker() -> FaceTracker:
+def tracker(face_models: None) -> FaceTracker:
     """A tracker without smoothing."""
-    try:
-        return FaceTracker(smooth=False)
-    except WeightsError as error:
-        pytest.skip(str(error))
+    return FaceTracker(smooth=False)
 
 
 @pytest.fixture(scope="session")
 def basis() -> MotionBasis:
     """The shipped motion space."""
-    try:
-        return MotionBasis.load()
-    except WeightsError as error:
-        pytest.skip(str(error))
+    return MotionBasis.load()
 
 
 @pytest.fixture(scope="session")

@@ -18,18 +18,10 @@ from mouthpiece.engines.mesh.playing import (
     MotionPlayer,
     RunningRange,
 )
-from mouthpiece.errors import OptionError, WeightsError
+from mouthpiece.errors import OptionError
 from mouthpiece.types import FloatArray
 
 RATE = 50
-
-
-@pytest.fixture(scope="module")
-def basis() -> MotionBasis:
-    try:
-        return MotionBasis.load()
-    except WeightsError as error:
-        pytest.skip(str(error))
 
 
 def answers(basis: MotionBasis, openings: FloatArray, speaking: FloatArray, closure: float = 0.0) -> list[Answer]:

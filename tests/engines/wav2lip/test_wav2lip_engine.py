@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests import scenes
-from tests.engines.staging import FPS, chunks, in_one, moved, still, without_face
+from tests.engines.staging import FPS, chunks, in_one, moments, moved, still, without_face
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
 from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
@@ -30,14 +30,10 @@ Drawn = list[tuple[Moment, Patch | None]]
 
 
 @pytest.fixture(scope="module")
-def clip(shared_data: Path) -> list[TrackedFrame]:
+def clip(shared_data: Path, face_models: None) -> list[TrackedFrame]:
     """The beginning of a real 720p video, tracked."""
-    try:
-        tracker = FaceTracker()
-    except WeightsError as error:
-        pytest.skip(str(error))
     pictures = scenes.pictures(shared_data / CLIP, CLIP_FRAMES)
-    tracked = list(tracker.track_all(scenes.frames(pictures)))
+    tracked = list(FaceTracker().track_all(scenes.frames(pictures)))
     assert tracked[0].frame.rgb.shape == (720, 1280, 3)
     assert all(one.face is not None for one in tracked)
     return tracked
@@ -51,22 +47,8 @@ def batches_of(size: int | None) -> NetworkOptions:
     return NetworkOptions(batch_size=size)
 
 
-def moments_of(
-    engine: Wav2LipEngine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk], strength: float = 1.0
-) -> Iterator[Moment]:
-    """As the pipeline makes them: no more speech is heard than the next moment needs."""
-    for i, tracked in enumerate(frames):
-        while engine.heard_until_s <= i / FPS:
-            chunk = next(heard, None)
-            if chunk is None:
-                engine.finish()
-                break
-            engine.hear(chunk)
-        yield Moment(tracked, i / FPS, strength if tracked.face is not None else 0.0)
-
-
 def draw(engine: Wav2LipEngine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk]) -> Drawn:
-    return list(engine.render_all(moments_of(engine, frames, heard)))
+    return list(engine.render_all(moments(engine, frames, heard)))
 
 
 def part(moment: Moment, patch: Patch | None, around: Box) -> FloatArray:
@@ -135,7 +117,7 @@ def test_one_at_a_time_on_a_still_face_is_the_same(woman: TrackedFrame, speech: 
     frames = list(still(woman, FPS))
     together = draw(engine_for(), frames, in_one(speech))
     engine = engine_for()
-    alone = [(m, engine.render(m.tracked, m.speech_s)) for m in moments_of(engine, frames, in_one(speech))]
+    alone = [(m, engine.render(m.tracked, m.speech_s)) for m in moments(engine, frames, in_one(speech))]
     assert_same(together, alone)
 
 
@@ -143,15 +125,15 @@ def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> No
     for options, held in (({}, BATCH + REACH), ({"crop": CropOptions(smooth=False)}, BATCH), ({"live": True}, 1)):
         engine, taken, given = engine_for(**options), 0, 0
 
-        def counted(moments: Iterable[Moment]) -> Iterator[Moment]:
+        def counted(asked: Iterable[Moment]) -> Iterator[Moment]:
             nonlocal taken
-            for moment in moments:
+            for moment in asked:
                 taken += 1
                 yield moment
 
         most = 0
         frames = [without_face(one) if i in (3, 4) else one for i, one in enumerate(still(woman, 40))]
-        for moment, _ in engine.render_all(counted(moments_of(engine, frames, in_one(speech)))):
+        for moment, _ in engine.render_all(counted(moments(engine, frames, in_one(speech)))):
             most = max(most, taken - given)
             assert moment.tracked is frames[given]
             given += 1
@@ -238,8 +220,8 @@ def test_nothing_crosses_a_cut(woman: TrackedFrame, man: TrackedFrame, speech: F
     together = draw(engine_for(), [*hers, *his], in_one(speech))
     assert_same(together[:9], draw(engine_for(), hers, in_one(speech)))
     engine = engine_for()
-    moments = list(moments_of(engine, [*hers, *his], in_one(speech)))[9:]
-    assert_same(together[9:], list(engine.render_all(moments)))
+    later = list(moments(engine, [*hers, *his], in_one(speech)))[9:]
+    assert_same(together[9:], list(engine.render_all(later)))
 
 
 def test_frames_without_a_face_pass_in_order(clip: list[TrackedFrame], speech: FloatArray) -> None:
