@@ -110,8 +110,8 @@ def test_cancel_cancels_within_a_second(studio: Studio, player: Player) -> None:
 def test_choices_reach_the_pipeline(studio: Studio, player: Player) -> None:
     at = with_sample(studio())
     at.slider(key="intensity").set_value(1.5)
-    at.selectbox(key="rest").set_value("a little")
-    at.selectbox(key="which").set_value("left")
+    at.selectbox(key="rest-en").set_value("a little")
+    at.selectbox(key="which-en").set_value("left")
     at.button_group(key="quality").set_value("best")
     at.run()
     player.go_on.set()
@@ -125,10 +125,10 @@ def test_missing_weights_say_how_to_get_them(
 ) -> None:
     monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "cache"))
     at = with_sample(studio())
-    at.selectbox(key="engine").set_value("wav2lip").run()
+    at.selectbox(key="engine-en").set_value("wav2lip").run()
     assert "mouthpiece weights fetch" in at.warning[0].value.replace("\\", "")
     assert at.button(key="make").disabled
-    assert "fake" not in at.selectbox(key="engine").options
+    assert "fake" not in at.selectbox(key="engine-en").options
     assert "intensity" not in [slider.key for slider in at.slider], "it has no use for it"
 
 
@@ -164,12 +164,12 @@ def test_an_uploaded_face(studio: Studio, player: Player) -> None:
 
 def test_an_uploaded_video(studio: Studio, player: Player, clip: Path) -> None:
     at = with_sample(studio())
-    assert "fit" not in [box.key for box in at.selectbox], "a photo has no end"
+    assert "fit-en" not in [box.key for box in at.selectbox], "a photo has no end"
     at = choose(at, face_from="upload")
     at = at.file_uploader(key="face-upload").set_value(("clip.jpg", clip.read_bytes(), "image/jpeg")).run()
     assert "video, 224 × 224, 3.0 s" in text_of(at)
     assert "the rest of the face moves as in your video" in text_of(at)
-    at = at.selectbox(key="fit").set_value("hold").run()
+    at = at.selectbox(key="fit-en").set_value("hold").run()
     player.go_on.set()
     await_end(at.button(key="make").click().run())
     assert player.asked[0]["options"].fit == "hold"
@@ -265,7 +265,7 @@ def test_a_broken_engine_of_another_package_says_so(
     monkeypatch.setattr(making, "engine_names", lambda: ["mesh", "their*s"])
     monkeypatch.setattr(making, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
     at = with_sample(studio())
-    at = at.selectbox(key="engine").set_value("their*s").run()
+    at = at.selectbox(key="engine-en").set_value("their*s").run()
     assert not at.exception and at.button(key="make").disabled
     assert "ZeroDivisionError: theirs" in at.warning[0].value.replace("\\", "")
 
@@ -329,7 +329,9 @@ def test_a_page_whose_files_are_gone_says_so(studio: Studio, player: Player) -> 
 
 def test_the_page_speaks_arabic(studio: Studio, player: Player) -> None:
     at = with_sample(studio())
+    at.selectbox(key="rest-en").set_value("open").run()
     at = choose(at, language="ar")
+    assert at.selectbox(key="rest-ar").value == "open", "what was chosen stays"
     assert "اجعل الوجه يتكلّم" in text_of(at)
     assert 'page.dir = "rtl"' in text_of(at)
     assert at.button(key="make").label == "اصنع الفيديو" and not at.button(key="make").disabled

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
@@ -88,20 +88,18 @@ def _more(visit: Visit, face: Face | None, say: Texts) -> tuple[Choices, bool]:
     """What suits most as it is; and whether the engine can run."""
     usual, before = Choices(), visit.stood_at
     with st.expander(say.more, icon=":material/tune:"):
-        offered = [name for name in engine_names() if name not in NOT_OFFERED]
-        names = sorted(offered, key=lambda name: name != DEFAULT_ENGINE)
-        engine = _one_of(say.engine, names, lambda name: say.engines.get(name, plain(name)), "engine", before)
+        engine = _one_of(visit, say, "engine", say.engine, _offered(say))
         heeds, checkpoint, info = _engine(engine, say)
         intensity, rest = usual.intensity, usual.rest
         if "intensity" in heeds:
             start = before.get("intensity", intensity)
             intensity = st.slider(say.intensity, 0.2, 2.0, start, 0.1, format="%.1f×", key="intensity")
         if "rest" in heeds:
-            rest = RESTS[_one_of(say.rest, list(RESTS), say.rests.__getitem__, "rest", before)]
+            rest = RESTS[_one_of(visit, say, "rest", say.rest, say.rests)]
         fit = usual.fit
         if face is not None and face.is_video:
-            fit = _one_of(say.fit, list(say.fits), say.fits.__getitem__, "fit", before)
-        which = _one_of(say.which, list(say.whiches), say.whiches.__getitem__, "which", before)
+            fit = _one_of(visit, say, "fit", say.fit, say.fits)
+        which = _one_of(visit, say, "which", say.which, say.whiches)
         quality = st.segmented_control(
             say.quality,
             list(Quality),
@@ -116,10 +114,28 @@ def _more(visit: Visit, face: Face | None, say: Texts) -> tuple[Choices, bool]:
     return Choices(engine, checkpoint, intensity, rest, fit, quality or usual.quality, which, full_size), info.ready
 
 
-def _one_of(title: str, names: list[Name], called: Callable[[Name], str], key: str, before: Mapping[str, Any]) -> Name:
-    """One of several names: the first unless the page was loaded anew with another."""
-    start = before.get(key)
-    return st.selectbox(title, names, names.index(start) if start in names else 0, format_func=called, key=key)
+def _offered(say: Texts) -> Mapping[str, str]:
+    """Engines and what they are called, the usual one first."""
+    names = sorted(set(engine_names()) - set(NOT_OFFERED), key=lambda name: (name != DEFAULT_ENGINE, name))
+    return {name: say.engines.get(name, plain(name)) for name in names}
+
+
+def _one_of(visit: Visit, say: Texts, key: str, title: str, called: Mapping[Name, str]) -> Name:
+    """One of several names: the first unless another was chosen.
+
+    Each language has a key of its own, as browsers send what a name is called, and not the name.
+    """
+    names = list(called)
+    start = visit.stood_at.get(key)
+    name = st.selectbox(
+        title,
+        names,
+        names.index(start) if start in names else 0,
+        format_func=called.__getitem__,
+        key=f"{key}-{say.language}",
+    )
+    visit.chosen[key] = name
+    return name
 
 
 def _engine(name: str, say: Texts) -> tuple[frozenset[str], str | None, EngineInfo]:

@@ -22,21 +22,8 @@ from mouthpiece.apps.uploads import MEGABYTE
 ICON = Path(__file__).with_name("icon.svg")
 VISIT, LANGUAGE = "visit", "language"
 """Names in the page's address, and of what a session knows."""
-KEPT = (
-    LANGUAGE,
-    "face-from",
-    "avatar",
-    "speech-from",
-    "sample",
-    "engine",
-    "intensity",
-    "rest",
-    "fit",
-    "which",
-    "quality",
-    "full-size",
-)
-"""What a page that is loaded anew begins with: what its controls, by their keys, stood at."""
+KEPT = (LANGUAGE, "face-from", "avatar", "speech-from", "sample", "intensity", "quality", "full-size")
+"""Keys of the controls that a page which is loaded anew begins with as they stood; `making` keeps the others."""
 
 
 def show() -> None:
@@ -57,7 +44,7 @@ def show() -> None:
             video_card(bench, visit, face, speech, say)
         result_card(visit, say)
     _tell_browser(bench, visit, say)
-    visit.chosen = {key: st.session_state[key] for key in KEPT if key in st.session_state}
+    visit.chosen |= {key: st.session_state[key] for key in KEPT if key in st.session_state}
 
 
 def _head(visit: Visit) -> Texts:
@@ -71,6 +58,7 @@ def _head(visit: Visit) -> Texts:
             required=True,
             format_func=lambda code: LANGUAGES[code].own_name,
             key=LANGUAGE,
+            on_change=visit.switch_language,
             label_visibility="collapsed",
         )
     say = LANGUAGES[language or visit.stood_at[LANGUAGE]]

@@ -18,6 +18,8 @@ from mouthpiece.apps.uploads import safe_name
 from mouthpiece.errors import MouthpieceError
 
 RESULT = "video"
+NAMED = ("engine", "rest", "fit", "which")
+"""Controls with names that differ from language to language."""
 STOPPING_S = 5.0
 """How long a job may take to let go of its files."""
 
@@ -49,7 +51,7 @@ class Visit:
     chosen: dict[str, Any] = field(default_factory=dict)
     """What the page's controls stood at."""
     stood_at: dict[str, Any] = field(default_factory=dict)
-    """Likewise when the page was opened, so that they begin there; it never changes while the page is open."""
+    """Likewise when the page was opened, so that they begin there."""
     again: set[str] = field(default_factory=set)
     """What was sent ("face", "speech") before the page was loaded anew, so that its controls know nothing of it."""
     job: Job | None = None
@@ -70,6 +72,10 @@ class Visit:
         """The page was loaded anew."""
         self.again = {"face", "speech"}
         self.stood_at = dict(self.chosen)
+
+    def switch_language(self) -> None:
+        """Let the controls of the other language begin where those of this one stand."""
+        self.stood_at |= {key: self.chosen[key] for key in NAMED if key in self.chosen}
 
     def is_busy(self) -> bool:
         """Whether a video is being made or waits for its turn."""
