@@ -8,18 +8,22 @@ import os
 import random
 import socket
 import struct
+import threading
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests.apps.live.conftest import Serve, Served
 from tests.apps.live.visiting import Visitor, claiming, form, photo
+
+from mouthpiece.apps.live.server import threads_for
 
 HTTP_COUNT = 600
 SOCKET_COUNT = 50
@@ -416,6 +420,44 @@ def test_a_thousand_abuses(served: Serve) -> None:
     assert files(server.folder) == before_files
     assert rss_mb(worker) - before_mb < MOST_GROWTH_MB
     assert "Traceback" not in server.log and "unexpected error" not in server.log, server.log
+
+
+def test_heads_that_never_end_keep_nobody_out_for_long(served: Serve) -> None:
+    """Twice as many as there are threads, each with another letter a second."""
+    server = served(sessions=1)
+    visitor = Visitor(server.url)
+    visitor.upload(photo())
+    place = urlsplit(server.url)
+    over = threading.Event()
+    lines = [socket.create_connection((place.hostname, place.port)) for _ in range(2 * threads_for(1))]
+    for line in lines:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+
+    def drip() -> None:
+        while not over.wait(1.0):
+            for line in lines:
+                with suppress(OSError):
+                    line.sendall(b"a")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        began_s = time.monotonic()
+        assert visitor.get("/healthz").status == 200
+        assert time.monotonic() - began_s < 20, "as long as a visitor waits: they are sent away after two seconds each"
+    finally:
+        over.set()
+        dripping.join()
+        for line in lines:
+            line.close()
+
+
+def test_faces_one_after_the_other_are_too_many(server: Served) -> None:
+    visitor = Visitor(server.url)
+    seen = [visitor.upload(photo()).status for _ in range(14)]
+    assert seen[:10] == [200] * 10 and seen[-1] == 429
+    assert visitor.upload(photo()).error == "too-fast"
+    assert Visitor(server.url).upload(photo()).status == 200, "that is nobody else's affair"
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

@@ -41,6 +41,8 @@ SEND_S = 10.0
 """A client that takes nothing for so long has gone."""
 REQUEST_S = 60.0
 """A request that takes longer to come and be answered is given up; sockets and feeds aren't."""
+HEAD_S, PRESSED_HEAD_S = 10.0, 2.0
+"""A request's head has so long to come; and so long while all threads are busy and others wait for one."""
 WORKER_TIMEOUT_S = 120
 """A worker that gives no sign of life for so long is started again."""
 LEAVE_S = 5
@@ -226,6 +228,7 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """In a thread: serve a request, and close the connection here and not where others wait to be accepted."""
+        conn.streams = None  # not known before the head has come
         self._since_s[conn] = time.monotonic()
         try:
             kept = super().handle(conn)
@@ -251,8 +254,11 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
     def murder_pending(self) -> None:
         """Once a second: give up what takes too long."""
         super().murder_pending()
-        too_old_s = time.monotonic() - REQUEST_S
-        for conn, since_s in list(self._since_s.items()):
-            if since_s < too_old_s and not getattr(conn, "streams", False):
+        now_s = time.monotonic()
+        busy = list(self._since_s.items())
+        head_s = HEAD_S if len(busy) < self.cfg.threads else PRESSED_HEAD_S
+        for conn, since_s in busy:
+            streams = getattr(conn, "streams", None)
+            if not streams and now_s - since_s > (head_s if streams is None else REQUEST_S):
                 with suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, current_app, g, jsonify, redirect, render_template, request, url_for
@@ -21,6 +21,7 @@ from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, QuietThread, Wire
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import InputError, MouthpieceError
 from mouthpiece.samples import avatars
+from mouthpiece.types import Picture
 
 if TYPE_CHECKING:
     from simple_websocket import Server
@@ -189,7 +190,16 @@ class _Routes:
             InputError: it can't be used.
             Busy: no place, or too many uploads.
         """
-        return self._take_face(self._photo)
+        if not self._house.has_room(g.visitor):
+            raise Busy(self._house.full_text)
+        if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
+            raise Busy("many photos at once; try again in a moment")
+        try:
+            data, name = self._photo()
+            face = read_face(data, name, self._config.options.most_side)
+        finally:
+            self._uploads.release()
+        return self._take_face(face, name)
 
     def avatar(self) -> Answer:
         """Take a face of our own.
@@ -199,7 +209,10 @@ class _Routes:
             Busy: no place, or too many uploads.
         """
         path = avatar_called(request.form.get("avatar")).path
-        return self._take_face(lambda: (path.read_bytes(), path.name))
+        if not self._house.has_room(g.visitor):
+            raise Busy(self._house.full_text)
+        face = read_face(path.read_bytes(), path.name, self._config.options.most_side)
+        return self._take_face(face, path.name)
 
     def avatar_picture(self, name: str) -> Response:
         """What a face of our own looks like, small.
@@ -211,22 +224,14 @@ class _Routes:
         response.headers["Cache-Control"] = f"private, max-age={THUMBNAIL_AGE_S}"
         return response
 
-    def _take_face(self, bring: Callable[[], tuple[bytes, str]]) -> Answer:
-        """Take a picture's file, given its bytes and name.
+    def _take_face(self, face: Picture, name: str) -> Answer:
+        """Let a picture speak.
 
         Raises:
-            InputError: it can't be used.
-            Busy: no place, or too many at once.
+            InputError: it can't.
+            Busy: no place.
+            TooFast: one after the other.
         """
-        if not self._house.has_room(g.visitor):
-            raise Busy(self._house.full_text)
-        if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
-            raise Busy("many photos at once; try again in a moment")
-        try:
-            data, name = bring()
-            face = read_face(data, name, self._config.options.most_side)
-        finally:
-            self._uploads.release()
         session = self._house.enter(g.visitor)
         with called(name):
             session.put_face(face)

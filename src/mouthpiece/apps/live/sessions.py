@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mouthpiece.apps.live.refusals import Busy, NoFaceYet, as_message
+from mouthpiece.apps.live.refusals import Busy, NoFaceYet, TooFast, as_message
+from mouthpiece.apps.live.security import Bucket
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Picture
 
@@ -34,6 +35,8 @@ FRAME_WAIT_S = 0.25
 """Longest wait for one frame; whoever draws looks up so often."""
 DRAWN_S = 1.0
 """Longest wait for the last frame of a session."""
+FACE_RATE, FACE_BURST = 0.5, 10.0
+"""Faces that a session may put up a second, and at once: each takes a good part of a second to be found and learned."""
 MOST_WATCHERS = 4
 """Sockets and feeds of one session; one more sends the oldest away."""
 MOST_MESSAGES = 32
@@ -195,6 +198,7 @@ class Session:
         self._microphone = microphone
         self._changed = threading.Condition(threading.RLock())
         self._opening = threading.Lock()
+        self._faces = Bucket(FACE_RATE, FACE_BURST)
         self._face: Picture | None = None
         self._live: Live | None = None
         self._speaking = False
@@ -236,6 +240,8 @@ class Session:
         Raises:
             MouthpieceError: it can't be used; the one before stays.
         """
+        if not self._faces.take(1):
+            raise TooFast("many faces in a short time; wait a few seconds")
         with self._opening:
             live = self._open_face(face)
             with self._changed:
