@@ -117,7 +117,9 @@ def texture_to_picture(
 ) -> FloatArray:
     """(2, 3) affine from pixels of a texture in the teeth's plane to pixels of the picture; see `MouthScene.place`."""
     base = mouth.centre + mouth.depth * plane.slant + shift + corner
-    return as_float(np.column_stack([plane.matrix * pixel, plane.matrix @ base + plane.centre]))
+    affine = np.empty((2, 3), dtype=np.float32)
+    affine[:, :2], affine[:, 2] = plane.matrix * np.float32(pixel), plane.matrix @ base + plane.centre
+    return affine
 
 
 def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
@@ -134,12 +136,21 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
         return as_float(rgb[rows[:, :, None], columns[:, None]].reshape(-1, 3))
 
     eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
-    skin = np.median(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), axis=0)
+    skin = _percentile(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), 50)
     luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    whites = np.percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ luma, 90)
+    whites = _percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ luma, 90)
     brightness = min(max(float(skin @ luma) * 1.08, float(whites) * 1.02, 40.0), 235.0)
     tint = skin / max(float(skin @ luma), 1.0)
     return np.asarray(brightness * (0.72 + 0.28 * tint), dtype=np.float32)
+
+
+def _percentile(values: FloatArray, percent: float) -> FloatArray:
+    """The percentile of values (n,) or (n, d) along their first axis; NumPy's own takes longer for so few."""
+    ordered = np.sort(values, axis=0)
+    place = percent / 100 * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return as_float(ordered[below] + (ordered[above] - ordered[below]) * np.float32(place - below))
 
 
 @dataclass(frozen=True, slots=True)

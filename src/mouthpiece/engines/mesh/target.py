@@ -36,7 +36,7 @@ class PlaneMap:
         pose = face.pose
         to_stored = np.array([[1 / pixel_aspect], [1.0]], dtype=np.float32)
         square = (pose.scale * pose.rotation[:2, :2]).astype(np.float32)
-        slant = np.linalg.inv(square) @ (pose.scale * pose.rotation[:2, 2])
+        slant = _inverse(square) @ (pose.scale * pose.rotation[:2, 2])
         return cls(square * to_stored, pose.centre * to_stored[:, 0], slant.astype(np.float32))
 
     @property
@@ -47,11 +47,18 @@ class PlaneMap:
 
     def to_plane(self, pixels: FloatArray) -> FloatArray:
         """(n, 2) pixels -> (n, 2) plane."""
-        return as_float((pixels - self.centre) @ np.linalg.inv(self.matrix).T)
+        return as_float((pixels - self.centre) @ _inverse(self.matrix).T)
 
     def project(self, canonical: FloatArray) -> FloatArray:
         """(n, 3) canonical points or displacements -> (n, 2) plane."""
         return (canonical[:, :2] + canonical[:, 2:] * self.slant).astype(np.float32)
+
+
+def _inverse(matrix: FloatArray) -> FloatArray:
+    """(2, 2): NumPy's own would take as long as all else that is done with it."""
+    (a, b), (c, d) = matrix.tolist()
+    size = a * d - b * c
+    return np.array([[d / size, -b / size], [-c / size, a / size]], dtype=np.float32)
 
 
 def canonical_shape(face: Face, pixel_aspect: float) -> FloatArray:

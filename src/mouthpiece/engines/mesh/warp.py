@@ -26,6 +26,7 @@ from mouthpiece.types import Box, FloatArray, Picture, as_float
 # about STEP^2 / 8 * displacement / REACH^2: a tenth of a pixel on a face that fills a 720p picture.
 X0, X1, Y0, Y1 = -0.72, 0.72, 0.21, 1.68
 STEP = 0.03
+_CORNER = np.array([X0, Y0], dtype=np.float32)
 GRID_W, GRID_H = round((X1 - X0) / STEP) + 1, round((Y1 - Y0) / STEP) + 1
 REACH = 0.16
 """Standard deviation of the radial basis functions."""
@@ -400,7 +401,7 @@ class LipWarp:
         back, (x, y) = cv2.invertAffineTransform(to_box), lattice.places()
         places = np.empty((lattice.rows, lattice.columns, 2), dtype=np.float32)
         for axis in (0, 1):
-            places[..., axis] = x * back[axis, 0] + (y * back[axis, 1] + back[axis, 2])[:, None]
+            np.add.outer(y * back[axis, 1] + back[axis, 2], x * back[axis, 0], out=places[..., axis])
         window = np.ascontiguousarray(lattice.spread(_sample(self._soft_window, places), lattice.all))
         to_source = grid_to_pixels(plane, shift, reach, times_enlarged(reach.width, reach.height))
         drift, eye = self.drift(plane), plane.stretch
@@ -468,13 +469,19 @@ class LipWarp:
 
 def grid_to_pixels(plane: PlaneMap, shift: FloatArray, part: Box, times: int) -> FloatArray:
     """(2, 3) affine: columns and rows of the chart's grid -> pixels of a part of the frame, enlarged."""
-    origin = plane.matrix @ (np.array([X0, Y0], dtype=np.float32) + shift) + plane.centre - [part.x0, part.y0]
-    return as_float(np.column_stack([plane.matrix * np.float32(times * STEP), origin * times + (times - 1) / 2]))
+    origin = plane.matrix @ (_CORNER + shift) + plane.centre
+    affine = np.empty((2, 3), dtype=np.float32)
+    affine[:, :2] = plane.matrix * np.float32(times * STEP)
+    affine[0, 2] = (float(origin[0]) - part.x0) * times + (times - 1) / 2
+    affine[1, 2] = (float(origin[1]) - part.y0) * times + (times - 1) / 2
+    return affine
 
 
 def unheeding(affine: FloatArray, values: int) -> FloatArray:
     """An affine map (2, 3) of points that carry so many values along that don't count, (2, 3 + values)."""
-    return np.ascontiguousarray(np.hstack([affine[:, :2], np.zeros((2, values), np.float32), affine[:, 2:]]))
+    result = np.zeros((2, 3 + values), dtype=np.float32)
+    result[:, :2], result[:, -1] = affine[:, :2], affine[:, 2]
+    return result
 
 
 def _stacked(points: FloatArray, value: FloatArray) -> FloatArray:
