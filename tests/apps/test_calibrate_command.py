@@ -134,7 +134,7 @@ def test_what_can_not_be_told_is_one_line(
     ("arguments", "code", "message"),
     [
         (("nobody",), 1, "expected one of the engines"),
-        (("mesh", "--step-ms", "300"), 2, "got 300 and 200 ms"),
+        (("mesh", "--step-ms", "300"), 2, "got a step of 300 and a range of 200 ms"),
         (("mesh", "--runtime", "abacus"), 2, "abacus"),
         (("fake", "--speech", "no.wav"), 1, "no.wav"),
         (("fake", "--face", "no.png"), 1, "no.png"),

@@ -250,10 +250,10 @@ def test_offsets_are_rounded_to_steps(lag_s: float, begin_s: float, offset_s: fl
 @pytest.mark.parametrize(
     ("range_s", "step_s", "begin_s", "message"),
     [
-        (0.2, 0.0, 0.0, "got 0 and 200 ms"),
-        (0.01, 0.02, 0.0, "got 20 and 10 ms"),
-        (0.7, 0.02, 0.0, "got 20 and 700 ms"),
-        (float("nan"), 0.02, 0.0, "got 20 and nan ms"),
+        (0.2, 0.0, 0.0, "got a step of 0 and a range of 200 ms"),
+        (0.01, 0.02, 0.0, "got a step of 20 and a range of 10 ms"),
+        (0.7, 0.02, 0.0, "got a step of 20 and a range of 700 ms"),
+        (float("nan"), 0.02, 0.0, "got a step of 20 and a range of nan ms"),
         (0.2, 0.02, 0.3, "expected a search that begins within its range of 200 ms, got 300 ms"),
     ],
 )

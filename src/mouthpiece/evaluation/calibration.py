@@ -56,8 +56,8 @@ class CalibrationOptions:
         """
         if not LEAST_STEP_S <= self.step_s <= self.range_s <= REACH_S:
             raise OptionError(
-                f"expected a step of {LEAST_STEP_S * 1000:g} ms or more within a range of {REACH_S * 1000:g} ms or "
-                f"less, got {self.step_s * 1000:g} and {self.range_s * 1000:g} ms"
+                f"expected {LEAST_STEP_S * 1000:g} ms <= step <= range <= {REACH_S * 1000:g} ms, "
+                f"got a step of {self.step_s * 1000:g} and a range of {self.range_s * 1000:g} ms"
             )
         if abs(self.sync.audio_offset_s) > self.range_s:
             raise OptionError(
