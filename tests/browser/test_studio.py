@@ -57,6 +57,26 @@ def beginning_of(speech: Path, path: Path) -> Path:
     return path
 
 
+def upload_speech(page: Page, path: Path) -> None:
+    card = page.locator(".st-key-speech-card")
+    card.get_by_role("radio").nth(1).click()
+    card.locator("input[type=file]").set_input_files(path)
+    expect(page.locator(".st-key-summary")).to_contain_text(path.name)
+    await_sound(page)
+
+
+@pytest.fixture
+def minute(tmp_path: Path) -> Path:
+    """The sample of speech again and again, a minute and more."""
+    path = tmp_path / "minute.wav"
+    with wave.open(str(samples.sample_speech())) as sample, wave.open(str(path), "wb") as out:
+        out.setparams(sample.getparams())
+        said = sample.readframes(sample.getnframes())
+        for _ in range(10):
+            out.writeframes(said)
+    return path
+
+
 def make(page: Page) -> None:
     page.get_by_role("button", name="Make the video").click()
 
@@ -154,27 +174,87 @@ def test_an_upload_with_an_arabic_name_on_a_phone(
     assert wide <= PHONE[0], "nothing sticks out to the side"
 
 
-def test_two_visitors_at_once(studio_server: Server, visit: Visit, screenshot: Screenshot, tmp_path: Path) -> None:
+def test_two_visitors_at_once(
+    studio_server: Server, visit: Visit, screenshot: Screenshot, tmp_path: Path, minute: Path
+) -> None:
     one = visit(studio_server.url, size=DESKTOP, dark=True)
     other = visit(studio_server.url, size=PHONE)
     other.get_by_role("button", name="Child", exact=True).click()
     expect(other.locator(".st-key-summary")).to_contain_text("Child")
-    for page in (one, other):
-        use_sample(page, "English sample")
+    upload_speech(other, minute)  # so long that it is surely under way when it is given up
+    use_sample(one, "English sample")
+    for page in (other, one):
         make(page)
-    expect(other.get_by_role("button", name="Cancel")).to_be_visible()
-    other.get_by_role("button", name="Cancel").click()
+    cancel = other.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    screenshot(other, "studio-phone-making")
+    cancel.click()
     expect(other.get_by_text("Cancelled. Nothing was kept.")).to_be_visible()
-    card = other.locator(".st-key-speech-card")
-    card.get_by_role("radio", name="Upload").click()
-    card.locator("input[type=file]").set_input_files(beginning_of(samples.sample_speech(), tmp_path / "short.wav"))
-    expect(other.locator(".st-key-summary")).to_contain_text("short.wav")
+    upload_speech(other, beginning_of(samples.sample_speech(), tmp_path / "short.wav"))
     make(other)
-    screenshot(other, "studio-phone")
     for page in (one, other):
         await_video(page)
+    screenshot(other, "studio-phone")
     screenshot(one, "studio-desktop-dark")
     faces = [video_pictures(page, [0.5], ".st-key-result video")[0] for page in (one, other)]
     assert likeness(faces[0], faces[1]) < likeness(faces[0], faces[0]) - 0.02, "each has its own"
     sources = [page.locator(".st-key-result video").get_attribute("src") for page in (one, other)]
     assert sources[0] != sources[1]
+
+
+def test_a_page_that_is_loaded_anew_goes_on_in_arabic(
+    studio_server: Server, visit: Visit, screenshot: Screenshot, minute: Path
+) -> None:
+    page = visit(studio_server.url, size=(1280, 1000), locale="ar-EG")
+    expect(page.get_by_role("heading", name="اجعل الوجه يتكلّم")).to_be_visible()
+    page.wait_for_function("document.documentElement.dir == 'rtl' && document.documentElement.lang == 'ar'")
+    page.get_by_role("button", name="امرأة محجّبة").click()
+    upload_speech(page, minute)
+    page.get_by_role("button", name="اصنع الفيديو").click()
+    expect(page.locator(".st-key-making")).to_contain_text("الإطارات", timeout=MADE_MS)
+    page.reload()
+    expect(page.locator(".st-key-making")).to_contain_text("الإطارات", timeout=MADE_MS)
+    expect(page.locator(".st-key-summary")).to_contain_text("امرأة محجّبة")
+    expect(page.locator(".st-key-summary")).to_contain_text(minute.name)
+    screenshot(page, "studio-desktop-arabic-making")
+    page.get_by_role("button", name="إلغاء").click()
+    expect(page.get_by_text("أُلغي، ولم يُحفظ شيء.")).to_be_visible()
+    page.get_by_role("radio", name="English").click()
+    expect(page.get_by_role("heading", name="Make a face speak")).to_be_visible()
+    page.wait_for_function("document.documentElement.dir == 'ltr'")
+    expect(page.locator(".st-key-summary")).to_contain_text("Woman with a headscarf")
+
+
+@pytest.mark.parametrize("width", [360, 430])
+@pytest.mark.parametrize("locale", ["en-US", "ar"])
+def test_nothing_sticks_out_on_phones(studio_server: Server, visit: Visit, width: int, locale: str) -> None:
+    page = visit(studio_server.url, size=(width, 800), locale=locale)
+    for number in range(3):
+        page.locator(".st-key-face-card").get_by_role("radio").nth(number).click()
+        expect(page.locator(".st-key-face-card").get_by_role("radio").nth(number)).to_be_checked()
+        tops = {
+            round(button.bounding_box()["y"])  # type: ignore[index]
+            for button in page.locator(".st-key-face-from").get_by_role("radio").all()
+        }
+        assert len(tops) == 1, "side by side"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_mouse_hides_nobody(studio_server: Server, visit: Visit) -> None:
+    page = visit(studio_server.url)
+    tile = page.get_by_role("button", name="Old man", exact=True)
+    tile.click()
+    expect(page.locator(".st-key-summary")).to_contain_text("Old man")
+    tile.hover()
+    assert tile.evaluate("node => getComputedStyle(node).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+def test_a_page_says_when_the_server_is_gone(serve: Callable[..., Server], browser: Browser) -> None:
+    server = serve("studio")
+    page = browser.new_page()  # whose console complains, of course
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Make the video")).to_be_visible()
+    expect(page.locator(".mp-lost")).to_be_hidden()
+    server.process.kill()
+    expect(page.locator(".mp-lost")).to_be_visible()
+    page.close()

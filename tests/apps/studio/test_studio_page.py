@@ -167,7 +167,7 @@ def test_an_uploaded_video(studio: Studio, player: Player, clip: Path) -> None:
     assert "fit-en" not in [box.key for box in at.selectbox], "a photo has no end"
     at = choose(at, face_from="upload")
     at = at.file_uploader(key="face-upload").set_value(("clip.jpg", clip.read_bytes(), "image/jpeg")).run()
-    assert "video, 224 × 224, 3.0 s" in text_of(at)
+    assert "video · 224 × 224 · 3.0 s" in text_of(at)
     assert "the rest of the face moves as in your video" in text_of(at)
     at = at.selectbox(key="fit-en").set_value("hold").run()
     player.go_on.set()

@@ -47,7 +47,7 @@ STYLE = """<style>
   display: none; }
 :root[dir="rtl"] [data-variant="segmented_control"] { border-radius: 0; margin: 0 0 0 -1px; }
 :root[dir="rtl"] [data-variant="segmented_control"]:not([data-selected]) {
-  border-color: color-mix(in srgb, currentColor 16%, transparent); }
+  border-color: color-mix(in srgb, currentColor 16%, transparent) !important; }
 :root[dir="rtl"] [data-variant="segmented_control"]:first-child { border-radius: 0 .7rem .7rem 0; }
 :root[dir="rtl"] [data-variant="segmented_control"]:last-child { border-radius: .7rem 0 0 .7rem; margin: 0; }
 :root[dir="rtl"] [data-testid="stSlider"] [role="group"] { direction: ltr; }

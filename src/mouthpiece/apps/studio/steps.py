@@ -188,7 +188,7 @@ def _about(face: Face, say: Texts) -> str:
     size = f"{face.width} × {face.height}"
     if not face.is_video:
         return size
-    return f"{say.is_video}, {size}" + (f", {length(say, face.duration_s)}" if face.duration_s else "")
+    return " · ".join([say.is_video, size] + ([length(say, face.duration_s)] if face.duration_s else []))
 
 
 def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
