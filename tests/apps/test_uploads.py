@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mouthpiece import samples
-from mouthpiece.apps.uploads import Kind, Limits, check_face, check_speech, examine, safe_name, sniff
+from mouthpiece.apps.uploads import Kind, Limits, check_face, check_speech, examine, safe_name
 from mouthpiece.errors import InputError, NoPictureError, NoSoundError, NotMediaError, PictureSizeError
 
 ARABIC = "صورتي الجميلة.jpg"
@@ -52,13 +52,13 @@ def video(ffmpeg: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_content_tells_what_a_file_is(video: Path) -> None:
-    assert sniff(picture("JPEG")) is Kind.PICTURE
-    assert sniff(animation()) is Kind.VIDEO
-    assert sniff(sound()) is Kind.SOUND
-    assert sniff(video) is Kind.VIDEO, "the suffix says .wav"
+    assert examine(picture("JPEG")).kind is Kind.PICTURE
+    assert examine(animation()).kind is Kind.VIDEO
+    assert examine(sound()).kind is Kind.SOUND
+    assert examine(video).kind is Kind.VIDEO, "the suffix says .wav"
     with video.open("rb") as file:
         file.seek(99)
-        assert sniff(file) is Kind.VIDEO, "read from its beginning"
+        assert examine(file).kind is Kind.VIDEO, "read from its beginning"
 
 
 def test_what_is_found() -> None:

@@ -74,15 +74,6 @@ class Found:
     """Whether there is something to hear."""
 
 
-def sniff(data: Upload) -> Kind:
-    """What a file is.
-
-    Raises:
-        InputError: no picture, video or sound; damaged; or too large or too small a picture for anybody.
-    """
-    return examine(data).kind
-
-
 def check_face(data: Upload, name: str = "the file", limits: Limits | None = None) -> Found:
     """See that a file is a picture or video within limits; whether it shows a face is found out later.
 

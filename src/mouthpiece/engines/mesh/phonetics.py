@@ -222,11 +222,6 @@ def _known(letter: str) -> list[Part]:
     return parts or [UNKNOWN]
 
 
-def is_known(letter: str) -> bool:
-    """Whether the tables have an IPA letter."""
-    return letter in _VOWELS or letter in _CONSONANTS
-
-
 def all_letters() -> tuple[str, ...]:
     """Every IPA letter of the tables."""
     return (*_VOWELS, *_CONSONANTS)
