@@ -37,6 +37,7 @@ STYLE = """<style>
 .mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
 .mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
 .mp-facts li { margin: .15rem 0; }
+.st-key-making [data-stale="true"] { opacity: 1; }
 .mp-lost { display: none; position: fixed; z-index: 99; inset-block-end: 1rem; inset-inline: 1rem; margin: 0 auto;
   width: fit-content; max-width: calc(100% - 2rem); padding: .6rem 1rem; border-radius: .7rem; color: #fff;
   background: #b3372f; box-shadow: 0 2px 12px rgb(0 0 0 / .3); font-size: .95rem; }

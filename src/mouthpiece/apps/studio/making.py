@@ -216,6 +216,23 @@ def result_card(visit: Visit, say: Texts) -> None:
         st.html(f'<ul class="mp-facts">{lines}</ul>')
         for note in notes(result):
             st.warning(sentence(note), icon=":material/info:")
+        _into_view(result.path.stem)
+
+
+def _into_view(name: str) -> None:
+    """Scroll to the video once it is loaded; the script carries its name, as the same one would not run again."""
+    st.html(
+        f"""<script>{{ /* {name} */
+let tries = 100;
+const look = () => {{
+  const video = document.querySelector(".st-key-result video");
+  if (video && video.readyState > 0) video.scrollIntoView({{behavior: "smooth", block: "nearest"}});
+  else if (tries--) setTimeout(look, 100);
+}};
+look();
+}}</script>""",
+        unsafe_allow_javascript=True,
+    )
 
 
 def _made_of(face: Face, speech: Speech) -> None:
