@@ -269,6 +269,23 @@ def test_a_very_slow_machine_gets_smaller_frames(stage: Make, loud: FloatArray) 
     assert resting(on).shape == (*whole[::-1], 3)
 
 
+def test_an_engine_far_too_slow_stays_in_step_and_says_so(stage: Make, loud: FloatArray) -> None:
+    """Two frames a second, whatever their size, as a large network on a busy machine."""
+    on = stage(effort=Effort(0.45))
+    on.live.start()
+    now_s = on.clock.now()
+    for again in range(8):
+        on.speak(loud, now_s + 4 * again)
+    late = [at_s - now_s - frame.moment_s for at_s, frame in on.play(30.0)]
+    assert max(late[5:]) < LOOK_AHEAD_S + 0.45 + 0.1, "each frame shows what is said now"
+    stats = on.live.stats()
+    assert stats.said.startswith("fewer than 12 frames a second")
+    assert stats.lost_s == 0
+    on.live.stop()
+    on.play(1.0)
+    assert "fewer" not in on.live.stats().said
+
+
 def test_two_slow_sessions_take_turns_in_stepping_down(stage: Make, loud: FloatArray) -> None:
     """One thread draws both here, so each one's work is time that the other doesn't have."""
     clock = Score()

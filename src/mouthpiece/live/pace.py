@@ -112,6 +112,11 @@ class Pace:
         """Whether all that was asked for is drawn."""
         return self.rung == 0
 
+    @property
+    def least(self) -> bool:
+        """Whether it can go no lower."""
+        return self.rung == self._lowest
+
     def rest(self) -> None:
         """Nothing is drawn for a while: what was measured counts no more."""
         self.active = False
@@ -174,7 +179,7 @@ class Pace:
             self._patience_s = min(2 * self._patience_s, MOST_PATIENCE_S)
         self._rose_s = None
         self._measure_anew()
-        if self.rung == self._lowest:
+        if self.least:
             return False
         self.rung += 1
         return True

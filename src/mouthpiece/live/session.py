@@ -50,6 +50,8 @@ STATS_S = 10.0
 """Latency is told of the frames of so much time."""
 FPS_S = 3.0
 """The rate of frames is told of so much time."""
+FAR_BELOW = 0.8
+"""Share of the lowest rate below which it is no longer told as the rate."""
 
 
 class Clock(Protocol):
@@ -346,7 +348,7 @@ class LiveSession:
         with self._changed:
             counts, lost_s = self._counts, self._inbox.lost / SAMPLE_RATE
             fps, p50, p95 = counts.summary(self._clock.now())
-            return LiveStats(fps, p50, p95, counts.dropped, self.width, self.height, self._said(), lost_s)
+            return LiveStats(fps, p50, p95, counts.dropped, self.width, self.height, self._said(fps), lost_s)
 
     def close(self) -> None:
         """End the session: `next_frame` returns None from now on."""
@@ -499,13 +501,15 @@ class LiveSession:
         self._waited_s += min(self._clock.now() - now_s, wanted_s)
         return True
 
-    def _said(self) -> str:
-        """What was stepped down, for people."""
+    def _said(self, fps: float) -> str:
+        """What was stepped down, for people, given the frames that came a second."""
         if self._pace.full:
             return ""
         parts = []
         if self._pace.step.fps < self.options.fps:
-            parts.append(f"{self._pace.step.fps:g} frames a second")
+            # Below the last step there is none: each frame is then drawn when the one before is done.
+            fewer = self._pace.least and self._state is _State.SPEAKING and fps < FAR_BELOW * self._pace.step.fps
+            parts.append(f"{'fewer than ' if fewer else ''}{self._pace.step.fps:g} frames a second")
         if self._tracked is not self._still.whole:  # and not only about to be smaller
             parts.append(f"{max(self.width, self.height)} px")
         return f"{', '.join(parts)}: this machine can't keep up" if parts else ""

@@ -17,7 +17,7 @@ from mouthpiece.apps.live.microphone import open_microphone
 from mouthpiece.apps.live.refusals import Busy, Foreign, NotAdmitted, Refusal, status_of
 from mouthpiece.apps.live.security import Gate, check_handshake, harden, new_visitor
 from mouthpiece.apps.live.sessions import BOUNDARY, FRAME_WAIT_S, House, Shot, Watcher
-from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, QuietThread, Wire, converse
+from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, Bell, Here, Wire, converse
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import InputError, MouthpieceError
 from mouthpiece.samples import avatars
@@ -77,7 +77,12 @@ def build(config: LiveConfig) -> Flask:
     app.request_class = MemoryRequest
     app.config.update(
         MAX_CONTENT_LENGTH=MOST_FORM,
-        SOCK_SERVER_OPTIONS={"ping_interval": PING_S, "max_message_size": MOST_MESSAGE, "thread_class": QuietThread},
+        SOCK_SERVER_OPTIONS={
+            "ping_interval": PING_S,
+            "max_message_size": MOST_MESSAGE,
+            "thread_class": Here,
+            "event_class": Bell,
+        },
     )
     microphone = open_microphone(config.mic, loop=config.loop)
     house = House(config.sessions, lambda face: config.open_live(face, config.options), microphone)

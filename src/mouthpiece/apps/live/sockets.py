@@ -14,6 +14,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 PING_S = 4.0
 """A client that doesn't answer between two pings has gone, seconds."""
-RECEIVE_S = 0.5
-"""The receiver looks up so often."""
 STATS_EVERY_S = 1.0
 SEND_S = 4.0
 """Longest wait for a client to take what it is sent."""
@@ -69,6 +68,41 @@ class QuietThread(threading.Thread):
         """Whatever the protocol's library raises, the connection is over."""
         with suppress(Exception):
             super().run()
+
+
+class Here:
+    """Stands where the WebSocket library wants a thread to read in: it reads in the thread that serves the request.
+
+    A message then wakes one thread and not two, fifty times a second for each page.
+    """
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self._target = target
+        self.name = ""
+
+    def start(self) -> None:
+        """Not yet: `read` does it."""
+
+    def read(self) -> None:
+        """Read until the connection is over; whatever the library raises, it is."""
+        with suppress(Exception):
+            self._target()
+
+
+class Bell:
+    """Stands where the library wants an event to set when a message is there, or the connection is over."""
+
+    def __init__(self) -> None:
+        self.rung: Callable[[], None] = lambda: None
+        """Called in the thread that reads."""
+
+    def set(self) -> None:
+        """Something is there."""
+        self.rung()
+
+
+class _Enough(OSError):
+    """Nothing more is read from this client."""
 
 
 class Wire:
@@ -146,15 +180,12 @@ def converse(server: Server, session: Session) -> None:
         _Conversation(server, session, watcher).run()
     finally:
         session.leave(watcher)
-        with suppress(Exception):  # whoever has gone needs no goodbye
-            server.close(REPLACED if watcher.replaced else GOING_AWAY)
         sender.join(SEND_S)
         server.sock.end()
-        server.thread.join(SEND_S)
 
 
 def _send(server: Server, session: Session, watcher: Watcher) -> None:
-    """Frames and messages as they come, and once a second how it goes."""
+    """Frames and messages as they come, and once a second how it goes; at the end, the end."""
     stats_s = time.monotonic() + STATS_EVERY_S
     try:
         while not watcher.dismissed:
@@ -170,6 +201,9 @@ def _send(server: Server, session: Session, watcher: Watcher) -> None:
                 server.send(json.dumps(session.stats()))
     finally:
         watcher.dismiss()
+        with suppress(Exception):  # whoever has gone needs no goodbye
+            server.close(REPLACED if watcher.replaced else GOING_AWAY)
+        server.sock.end()  # whoever reads wakes up
 
 
 class _Conversation:
@@ -182,23 +216,29 @@ class _Conversation:
         self._mistakes = 0
 
     def run(self) -> None:
-        """Until it is over.
+        """Until it is over."""
+        self._server.event.rung = self._take
+        with suppress(_Enough):
+            self._take()  # what came with the opening request
+            self._server.thread.read()
+
+    def _take(self) -> None:
+        """Obey what has come.
 
         Raises:
-            ConnectionClosed: the client closed it or has gone.
+            _Enough: it is over.
         """
-        while not self._watcher.dismissed and self._server.thread.is_alive():
-            message = self._server.receive(timeout=RECEIVE_S)
-            if message is None:
-                continue
+        while self._server.input_buffer and not self._watcher.dismissed:
             try:
-                self._obey(message)
+                self._obey(self._server.input_buffer.pop(0))
             except MouthpieceError as error:
                 self._watcher.tell(as_message(error))
                 self._mistakes += 1
             if self._mistakes > MOST_MISTAKES:
                 self._server.close(POLICY_VIOLATION, "too many messages that can't be obeyed")
-                return
+                raise _Enough
+        if self._watcher.dismissed:
+            raise _Enough
 
     def _obey(self, message: str | bytes) -> None:
         """Do what a message says.
