@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.clip_progress import ClipProgress
-from mouthpiece.apps.console import as_json, say, say_event, tell
+from mouthpiece.apps.console import as_json, say, say_event, warn
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import (
     Debug,
@@ -90,18 +90,14 @@ def _report(found: Calibration, *, json_lines: bool, quiet: bool) -> None:
     """
     from mouthpiece.evaluation.calibration import trial_table
 
+    warn(found.warnings, json_lines=json_lines, quiet=quiet)
     if json_lines:
-        for warning in found.warnings:
-            say_event("warning", {"message": warning})
         option = {} if found.offset_s is None else {"offset_ms": _ms(found.offset_s), "option": option_for(found)}
         say_event("result", as_json(found) | option)
     elif found.trials:
         say(trial_table(found))
         for speech in found.by_speech:
             say(f"{speech.name}: {speech.reason or _late(speech.lag_s)} (confidence {speech.confidence:.2f})")
-    if not json_lines and not quiet:
-        for warning in found.warnings:
-            tell(f"mouthpiece: warning: {warning}")
     if found.offset_s is None:
         raise EngineError(f"can't tell which offset suits the engine {found.engine}: {found.reason}")
     if not json_lines:

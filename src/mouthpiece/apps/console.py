@@ -12,6 +12,7 @@ import os
 import sys
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from fractions import Fraction
@@ -79,6 +80,15 @@ def say_event(event: str, content: dict[str, Any]) -> None:
     say(json.dumps({"event": event, **content}, allow_nan=False))
 
 
+def warn(warnings: Iterable[str], *, json_lines: bool, quiet: bool) -> None:
+    """What the user should know beside the result, one by one: events for programs, else lines for people."""
+    for warning in warnings:
+        if json_lines:
+            say_event("warning", {"message": warning})
+        elif not quiet:
+            tell(f"mouthpiece: warning: {warning}")
+
+
 def as_json(value: Any) -> Any:
     """What json.dumps takes: dataclasses become objects, paths text, fractions numbers, NaN and infinity null."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -134,8 +144,7 @@ class LineReporter(Reporter):
     def result(self, result: SyncResult) -> None:
         """Say what came out."""
         self.close()
-        for warning in result.warnings:
-            tell(f"mouthpiece: warning: {warning}")
+        warn(result.warnings, json_lines=False, quiet=False)
         tell(closing_line(result))
 
 
@@ -156,8 +165,7 @@ class JsonReporter(Reporter):
 
     def result(self, result: SyncResult) -> None:
         """Warnings one by one, then everything."""
-        for warning in result.warnings:
-            say_event("warning", {"message": warning})
+        warn(result.warnings, json_lines=True, quiet=False)
         say_event("result", as_json(result) | {"speed": round(result.speed, 3)})
 
 

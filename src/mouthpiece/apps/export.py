@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.console import as_json, say_event, tell
+from mouthpiece.apps.console import as_json, say_event, tell, warn
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
 
@@ -99,13 +99,10 @@ def export_command(
 
 def _report(report: ExportReport, *, json: bool, quiet: bool) -> None:
     """Warnings one by one, then what came out."""
+    warn(report.warnings, json_lines=json, quiet=quiet)
     if json:
-        for warning in report.warnings:
-            say_event("warning", {"message": warning})
         say_event("result", as_json(report))
     elif not quiet:
-        for warning in report.warnings:
-            tell(f"mouthpiece: warning: {warning}")
         for line in report_lines(report):
             tell(line)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.console import as_json, choose_reporter, say_event, tell
+from mouthpiece.apps.console import as_json, choose_reporter, say_event, tell, warn
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Phones, PhonesBlend, PhonesLanguage, Quiet
 from mouthpiece.errors import Cancelled
@@ -75,13 +75,10 @@ def visemes_command(
 
 def _report(export: VisemeExport, *, json: bool, quiet: bool) -> None:
     """Warnings one by one, then what came out."""
+    warn(export.warnings, json_lines=json, quiet=quiet)
     if json:
-        for warning in export.warnings:
-            say_event("warning", {"message": warning})
         say_event("result", as_json(export))
     elif not quiet:
-        for warning in export.warnings:
-            tell(f"mouthpiece: warning: {warning}")
         tell(closing_line(export))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from mouthpiece.apps.console import say_event, tell
+from mouthpiece.apps.console import warn
 from mouthpiece.apps.options import (
     Debug,
     Device,
@@ -152,7 +152,8 @@ def inference_command(
         overwrite=True,
     )
     if face_det_batch_size is not None:
-        _note("--face_det_batch_size has no use here: faces are tracked from frame to frame", json=json, quiet=quiet)
+        unused = "--face_det_batch_size has no use here: faces are tracked from frame to frame"
+        warn([unused], json_lines=json, quiet=quiet)
     with _folder_of(outfile):
         run_sync(face, audio, outfile, options, json_lines=json, quiet=quiet)
 
@@ -168,14 +169,6 @@ def _check_face(face: Path) -> None:
             f"expected a photo or a video, {face} is a folder; make a video of its pictures first: "
             f"ffmpeg -framerate 25 -i {face / '%d.jpg'} face.mp4"
         )
-
-
-def _note(line: str, *, json: bool, quiet: bool) -> None:
-    """Something that the user should know, before the job."""
-    if json:
-        say_event("warning", {"message": line})
-    elif not quiet:
-        tell(f"mouthpiece: warning: {line}")
 
 
 @contextlib.contextmanager
