@@ -288,6 +288,46 @@ def _gallery() -> tuple[Person, ...]:
         zoom=1.02,
         lift=-0.06,
     )
+    girl = Person(
+        name="girl",
+        seed=21,
+        shape=Shape(
+            width=0.95,
+            jaw=0.87,
+            chin_width=0.84,
+            chin=-0.06,
+            cheeks=0.016,
+            eye_size=1.26,
+            eye_open=1.08,
+            eye_tilt=0.05,
+            iris=0.086,
+            nose_width=0.64,
+            nose_height=0.64,
+            nose_length=0.92,
+            mouth_width=0.86,
+            upper_lip=0.80,
+            lower_lip=0.90,
+            mouth_lift=0.02,
+            lower_face=0.89,
+            smile=0.022,
+            brow_height=0.025,
+            neck=0.335,
+            shoulders=0.76,
+            eye_depth=-0.02,
+            forehead=-0.02,
+        ),
+        skin=Skin(linear(176, 122, 88), linear(172, 86, 70), linear(168, 84, 78), redness=0.85, gloss=0.8),
+        hair=Hair("long waves", linear(30, 22, 19), linear(150, 120, 104)),
+        iris=linear(56, 36, 24),
+        brow=linear(26, 18, 15),
+        brow_weight=0.85,
+        lashes=1.1,
+        clothes="crew",
+        cloth=linear(232, 150, 92),
+        wall=(linear(214, 208, 228), linear(140, 132, 164)),
+        zoom=1.02,
+        lift=-0.04,
+    )
     scarf = Person(
         name="woman_headscarf",
         seed=16,
@@ -353,7 +393,7 @@ def _gallery() -> tuple[Person, ...]:
         cloth_inner=linear(238, 234, 226),
         wall=(linear(200, 202, 206), linear(122, 126, 138)),
     )
-    return (woman, man, old_lady, old_man, child, scarf, bearded)
+    return (woman, man, old_lady, old_man, girl, child, scarf, bearded)
 
 
 GALLERY = _gallery()

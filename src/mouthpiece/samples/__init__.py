@@ -22,6 +22,7 @@ _AVATARS = (
     ("man", "Man", "رجل"),
     ("old_lady", "Old lady", "سيدة مسنّة"),
     ("old_man", "Old man", "رجل مسنّ"),
+    ("girl", "Girl", "طفلة"),
     ("child", "Child", "طفل"),
     ("woman_headscarf", "Woman with a headscarf", "امرأة محجّبة"),
     ("man_beard", "Man with a beard", "رجل ملتحٍ"),
