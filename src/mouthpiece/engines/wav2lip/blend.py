@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.engines.wav2lip.crop import MASKED_FROM, SIDE, FaceCrop
-from mouthpiece.types import Box, FloatArray, Frame, Patch, Picture, TrackedFrame, as_float
+from mouthpiece.types import Box, FloatArray, Frame, Patch, TrackedFrame, as_float
 
 # Face mesh: the jaw from ear to ear, then back over the cheeks along the base of the nose.
 _JAW = [58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288]
@@ -238,8 +238,10 @@ def _laid_out(drawn: FloatArray, detail: FloatArray, alpha: FloatArray, crop: Fa
     fine = np.subtract(frame.rgb[box.slices], shown, dtype=np.float32)
     grain = np.clip(fine, -GRAIN, GRAIN)
     large += grain
-    large += (fine - grain) * kept[..., None]
-    rgb: Picture = np.clip(np.rint(large), 0, 255).astype(np.uint8)
+    fine -= grain
+    fine *= kept[..., None]
+    rgb = np.empty(large.shape, dtype=np.uint8)
+    cv2.add(large, fine, rgb, dtype=cv2.CV_8U)  # rounded and clipped
     return Patch(box, rgb, np.clip(mask, 0, 1))
 
 
