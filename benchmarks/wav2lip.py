@@ -34,6 +34,7 @@ from mouthpiece.engines.wav2lip.layers import GENERATOR, Activation, Layer
 from mouthpiece.engines.wav2lip.runtimes import Generator, open_generator
 from mouthpiece.engines.wav2lip.runtimes.calibration import crops
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
+from mouthpiece.engines.wav2lip.runtimes.quantising import CALIBRATION_CROPS
 from mouthpiece.processor import keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray
 
@@ -101,7 +102,7 @@ def opened(variant: str, checkpoint: Path) -> Generator:
 
 def measure(variant: str, batch: int, checkpoint: Path, pictures: Path | None) -> Timed:
     """Time a variant in this process; keep what it draws, if that is asked for."""
-    mel, face = crops(PICTURES)
+    mel, face = crops(PICTURES, after=CALIBRATION_CROPS)
     generator = opened(variant, checkpoint)
     generator(mel[:batch], face[:batch])
     taken_s: list[float] = []
@@ -130,8 +131,6 @@ def variants_here() -> list[str]:
     found = [EAGER]
     for name, (runtime, precision) in VARIANTS.items():
         able = precision is Precision.AUTO or precision in native
-        if precision is Precision.INT8:
-            able = able and find_spec("nncf") is not None
         if able and find_spec(needed[runtime]) is not None:
             found.append(name)
     return found

@@ -12,6 +12,7 @@ import pytest
 from tests.apps.staging import Said
 from tests.checkpoint_files import seeded_inputs, seeded_state, write_safetensors
 
+from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.layers import GENERATOR, SYNC_EXPERT
 from mouthpiece.engines.wav2lip.runtimes import exporting
 from mouthpiece.engines.wav2lip.runtimes.exporting import Format, Via, export_generator
@@ -129,11 +130,27 @@ def test_a_missing_library_names_its_extra(
     out = str(tmp_path / "g.xml")
     said = run("export", str(checkpoint), "--to", "openvino", "-o", out, "--via", "torch")
     assert (said.code, "mouthpiece[torch]" in said.err) == (1, True)
-    said = run("export", str(checkpoint), "--to", "openvino", "-o", out, "--precision", "int8")
+    said = run("export", str(checkpoint), "--to", "onnx", "-o", str(tmp_path / "g.onnx"), "--precision", "int8")
     assert (said.code, "mouthpiece[int8]" in said.err) == (1, True)
     said = run("export", str(checkpoint), "--to", "openvino", "-o", out)
     assert said.code == 0, "straight from the arrays nothing is needed"
     assert "differs from OpenVINO, f32 (PyTorch isn't installed)" in said.err
+
+
+def test_int8_for_openvino_needs_no_further_library(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[Path, Path]] = []
+
+    def write(source: Path, target: Path) -> None:
+        made.append((source, target))
+        raise EngineError("this is as far as it has to go")
+
+    monkeypatch.setattr(exporting, "nncf_version", lambda: None)
+    monkeypatch.setattr(exporting, "make_int8", write)
+    with pytest.raises(EngineError, match="as far as"):
+        export_generator(checkpoint, tmp_path / "g.xml", Format.OPENVINO, Precision.INT8, Via.ARRAYS)
+    assert [(source, target.name) for source, target in made] == [(checkpoint, "generator.xml")]
 
 
 def test_an_export_that_draws_something_else_is_not_kept(
@@ -178,7 +195,7 @@ def test_a_signal_leaves_nothing(
     run: Run, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr(exporting, "nncf_version", lambda: "any")
-    monkeypatch.setattr(exporting, "run_module", lambda *_, timeout_s: os.kill(os.getpid(), number))
+    monkeypatch.setattr(exporting, "make_int8", lambda *_: os.kill(os.getpid(), number))
     said = run("export", str(checkpoint), "--to", "openvino", "-o", str(tmp_path / "g.xml"), "--precision", "int8")
     assert said.code == 128 + number
     assert said.err.splitlines() == [

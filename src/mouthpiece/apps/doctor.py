@@ -69,7 +69,7 @@ EXTRAS = (
     Extra("train", "train motion networks: mouthpiece train motion", ("torch", "lightning", "tensorboard", "onnx")),
     Extra("torch", "Wav2Lip on PyTorch: --runtime torch; exports via PyTorch", ("torch", "onnx")),
     Extra("onnx", "Wav2Lip on ONNX Runtime: --runtime onnx; exports to ONNX", ("onnxruntime", "onnx")),
-    Extra("int8", "quicker Wav2Lip: int8 models made by NNCF", ("nncf",)),
+    Extra("int8", "int8 models of exported Wav2Lip models, made by NNCF", ("nncf",)),
     Extra(
         "speech",
         "synthetic speech from text, in English, Arabic and more, and other voices",

@@ -59,7 +59,9 @@ def export_command(
     *,
     precision: Annotated[
         PrecisionChoice,
-        typer.Option("--precision", help="f16 halves the file; int8 is made by NNCF (extra 'int8')."),
+        typer.Option(
+            "--precision", help="f16 halves the file; int8 for ONNX or via PyTorch is made by NNCF (extra 'int8')."
+        ),
     ] = PrecisionChoice.F32,
     via: Annotated[
         ViaChoice,

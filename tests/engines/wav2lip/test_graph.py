@@ -78,7 +78,8 @@ def test_embeddings_of_nothing_are_nothing(states: States) -> None:
 
 def test_folding_is_the_same_arithmetic(generator_state: dict[str, NDArray[Any]]) -> None:
     layer = next(layer for layer in GENERATOR.layers if layer.transposed)
-    weight, bias = folded(layer, generator_state)
+    arrays = folded(layer, generator_state)
+    weight, bias = arrays.weight, arrays.bias
     norm = {part: generator_state[f"{layer.norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
     scale = norm["weight"].astype(float) / np.sqrt(norm["running_var"].astype(float) + 1e-5)
     own_bias = generator_state[f"{layer.conv}.bias"]

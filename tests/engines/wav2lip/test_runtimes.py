@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 from mouthpiece.checkpoints import cache
 from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.layers import GENERATOR
-from mouthpiece.engines.wav2lip.runtimes import choosing, on_openvino, on_torch, open_generator, opening, storage, trial
+from mouthpiece.engines.wav2lip.runtimes import (
+    choosing,
+    on_openvino,
+    on_torch,
+    open_generator,
+    opening,
+    quantising,
+    storage,
+    trial,
+)
 from mouthpiece.engines.wav2lip.runtimes.calibration import crops
-from mouthpiece.engines.wav2lip.runtimes.choosing import Choice, Difference, Tried, choose, fastest, judged
+from mouthpiece.engines.wav2lip.runtimes.choosing import Choice, Tried, choose, fastest, judged
+from mouthpiece.engines.wav2lip.runtimes.difference import MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.runtimes.source import Source
 from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
 from mouthpiece.types import FloatArray
@@ -231,8 +241,10 @@ def test_a_missing_library_names_its_extra(
     extra: str,
     generator_safetensors: Path,
     emptied: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    source = tiny_model(tmp_path / "tiny.xml") if precision is Precision.INT8 else generator_safetensors
     found = importlib.util.find_spec
     for name in ("on_onnx", "on_torch", "quantising"):
         monkeypatch.setattr(
@@ -240,7 +252,7 @@ def test_a_missing_library_names_its_extra(
             lambda wanted: None if wanted == module else found(wanted),
         )
     with pytest.raises(MissingExtraError, match=rf"mouthpiece\[{extra}\]") as caught:
-        open_generator(generator_safetensors, NetworkOptions(runtime=runtime, precision=precision))
+        open_generator(source, NetworkOptions(runtime=runtime, precision=precision))
     assert caught.value.extra == extra
 
 
@@ -381,7 +393,55 @@ def test_a_model_that_cant_be_made_leaves_nothing(emptied: Path) -> None:
 # int8. ----------------------------------------------------------------------------------------------------------------
 
 
-def test_int8_is_made_by_nncf_and_kept(
+def test_int8_of_a_checkpoint_is_as_good(
+    generator_safetensors: Path, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
+    monkeypatch.setattr(opening, "nncf_version", lambda: None)
+    options = NetworkOptions(precision=Precision.INT8)
+    generator = open_generator(generator_safetensors, options)
+    if generator.warnings:
+        pytest.skip("this device has no int8")
+    assert generator.said == "OpenVINO, int8, CPU"
+    unseen = crops(16, after=quantising.CALIBRATION_CROPS + quantising.JUDGED)
+    drawn = generator(*unseen)
+    off = Difference.between(drawn, open_generator(generator_safetensors, F32)(*unseen))
+    assert off.greatest > 0, "it is int8"
+    assert off.is_small
+    monkeypatch.setattr(opening, "run_module", lambda *_, **__: pytest.fail("it was made before"))
+    np.testing.assert_array_equal(open_generator(generator_safetensors, options)(*unseen), drawn)
+
+
+def test_the_fastest_int8_model_that_is_good_enough_is_taken(
+    generator_state: dict[str, NDArray[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rounder:
+        """Each model is the list of what stays in f32."""
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def model(self, whole: tuple[str, ...]) -> tuple[str, ...]:
+            return whole
+
+    def off_by(error: dict[tuple[str, ...], float]) -> None:
+        base = np.random.default_rng(0).random((2, 3, 96, 96)).astype(np.float32)
+        monkeypatch.setattr(
+            quantising,
+            "_pictures",
+            lambda model, precision: base + np.float32(error[model] if precision is Precision.INT8 else 0),
+        )
+
+    monkeypatch.setattr("mouthpiece.engines.wav2lip.rounding.Rounder", Rounder)
+    monkeypatch.setattr("mouthpiece.engines.wav2lip.graph.openvino_model", lambda *_: None)
+    rungs = quantising.WHOLE
+    assert all(name in {layer.name for layer in GENERATOR.layers} for rung in rungs for name in rung)
+    off_by(dict(zip(rungs, (0.1, 0.001, 0, 0), strict=True)))
+    assert quantising.rounded(generator_state) == rungs[1]
+    off_by(dict.fromkeys(rungs, 0.1))
+    assert quantising.rounded(generator_state) == rungs[-1], "the truest"
+
+
+def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
     emptied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: tuple[FloatArray, FloatArray]
 ) -> None:
     pytest.importorskip("nncf")
@@ -413,6 +473,8 @@ def test_calibration_crops_are_faces_and_speech() -> None:
     assert face.max() <= 1
     assert (face[:, :3, 48:] == 0).all()
     np.testing.assert_array_equal(face[:, :3, :48], face[:, 3:, :48])
+    later = crops(4, after=8)
+    assert all(np.array_equal(one, other[8:]) for one, other in zip(later, (mel, face), strict=True))
     brightness = face[:, 3:].mean(axis=(1, 2, 3))
     assert brightness.max() > 2 * brightness.min(), "in light and darkness"
     np.testing.assert_array_equal(crops(12)[1], face)
@@ -447,7 +509,7 @@ def test_differences_count_beside_the_pictures_contrast() -> None:
     rng = np.random.default_rng(0)
     plain = (0.5 + 0.001 * rng.standard_normal(SHAPE)).astype(np.float32)
     off = Difference.between(plain + np.float32(0.001), plain)
-    assert off.rms < choosing.MAX_RMS
+    assert off.rms < MAX_RMS
     assert off.relative == pytest.approx(0.001 / plain.std(), rel=0.01)
     assert not off.is_small
     sharp = rng.random((1, 3, 96, 96)).astype(np.float32)
@@ -460,10 +522,12 @@ def test_a_choice_is_made_once(
     emptied: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tries: list[Precision] = []
+    worth: dict[Precision, float] = {}
 
-    def played(path: Path, precision: Precision, device: str, folder: Path) -> trial.Trial | None:
+    def played(path: Path, precision: Precision, device: str, folder: Path, worth_ms: float) -> trial.Trial | None:
         tries.append(precision)
-        return {Precision.F32: drawn(30), Precision.BF16: None, Precision.INT8: drawn(8, 0.001)}[precision]
+        worth[precision] = worth_ms
+        return {Precision.F32: drawn(30), Precision.BF16: None, Precision.INT8: drawn(15, 0.001)}[precision]
 
     monkeypatch.setattr(choosing, "tried", played)
     model = Path("model.xml")
@@ -472,8 +536,9 @@ def test_a_choice_is_made_once(
     first = choose("ab" * 32, "CPU", candidates)
     assert first.precision is Precision.INT8
     assert [record.message for record in caplog.records][1] == (
-        "chose int8: f32 30.0 ms a frame, bf16 can't run, int8 8.0 ms a frame"
+        "chose int8: f32 30.0 ms a frame, int8 15.0 ms a frame, bf16 can't run"
     )
+    assert worth == {Precision.F32: np.inf, Precision.BF16: 28.5, Precision.INT8: 28.5}
     assert choose("ab" * 32, "CPU", candidates) == first
     assert len(tries) == 3, "remembered"
     assert choosing.remembered_choices() == [first]
@@ -485,6 +550,23 @@ def test_a_choice_is_made_once(
     assert choose("ab" * 32, "CPU", candidates).precision is Precision.INT8
     assert len(tries) == 10
     assert len(json.loads((emptied / "choices.json").read_text())) == 1
+
+
+def test_what_is_fast_and_good_ends_the_search(emptied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[Precision] = []
+
+    def played(path: Path, precision: Precision, *_: object) -> trial.Trial:
+        tries.append(precision)
+        return drawn(30) if precision is Precision.F32 else drawn(8, error[precision])
+
+    monkeypatch.setattr(choosing, "tried", played)
+    candidates = {precision: lambda: Path("x") for precision in (Precision.BF16, Precision.INT8, Precision.F32)}
+    error = {Precision.INT8: 0.001, Precision.BF16: 0.0}
+    assert choose("ab" * 32, "CPU", candidates).precision is Precision.INT8
+    assert tries == [Precision.F32, Precision.INT8]
+    error[Precision.INT8] = 0.1
+    assert choose("cd" * 32, "CPU", candidates).precision is Precision.BF16
+    assert tries[2:] == [Precision.F32, Precision.INT8, Precision.BF16]
 
 
 def test_a_trial_without_f32_is_no_choice(emptied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -500,8 +582,33 @@ def test_a_precision_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
     found = trial.tried(model, Precision.F32, "CPU", tmp_path)
     assert found is not None
     assert found.ms_a_frame > 0
-    np.testing.assert_allclose(found.pictures, open_generator(model, F32)(*crops(trial.PICTURES)), rtol=0, atol=LIMIT)
+    np.testing.assert_allclose(
+        found.pictures,
+        open_generator(model, F32)(*crops(trial.PICTURES, after=quantising.CALIBRATION_CROPS)),
+        rtol=0,
+        atol=LIMIT,
+    )
     assert trial.tried(model, Precision.F32, "NO-SUCH", tmp_path) is None
+
+
+@pytest.mark.parametrize(("ms", "batches"), [(1.0, trial.MOST_BATCHES), (100.0, 3), (10_000.0, 2)])
+def test_what_is_far_too_slow_is_not_measured_for_long(
+    ms: float, batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    calls: list[int] = []
+
+    def draw(mel: FloatArray, face: FloatArray) -> FloatArray:
+        calls.append(len(mel))
+        clock[0] += len(mel) * ms / 1000 * (3 if len(calls) == 1 else 1)
+        return np.zeros((len(mel), 3, 96, 96), np.float32)
+
+    monkeypatch.setattr(trial, "OpenVinoGenerator", lambda *_: draw)
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    found = trial.try_out(tmp_path, Precision.BF16, "CPU", worth_ms=1000.0)
+    assert found.ms_a_frame == pytest.approx(ms), "the first batch of all doesn't count"
+    assert len(found.pictures) == trial.PICTURES
+    assert len(calls) == batches
 
 
 def test_a_trial_that_dies_or_hangs_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

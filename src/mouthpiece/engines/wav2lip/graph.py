@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,26 @@ if TYPE_CHECKING:
 State = Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A layer's convolution and batch norm as one convolution."""
+
+    weight: FloatArray
+    """As in the state dict: (channels_out, channels_in, kernel, kernel), the first two swapped where transposed."""
+    bias: FloatArray
+    """(channels_out,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """How a layer's convolution is brought to 8 bits."""
+
+    entering: float
+    """What it reads is clipped to 0 ... entering, in 255 steps."""
+    weight: FloatArray
+    """The greatest absolute weight of each output channel, shaped to go with the weights; 127 steps to either side."""
+
+
 def openvino_model(architecture: Architecture, state: State) -> openvino.Model:
     """The network with the weights of a state dict, batch norm folded into the convolutions.
 
@@ -35,30 +56,54 @@ def openvino_model(architecture: Architecture, state: State) -> openvino.Model:
     Raises:
         WeightsError: the state dict is not this network's.
     """
+    return folded_model(architecture, all_folded(architecture, state))
+
+
+def folded_model(
+    architecture: Architecture,
+    arrays: Mapping[str, Folded],
+    roundings: Mapping[str, Rounding] | None = None,
+    *,
+    shown: bool = False,
+) -> openvino.Model:
+    """As `openvino_model`, of layers that are folded already.
+
+    Args:
+        architecture: the network.
+        arrays: by the layers' names.
+        roundings: the layers that are computed in 8 bits; the others, and all sums, are not.
+        shown: whether what every layer gives follows the outputs, in the layers' order.
+    """
     import openvino
     from openvino import opset13 as op
 
-    check_state(state, architecture)
     inputs = {name: op.parameter([-1, *shape], np.float32, name=name) for name, shape in architecture.inputs.items()}
     values: dict[str, Any] = dict(inputs)
     for layer in architecture.layers:
         read = [values[name] for name in layer.reads]
-        entering = read[0] if len(read) == 1 else op.concat(read, 1)
-        values[layer.name] = _layer(layer, state, entering)
+        values[layer.name] = _layer(layer, arrays[layer.name], read, (roundings or {}).get(layer.name))
     results = [
         op.result(_ended(values[output.reads], output.ending), name=output.name) for output in architecture.outputs
     ]
     for name, end in (*inputs.items(), *zip((output.name for output in architecture.outputs), results, strict=True)):
         end.output(0).get_tensor().set_names({name})
+    if shown:
+        results += [op.result(values[layer.name]) for layer in architecture.layers]
     return openvino.Model(results, list(inputs.values()), architecture.name.removeprefix("the "))
 
 
-def folded(layer: Layer, state: State) -> tuple[FloatArray, FloatArray]:
-    """The layer's convolution and batch norm as one convolution.
+def all_folded(architecture: Architecture, state: State) -> dict[str, Folded]:
+    """Every layer of a state dict, by its name.
 
-    Returns:
-        Weights, shaped as in the state dict, and bias (channels_out,), both float32 (reckoned in float64).
+    Raises:
+        WeightsError: the state dict is not this network's.
     """
+    check_state(state, architecture)
+    return {layer.name: folded(layer, state) for layer in architecture.layers}
+
+
+def folded(layer: Layer, state: State) -> Folded:
+    """One layer of a state dict; float32, reckoned in float64."""
     weight, bias = (state[f"{layer.conv}.{part}"].astype(np.float64) for part in ("weight", "bias"))
     if layer.normed:
         gain, shift, mean, variance = (
@@ -68,19 +113,26 @@ def folded(layer: Layer, state: State) -> tuple[FloatArray, FloatArray]:
         scale = gain / np.sqrt(variance + BATCH_NORM_EPS)
         weight = weight * (scale[:, None, None] if layer.transposed else scale[:, None, None, None])
         bias = (bias - mean) * scale + shift
-    return as_float(weight), as_float(bias)
+    return Folded(as_float(weight), as_float(bias))
 
 
-def _layer(layer: Layer, state: State, entering: Any) -> Any:
+def _layer(layer: Layer, arrays: Folded, read: list[Any], rounding: Rounding | None) -> Any:
     """The nodes of one layer; the last carries its name."""
     from openvino import opset13 as op
 
-    weight, bias = folded(layer, state)
+    weight = op.constant(arrays.weight)
+    entering = _side_by_side(read)
+    if rounding is None:
+        multiplied = entering
+    else:
+        # Each of several maps by itself, and by the same steps: so they are put together in 8 bits.
+        multiplied = _side_by_side([_rounded(map_, np.float32(0), rounding.entering, 256) for map_ in read])
+        weight = _rounded(weight, -rounding.weight, rounding.weight, 255)
     padding, even = [layer.padding] * 2, [1, 1]
     if layer.transposed:
         value = op.convolution_backprop_data(
-            entering,
-            op.constant(weight),
+            multiplied,
+            weight,
             strides=list(layer.stride),
             pads_begin=padding,
             pads_end=padding,
@@ -88,13 +140,28 @@ def _layer(layer: Layer, state: State, entering: Any) -> Any:
             output_padding=[layer.output_padding] * 2,
         )
     else:
-        value = op.convolution(entering, op.constant(weight), list(layer.stride), padding, padding, even)
-    value = op.add(value, op.constant(bias.reshape(1, -1, 1, 1)))
+        value = op.convolution(multiplied, weight, list(layer.stride), padding, padding, even)
+    value = op.add(value, op.constant(arrays.bias.reshape(1, -1, 1, 1)))
     if layer.residual:
         value = op.add(value, entering)
     value = _activated(value, layer.activation)
     value.set_friendly_name(layer.name)
     return value
+
+
+def _side_by_side(maps: list[Any]) -> Any:
+    """Maps put together along their channels."""
+    from openvino import opset13 as op
+
+    return maps[0] if len(maps) == 1 else op.concat(maps, 1)
+
+
+def _rounded(value: Any, low: Any, high: Any, levels: int) -> Any:
+    """A value clipped and brought to so many levels; OpenVINO then multiplies in 8 bits."""
+    from openvino import opset13 as op
+
+    ends = [op.constant(np.asarray(end, dtype=np.float32)) for end in (low, high)]
+    return op.fake_quantize(value, *ends, *ends, levels)
 
 
 def _activated(value: Any, activation: Activation) -> Any:

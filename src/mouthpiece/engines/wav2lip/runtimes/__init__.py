@@ -24,7 +24,7 @@ def open_generator(checkpoint: Path, options: NetworkOptions, device: str = "CPU
     Args:
         checkpoint: .pth, .pt, .ckpt or .safetensors, or a model exported from one: .onnx, .xml.
         options: runtime and precision; what the device can't do is done in f32, and `warnings` says so. AUTO on
-            OpenVINO tries for half a minute at the first use of a checkpoint on a machine.
+            OpenVINO tries for a while, logged, at the first use of a checkpoint on a machine.
         device: OpenVINO's (CPU, GPU, NPU, AUTO) or PyTorch's (cpu, cuda, mps), in any case. Where it isn't, the CPU.
 
     Raises:

@@ -32,19 +32,21 @@ _TINT = 0.15
 _SEED = 0
 
 
-def crops(count: int) -> tuple[FloatArray, FloatArray]:
+def crops(count: int, *, after: int = 0) -> tuple[FloatArray, FloatArray]:
     """The generator's inputs, the same ones every time.
 
     Args:
         count: how many.
+        after: how many of them to pass by first.
 
     Returns:
         (count, 1, 80, 16) float32 mel windows and (count, 6, 96, 96) float32 faces.
     """
     face, mels = _material()
     rng = np.random.default_rng(_SEED)
-    mel = np.stack([_mel_window(mels[i % len(mels)], rng) for i in range(count)])
-    return mel[:, None], np.stack([_network_face(_seen(face, rng)) for _ in range(count)])
+    pairs = [(_mel_window(mels[i % len(mels)], rng), _network_face(_seen(face, rng))) for i in range(after + count)]
+    windows, faces = zip(*pairs[after:], strict=True)
+    return np.stack(windows)[:, None], np.stack(faces)
 
 
 @lru_cache(maxsize=1)

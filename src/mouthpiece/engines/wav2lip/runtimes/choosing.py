@@ -11,56 +11,31 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mouthpiece.checkpoints.cache import cache_dir, made, read_json
 from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.runtimes.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import full_name
 from mouthpiece.engines.wav2lip.runtimes.quantising import RECIPE
 from mouthpiece.engines.wav2lip.runtimes.trial import Trial, tried
 from mouthpiece.errors import WeightsError
 from mouthpiece.processor import core_count, this_processor
-from mouthpiece.types import FloatArray
 
-MAX_RMS = 10 ** (-43.8 / 20)
-"""Most that pictures may differ from those of f32, root mean square: 43.8 dB, what the default encoding loses of a
-sharp, moving picture (docs/decisions/0003-x264-settings.md). That is 1.6 steps of 8 bits."""
-MAX_RELATIVE = 0.03
-"""The same, over the standard deviation of f32's: 30 dB, for networks that draw pictures without contrast."""
-MAX_DIFFERENCE = 16 / 255
-"""Most that any one value may differ by."""
 WORTH = 0.95
 """A precision has to take less than this part of f32's time to be worth any difference."""
+ENOUGH = 0.4
+"""One that is as good and takes less than this part of f32's time is taken at once: the others have hardly more to
+give, and each trial costs seconds."""
 LOCK_TIMEOUT_S = 180.0
 REMEMBERED = 50
 
+_ORDER = [Precision.F32, Precision.INT8, Precision.BF16, Precision.F16]
+"""f32 first, which the others are compared with; then what promises most."""
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How far pictures are from those of f32; 1 is from black to white."""
-
-    rms: float
-    greatest: float
-    relative: float
-    """`rms` over the standard deviation of f32's pictures."""
-
-    @classmethod
-    def between(cls, pictures: FloatArray, reference: FloatArray) -> Difference:
-        """Compare pictures of the same inputs."""
-        off = pictures.astype(np.float64) - reference
-        rms = float(np.sqrt(np.mean(off**2)))
-        spread = float(reference.std(dtype=np.float64))
-        return cls(rms, float(np.abs(off).max()), rms / spread if spread > 0 else float(rms > 0))
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the pictures are as good."""
-        return self.rms <= MAX_RMS and self.relative <= MAX_RELATIVE and self.greatest <= MAX_DIFFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +103,7 @@ def choose(digest: str, device: str, candidates: Mapping[Precision, Callable[[],
         known = _read(key)  # another process may have tried meanwhile
         if known is None:
             _log.info(
-                "trying %s on %s, once for these weights on this machine; this takes half a minute",
+                "trying %s on %s, once for these weights on this machine; this takes up to half a minute",
                 ", ".join(candidates),
                 full_name(device),
             )
@@ -141,14 +116,16 @@ def choose(digest: str, device: str, candidates: Mapping[Precision, Callable[[],
 
 def _by_trial(digest: str, device: str, candidates: Mapping[Precision, Callable[[], Path | None]]) -> Choice:
     results: dict[Precision, Tried] = {}
+    base: Trial | None = None
     with tempfile.TemporaryDirectory(prefix="mouthpiece-") as name:
-        trials: dict[Precision, Trial | None] = {}
-        for precision, model in candidates.items():
-            path = model()
-            trials[precision] = None if path is None else tried(path, precision, device, Path(name))
-    base = trials.get(Precision.F32)
-    for precision, trial in trials.items():
-        results[precision] = judged(trial, base)
+        for precision in sorted(candidates, key=_ORDER.index):
+            path = candidates[precision]()
+            worth_ms = WORTH * base.ms_a_frame if base else inf
+            trial = None if path is None else tried(path, precision, device, Path(name), worth_ms)
+            base = trial if precision is Precision.F32 else base
+            results[precision] = judged(trial, base)
+            if _is_enough(results[precision], base):
+                break
     return Choice(
         fastest(results),
         results,
@@ -157,6 +134,11 @@ def _by_trial(digest: str, device: str, candidates: Mapping[Precision, Callable[
         digest[:12],
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _is_enough(result: Tried, base: Trial | None) -> bool:
+    """Whether a precision is so good that the others needn't be tried."""
+    return base is not None and result.as_good and (result.ms_a_frame or inf) < ENOUGH * base.ms_a_frame
 
 
 def judged(trial: Trial | None, base: Trial | None) -> Tried:

@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.engines.base import Precision
-from mouthpiece.engines.wav2lip.layers import GENERATOR
+from mouthpiece.engines.wav2lip.layers import GENERATOR, check_state
 from mouthpiece.engines.wav2lip.runtimes.calibration import crops
-from mouthpiece.engines.wav2lip.runtimes.choosing import Difference
+from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
 from mouthpiece.engines.wav2lip.runtimes.onnx_graph import OPSET, require_onnx, with_f16_weights, write_onnx
-from mouthpiece.engines.wav2lip.runtimes.opening import MODEL, QUANTISING, QUANTISING_TIMEOUT_S
-from mouthpiece.engines.wav2lip.runtimes.quantising import nncf_version
+from mouthpiece.engines.wav2lip.runtimes.opening import MODEL, make_int8
+from mouthpiece.engines.wav2lip.runtimes.quantising import CALIBRATION_CROPS, nncf_version
 from mouthpiece.engines.wav2lip.runtimes.source import Source, read_exported
-from mouthpiece.engines.wav2lip.runtimes.trial import run_module
 from mouthpiece.errors import EngineError, MissingExtraError, OptionError, OutputError
 
 BATCHES = (1, 3, 8)
@@ -96,8 +95,8 @@ def check_export(format_: Format, precision: Precision, via: Via) -> None:
         raise OptionError("via onnx leads to OpenVINO; to write ONNX choose torch or arrays")
     if via is not Via.ARRAYS and find_spec("torch") is None:
         raise MissingExtraError(f"an export via {via}", "torch")
-    if precision is Precision.INT8 and nncf_version() is None:
-        raise MissingExtraError("making an int8 model", "int8")
+    if precision is Precision.INT8 and not _is_rounded_here(format_, via) and nncf_version() is None:
+        raise MissingExtraError(f"making an int8 model for {format_} via {via}", "int8")
     if format_ is Format.ONNX or via is Via.ONNX:
         require_onnx()
 
@@ -115,7 +114,7 @@ def export_generator(
         checkpoint: .pth, .safetensors.
         out: an .onnx, or an .xml that gets its .bin beside it; what is there is replaced.
         format_: of `out`.
-        precision: F32; F16 (of the weights, half as large a file); INT8 (by NNCF, calibrated on crops of a face).
+        precision: F32; F16 (of the weights, half as large a file); INT8 (calibrated on crops of a face).
         via: how to get there.
 
     Raises:
@@ -129,7 +128,10 @@ def export_generator(
     source = Source(checkpoint)
     state = source.state()
     with _folder_beside(out) as folder:
-        made = _made(state, folder, format_, precision, via)
+        if precision is Precision.INT8 and _is_rounded_here(format_, via):
+            made = _rounded(source, state, folder)
+        else:
+            made = _made(state, folder, format_, precision, via)
         name, reference = _reference(state)
         runner, odd = _runner(made)
         compared = tuple(_compare(runner, reference, batch) for batch in BATCHES)
@@ -144,6 +146,18 @@ def export_generator(
         size = sum(path.stat().st_size for path in _files(made))
         _publish(made, out)
     return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, odd)
+
+
+def _is_rounded_here(format_: Format, via: Via) -> bool:
+    """Whether an int8 model is made of the checkpoint's arrays; of the others NNCF makes one."""
+    return format_ is Format.OPENVINO and via is Via.ARRAYS
+
+
+def _rounded(source: Source, state: dict[str, Any], folder: Path) -> Path:
+    """The int8 model in a folder."""
+    check_state(state, GENERATOR)
+    make_int8(source.path, folder / MODEL)
+    return folder / MODEL
 
 
 def _made(state: dict[str, Any], folder: Path, format_: Format, precision: Precision, via: Via) -> Path:
@@ -164,8 +178,7 @@ def _made(state: dict[str, Any], folder: Path, format_: Format, precision: Preci
     if precision is not Precision.INT8:
         return whole
     made = folder / Path(MODEL).with_suffix(format_.suffix)
-    if run_module(QUANTISING, str(whole), str(made), timeout_s=QUANTISING_TIMEOUT_S) is None:
-        raise EngineError("NNCF couldn't make an int8 model of these weights; use another precision")
+    make_int8(whole, made)
     return made
 
 
@@ -249,7 +262,7 @@ def _runner(made: Path) -> tuple[Generator, tuple[str, ...]]:
 
 
 def _compare(runner: Generator, reference: Generator, batch: int) -> Compared:
-    mel, face = crops(sum(BATCHES))
+    mel, face = crops(sum(BATCHES), after=CALIBRATION_CROPS)
     where = slice(sum(BATCHES) - batch, None)
     drawn, expected = runner(mel[where], face[where]), reference(mel[where], face[where])
     if drawn.shape != expected.shape or not np.isfinite(drawn).all():

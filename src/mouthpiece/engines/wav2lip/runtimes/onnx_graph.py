@@ -53,10 +53,10 @@ def _model(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> onn
 
     nodes, constants = [], []
     for layer in architecture.layers:
-        weight, bias = folded(layer, state)
+        arrays = folded(layer, state)
         constants += [
-            numpy_helper.from_array(weight, f"{layer.name}.weight"),
-            numpy_helper.from_array(bias, f"{layer.name}.bias"),
+            numpy_helper.from_array(arrays.weight, f"{layer.name}.weight"),
+            numpy_helper.from_array(arrays.bias, f"{layer.name}.bias"),
         ]
         nodes += _nodes(layer)
     [output] = architecture.outputs

@@ -70,7 +70,7 @@ def _chosen(source: Source, device: str, native: tuple[Precision, ...]) -> tuple
     for precision in native:
         if precision is not Precision.INT8:
             candidates[precision] = lambda: f32_file(source)
-        elif nncf_version() is not None or _kept_int8(source) is not None:
+        elif not source.is_exported or nncf_version() is not None or _kept_int8(source) is not None:
             candidates[precision] = lambda: _int8_file_or_none(source)
     if len(candidates) < 2:
         return Precision.F32, ()
@@ -115,21 +115,44 @@ def int8_file(source: Source) -> Path:
 
     Raises:
         WeightsError: the source can't be read, or the cache can't be written.
-        MissingExtraError: none is kept, and NNCF isn't installed.
-        EngineError: NNCF fails.
+        MissingExtraError: the source is an exported model, none is kept, and NNCF isn't installed.
+        EngineError: it can't be made.
     """
     before = _kept_int8(source)
     if before is not None:
         return before
-    if nncf_version() is None:
-        raise MissingExtraError("making an int8 model", "int8")
-    whole = f32_file(source)
+    if source.is_exported and nncf_version() is None:
+        raise MissingExtraError("making an int8 model of an exported one", "int8")
+    whole = f32_file(source) if source.is_exported else checked(source)
 
     def make(folder: Path) -> None:
-        if run_module(QUANTISING, str(whole), str(folder / MODEL), timeout_s=QUANTISING_TIMEOUT_S) is None:
-            raise EngineError(f"NNCF couldn't make an int8 model of {source.path.name}; use another precision")
+        make_int8(whole, folder / MODEL)
 
-    return kept_or_made(source.digest, f"{_int8_name()}{nncf_version()}", make) / MODEL
+    return kept_or_made(source.digest, _int8_name(source), make) / MODEL
+
+
+def make_int8(source: Path, target: Path) -> None:
+    """Write an int8 model.
+
+    Args:
+        source: a checkpoint, or an exported model of the target's kind, which needs NNCF.
+        target: an .xml, or an .onnx of another.
+
+    Raises:
+        EngineError: that fails.
+    """
+    if run_module(QUANTISING, str(source), str(target), timeout_s=QUANTISING_TIMEOUT_S) is None:
+        raise EngineError(f"expected to make an int8 model of {source.name}, but that failed; use another precision")
+
+
+def checked(source: Source) -> Path:
+    """A checkpoint's file, which holds a generator.
+
+    Raises:
+        WeightsError: it doesn't.
+    """
+    f32_file(source)  # has read it, now or before
+    return source.path
 
 
 def _int8_file_or_none(source: Source) -> Path | None:
@@ -140,19 +163,20 @@ def _int8_file_or_none(source: Source) -> Path | None:
 
 
 def _kept_int8(source: Source) -> Path | None:
-    """A quantised model from before: without NNCF, whichever version made it."""
-    here = nncf_version()
-    if here is not None:
-        folder = kept(source.digest, f"{_int8_name()}{here}")
+    """A quantised model from before; of an exported one without NNCF, whichever version of NNCF made it."""
+    name = _int8_name(source)
+    if not source.is_exported or nncf_version() is not None:
+        folder = kept(source.digest, name)
         return folder / MODEL if folder else None
-    pattern = model_folder(source.digest, _int8_name())
+    pattern = model_folder(source.digest, name)
     names = (path.name.partition("-")[2] for path in sorted(pattern.parent.glob(f"{pattern.name}*")))
     found = [folder for name in names if (folder := kept(source.digest, name))]
     return found[-1] / MODEL if found else None
 
 
-def _int8_name() -> str:
-    return f"int8-{RECIPE}-openvino{_openvino_version()}-nncf"
+def _int8_name(source: Source) -> str:
+    made = f"int8-{RECIPE}-openvino{_openvino_version()}"
+    return f"{made}-nncf{nncf_version() or ''}" if source.is_exported else made
 
 
 def _openvino_version() -> str:

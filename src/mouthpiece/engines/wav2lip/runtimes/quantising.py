@@ -1,7 +1,9 @@
-"""int8 models of the generator, by NNCF's post-training quantisation (extra `int8`).
+"""int8 models of the generator (docs/decisions/0009-precision-by-trial.md).
 
-It runs as a program of its own, `python -m ...quantising MODEL.xml OUT.xml`: NNCF brings hundreds of MB that a sync
-has no use for.
+Of a checkpoint they are made here (`rounding`), with as many layers in 8 bits as leave its pictures as good as those of
+f32; of models that were exported, whose layers nobody knows by name, by NNCF (extra `int8`).
+
+It runs as a program of its own, `python -m ...quantising SOURCE OUT`: what it needs of memory a sync has no use for.
 """
 
 from __future__ import annotations
@@ -15,14 +17,27 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.layers import GENERATOR
 from mouthpiece.engines.wav2lip.runtimes.calibration import crops
+from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    import openvino
+
+    from mouthpiece.engines.wav2lip.graph import State
     from mouthpiece.types import FloatArray
 
-CALIBRATION_CROPS = 32
-RECIPE = 1
+CALIBRATION_CROPS = 48
+JUDGED = 16
+"""Crops after those, which nothing was calibrated with, that pictures are compared on."""
+_END = ("output_block.0",)
+_FACE = tuple(layer.name for layer in GENERATOR.layers if layer.name.startswith("face_encoder_blocks."))
+_LAST_UP = ("face_decoder_blocks.6.0",)
+WHOLE: tuple[tuple[str, ...], ...] = ((), _END, _END + _LAST_UP, _END + _LAST_UP + _FACE)
+"""Layers that stay in f32, besides the small ones, in the order tried: each is slower and truer than the one before."""
+RECIPE = 2
 """Counts up whenever other models would come out of the same versions: those kept are then made again."""
 
 Model = TypeVar("Model")
@@ -38,14 +53,40 @@ def nncf_version() -> str | None:
         return None
 
 
+def rounded(state: State) -> openvino.Model:
+    """The generator with most of its layers in 8 bits: the fastest whose pictures are as good, else the truest.
+
+    Raises:
+        WeightsError: the state dict is not the generator's.
+    """
+    from mouthpiece.engines.wav2lip.graph import openvino_model
+    from mouthpiece.engines.wav2lip.rounding import Rounder
+
+    mel, face = crops(CALIBRATION_CROPS)
+    rounder = Rounder(GENERATOR, state, {"mel": mel, "face": face})
+    expected = _pictures(openvino_model(GENERATOR, state), Precision.F32)
+    for whole in WHOLE:
+        model = rounder.model(whole)
+        if Difference.between(_pictures(model, Precision.INT8), expected).is_small:
+            break
+    return model
+
+
+def _pictures(model: openvino.Model, precision: Precision) -> FloatArray:
+    """What a model draws of the crops that are judged."""
+    from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
+
+    return OpenVinoGenerator(model, precision)(*crops(JUDGED, after=CALIBRATION_CROPS))
+
+
 def quantised(model: Model) -> Model:
-    """The model (OpenVINO's or ONNX's) with its convolutions in int8.
+    """An exported model (OpenVINO's or ONNX's) with its convolutions in int8, by NNCF.
 
     Raises:
         MissingExtraError: NNCF isn't installed.
     """
     if nncf_version() is None:
-        raise MissingExtraError("making an int8 model", "int8")
+        raise MissingExtraError("making an int8 model of an exported one", "int8")
     import nncf
 
     nncf.set_log_level(logging.ERROR)
@@ -71,7 +112,7 @@ def _named(pair: tuple[FloatArray, FloatArray]) -> dict[str, FloatArray]:
 
 
 def main() -> None:
-    """Quantise one file, .xml or .onnx, into another of its kind."""
+    """Make a file, .xml or .onnx, of a checkpoint (.xml) or of an exported model of its kind."""
     source, target = map(Path, sys.argv[1:])
     if source.suffix == ".onnx":
         import onnx
@@ -80,9 +121,11 @@ def main() -> None:
         return
     import openvino
 
+    from mouthpiece.checkpoints.reading import read_state
     from mouthpiece.inference import core
 
-    openvino.save_model(quantised(core().read_model(source)), target, compress_to_fp16=False)
+    model = quantised(core().read_model(source)) if source.suffix == ".xml" else rounded(read_state(source))
+    openvino.save_model(model, target, compress_to_fp16=False)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """One precision tried out, in a process of its own that may die of it or hang.
 
-    python -m mouthpiece.engines.wav2lip.runtimes.trial MODEL.xml PRECISION DEVICE PICTURES.npy
+    python -m mouthpiece.engines.wav2lip.runtimes.trial MODEL.xml PRECISION DEVICE PICTURES.npy WORTH_MS
 
-draws the calibration crops, keeps the pictures in PICTURES.npy and prints the time a frame takes, as JSON. `tried`
-starts it.
+draws crops that int8 wasn't calibrated with, keeps the pictures in PICTURES.npy and prints the time a frame takes, as
+JSON. Where a frame takes far more than WORTH_MS, it isn't measured for long. `tried` starts it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,17 @@ import numpy as np
 from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.runtimes.calibration import crops
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
+from mouthpiece.engines.wav2lip.runtimes.quantising import CALIBRATION_CROPS
 from mouthpiece.types import FloatArray, as_float
 
 BATCH = 8
 PICTURES = 16
 """Pictures drawn to compare precisions: two batches."""
-MEASURED_S = 1.5
+MEASURED_S = 0.8
 """How long batches are timed."""
 FEWEST_BATCHES, MOST_BATCHES = 3, 20
+HOPELESS = 1.5
+"""Times as slow as would be worth it: not to be measured further."""
 TIMEOUT_S = 60.0
 
 
@@ -42,21 +46,35 @@ class Trial:
     """(PICTURES, 3, 96, 96)."""
 
 
-def try_out(model: Path, precision: Precision, device: str) -> Trial:
-    """Draw and measure in this process."""
+def try_out(model: Path, precision: Precision, device: str, worth_ms: float = inf) -> Trial:
+    """Draw and measure in this process; arguments as of `tried`."""
     generator = OpenVinoGenerator(model, precision, device)
-    mel, face = crops(PICTURES)
+    mel, face = crops(PICTURES, after=CALIBRATION_CROPS)
     batches = [(mel[i : i + BATCH], face[i : i + BATCH]) for i in range(0, PICTURES, BATCH)]
-    pictures = np.concatenate([generator(*batch) for batch in batches])
+    pictures: list[FloatArray] = []
     taken_s: list[float] = []
-    while len(taken_s) < FEWEST_BATCHES or (sum(taken_s) < MEASURED_S and len(taken_s) < MOST_BATCHES):
+
+    def ms_a_frame() -> float:
+        return 1000 * min(taken_s[1:] or taken_s) / BATCH  # the first batch of all finds nothing prepared
+
+    while len(pictures) < len(batches) or _goes_on(taken_s, ms_a_frame() > HOPELESS * worth_ms):
+        batch = batches[len(taken_s) % len(batches)]
         started = time.perf_counter()
-        generator(*batches[len(taken_s) % len(batches)])
+        drawn = generator(*batch)
         taken_s.append(time.perf_counter() - started)
-    return Trial(1000 * min(taken_s) / BATCH, pictures)
+        if len(pictures) < len(batches):
+            pictures.append(drawn)
+    return Trial(ms_a_frame(), np.concatenate(pictures))
 
 
-def tried(model: Path, precision: Precision, device: str, folder: Path) -> Trial | None:
+def _goes_on(taken_s: list[float], hopeless: bool) -> bool:
+    """Whether another batch is to be timed after these."""
+    if len(taken_s) < FEWEST_BATCHES:
+        return not hopeless
+    return not hopeless and sum(taken_s) < MEASURED_S and len(taken_s) < MOST_BATCHES
+
+
+def tried(model: Path, precision: Precision, device: str, folder: Path, worth_ms: float = inf) -> Trial | None:
     """Try a precision in a new process.
 
     Args:
@@ -64,12 +82,13 @@ def tried(model: Path, precision: Precision, device: str, folder: Path) -> Trial
         precision: what to try.
         device: by OpenVINO's own name.
         folder: for what comes out.
+        worth_ms: a frame has to take less for the precision to be chosen.
 
     Returns:
         None where the process died, hung or drew nothing that can be used.
     """
     pictures = folder / f"{precision}.npy"
-    said = run_module(__name__, str(model), precision.value, device, str(pictures))
+    said = run_module(__name__, str(model), precision.value, device, str(pictures), str(worth_ms))
     try:
         found = Trial(float(json.loads(said or "")["ms_a_frame"]), as_float(np.load(pictures)))
     except (OSError, ValueError, KeyError, TypeError):
@@ -109,8 +128,8 @@ def run_module(name: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> str 
 
 def main() -> None:
     """Try one precision and say what came out."""
-    model, precision, device, pictures = sys.argv[1:]
-    found = try_out(Path(model), Precision(precision), device)
+    model, precision, device, pictures, worth_ms = sys.argv[1:]
+    found = try_out(Path(model), Precision(precision), device, float(worth_ms))
     np.save(pictures, found.pictures)
     sys.stdout.write(json.dumps({"ms_a_frame": found.ms_a_frame}) + "\n")
 
