@@ -29,7 +29,7 @@ class Ear:
     def __init__(self, enough: int) -> None:
         self.heard: list[FloatArray] = []
         self.at_s: list[float] = []
-        self.full = threading.Event()
+        self.full, self.stopped = threading.Event(), threading.Event()
         self._enough = enough
 
     def hear(self, sound: FloatArray) -> None:
@@ -37,6 +37,9 @@ class Ear:
         self.at_s.append(time.monotonic())
         if sum(map(len, self.heard)) >= self._enough:
             self.full.set()
+
+    def stop(self) -> None:
+        self.stopped.set()
 
     @property
     def samples(self) -> FloatArray:
@@ -86,6 +89,8 @@ def test_it_ends_or_begins_again(short: Path) -> None:
     looping = open_microphone(short, loop=True)
     looping.listen(again)  # type: ignore[arg-type]
     assert once.full.wait(1 + BUSY_S) and again.full.wait(1 + BUSY_S)
+    assert once.stopped.wait(1 + BUSY_S)
+    assert not again.stopped.is_set()
     looping.close()
     np.testing.assert_array_equal(once.samples, speech)
     np.testing.assert_array_equal(again.samples[len(speech) : 2 * len(speech)], speech)
@@ -103,6 +108,7 @@ def test_to_listen_again_is_to_hear_it_from_its_start(short: Path) -> None:
     time.sleep(0.2)
     player.leave(ear)
     player.leave(ear)
+    assert not ear.stopped.is_set()
     np.testing.assert_array_equal(ear.heard[-1][:10], ear.heard[len(ear.heard) - 1][:10])
     starts = [chunk for chunk in ear.heard if np.array_equal(chunk, ear.heard[0])]
     assert len(starts) >= 2

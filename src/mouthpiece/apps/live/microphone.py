@@ -21,6 +21,8 @@ CHUNK = 1024
 """Samples that the server's microphone, and a recording, give at a time: 64 ms."""
 LATE_S = 1.0
 """A recording that the machine couldn't play for so long goes on from where it was."""
+LAST_SHOWN_S = 0.5
+"""So long after a recording's end its last sound has been shown."""
 BROWSER, SERVER, FILE = "browser", "server", "file"
 
 log = logging.getLogger("mouthpiece.live")
@@ -31,6 +33,9 @@ class Listener(Protocol):
 
     def hear(self, samples: FloatArray) -> None:
         """Take sound: (n,) float32 in [-1, 1], 16 kHz."""
+
+    def stop(self) -> None:
+        """There is no more."""
 
 
 def open_microphone(source: str | Path, *, loop: bool = False) -> Microphone:
@@ -157,7 +162,7 @@ class Recording:
 
         Args:
             path: sound, or a video whose sound is taken.
-            loop: whether it begins again at its end; otherwise it falls silent there.
+            loop: whether it begins again at its end; otherwise who listened is told to stop there.
 
         Raises:
             InputError: it can't be.
@@ -200,6 +205,8 @@ class Recording:
                 if end.wait(max(due_s - now_s, 0.0)):
                     return
                 session.hear(chunk)
+            if not end.wait(LAST_SHOWN_S):
+                session.stop()
         except MouthpieceError as error:
             log.warning("%s", error)
 
