@@ -20,7 +20,7 @@ from tests.engines.mesh.rig import measured_opening
 from tests.media.conftest import build_video, build_wav
 
 from mouthpiece import pipeline
-from mouthpiece.engines.base import EngineOptions
+from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
@@ -471,6 +471,15 @@ def test_a_box_says_what_it_makes_idle(tmp_path: Path, woman: Picture, voice: Fl
     result = sync(woman, speech(0.4, voice), tmp_path / "out.mp4", options)
     assert len(result.warnings) == 1
     assert "the box says where this one is" in result.warnings[0]
+
+
+def test_options_that_the_engine_does_not_heed_are_said(tmp_path: Path, woman: Picture, voice: FloatArray) -> None:
+    options = replace(FAKE, intensity=2.0, network=NetworkOptions("w.pth"), crop=CropOptions((0, 20, 0, 0)))
+    assert sync(woman, speech(0.4, voice), tmp_path / "out.mp4", options).warnings == (
+        "the engine fake has no use for intensity",
+        "the engine fake has no use for network (checkpoint, runtime, precision, batch size); the engine wav2lip has",
+        "the engine fake has no use for crop (pads, smoothing); the engine wav2lip has",
+    )
 
 
 def test_a_framed_video_speaks(tmp_path: Path, person: list[Picture], voice: FloatArray, ffprobe: str) -> None:

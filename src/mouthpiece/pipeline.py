@@ -67,6 +67,13 @@ KNOWN_PICTURES = 3000
 """Pictures whose faces are remembered where pictures come again: some 9 kB each."""
 WAITING_PIXELS = 4 * 1920 * 1080
 """Pixels of all frames that may wait between two steps."""
+ENGINES_OPTIONS = {
+    "intensity": "intensity",
+    "rest": "rest",
+    "network": "network (checkpoint, runtime, precision, batch size); the engine wav2lip has",
+    "crop": "crop (pads, smoothing); the engine wav2lip has",
+}
+"""Options that not every engine heeds, and how they are called where one doesn't."""
 NO_PADS = (0, 0, 0, 0)
 LEVEL_S = 30.0
 """How much speech its level is judged by, seconds: the first frame shouldn't wait for hours of sound."""
@@ -342,11 +349,10 @@ def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple
     padded = "crop" in engine.heeds and options.crop.pads not in (default.crop.pads, NO_PADS)
     if options.box is not None and padded:
         odd.append("pads are for faces that are found: the box is taken as it is")
-    asked = [
-        name for name in ("intensity", "rest", "network", "crop") if getattr(options, name) != getattr(default, name)
-    ]
     odd += [
-        f"the engine {options.engine} has no use for the option {name}" for name in asked if name not in engine.heeds
+        f"the engine {options.engine} has no use for {said}"
+        for name, said in ENGINES_OPTIONS.items()
+        if getattr(options, name) != getattr(default, name) and name not in engine.heeds
     ]
     if options.phones is not None and "phones" not in engine.heeds:
         odd.append(f"the engine {options.engine} can't use phones: it moves the mouth by the sound alone")
