@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from tests.apps.live.visiting import Visitor
 from tests.apps.staging import Said
 
-from mouthpiece import samples
+from mouthpiece import LiveOptions, inference, open_live, samples
 from mouthpiece.apps import live
 from mouthpiece.apps.live import LiveConfig
 from mouthpiece.apps.live.server import threads_for
@@ -202,3 +203,18 @@ def test_without_the_extra_there_is_one_line() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "mouthpiece: the live app needs the extra 'live': pip install 'mouthpiece[live]'\n"
+
+
+def test_a_server_keeps_warm_what_its_visitors_need() -> None:
+    """A face that was made ready and closed holds the compiled networks: the next one compiles nothing."""
+    from mouthpiece.apps.live.gunicorn_server import warm
+
+    gc.collect()
+    before = set(inference._compiled)
+    held = warm(LiveConfig())
+    gc.collect()
+    made = set(inference._compiled) - before
+    again = open_live(samples.sample_face(), LiveOptions(most_side=128))
+    again.close()
+    assert set(inference._compiled) == before | made
+    assert held.next_frame(0.0) is None, "it is closed"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from mouthpiece.apps.live import LiveConfig
-    from mouthpiece.apps.live.sessions import House
+    from mouthpiece.apps.live.sessions import House, Live
 
 log = logging.getLogger("mouthpiece.live")
 
@@ -69,6 +69,8 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
         """
         self._config, self._listener, self._complaints, self._threads = config, listener, complaints, threads
         self._ready: Callable[[], None] | None = ready
+        self._warm: list[Live] = []
+        """Holds what is compiled, for those who come: made anew it would take each of them most of a second."""
         super().__init__()
 
     def load_config(self) -> None:
@@ -98,23 +100,35 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
             complaint = {"type": type(error).__name__, "code": error.code, "message": str(error)}
             os.write(self._complaints, json.dumps(complaint).encode())
             sys.exit(BOOT_ERROR)
-        threading.Thread(target=warm, args=(self._config,), name="mouthpiece-live-warm", daemon=True).start()
+        threading.Thread(target=self._keep_warm, name="mouthpiece-live-warm", daemon=True).start()
         if self._ready is not None:
             self._ready()
         return app
+
+    def _keep_warm(self) -> None:
+        try:
+            self._warm.append(warm(self._config))
+        except MouthpieceError as error:
+            log.warning("%s", error)
 
     def announced(self) -> None:
         """In the parent: the first worker says that it is ready; those that come after it needn't."""
         self._ready = None
 
 
-def warm(config: LiveConfig) -> None:
-    """Make some face ready, so that libraries and networks are loaded when the first visitor brings one."""
-    try:
-        with open_face(sample_face(), framing=Framing(static=True)) as source:
-            config.open_live(next(iter(source.survey(1))).rgb, config.options).close()
-    except MouthpieceError as error:
-        log.warning("%s", error)
+def warm(config: LiveConfig) -> Live:
+    """Make some face ready, so that libraries and networks are loaded when the first visitor brings one.
+
+    Returns:
+        The face, closed. While it is held, what is compiled for it serves others, too.
+
+    Raises:
+        MouthpieceError: no face can be made ready.
+    """
+    with open_face(sample_face(), framing=Framing(static=True)) as source:
+        live = config.open_live(next(iter(source.survey(1))).rgb, config.options)
+    live.close()
+    return live
 
 
 class Boss(Arbiter):  # type: ignore[misc]
