@@ -16,7 +16,7 @@ from tests import scenes
 from tests.apps.staging import Said, StandIn
 from tests.checkpoint_files import seeded_state, write_checkpoint
 
-from mouthpiece import pipeline
+from mouthpiece import pipeline, samples
 from mouthpiece.apps import cli, options
 from mouthpiece.apps.wav2lip_inference import with_static_value
 from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
@@ -183,15 +183,22 @@ def test_weights_are_seen_to_before_the_work(
 ) -> None:
     """And nothing is fetched for a job that can't be."""
     asked: list[Any] = []
-    monkeypatch.setattr(cli, "ensure_weights", lambda *a, **k: asked.append((a, k, bool(stand_in.asked))))
+
+    def ensure(*arguments: Any, worth_it: Callable[[], bool], **how: Any) -> None:
+        asked.append((arguments, how, bool(stand_in.asked), worth_it()))
+
+    monkeypatch.setattr(cli, "ensure_weights", ensure)
     assert here(*command.split(), "-q").code == 0
-    assert asked == []
+    assert not asked.pop()[-1], "no face, no speech"
+    shutil.copy(samples.sample_face(), "f")
+    shutil.copy(samples.sample_face(), "s")
+    assert here(*command.split(), "-q").code == 0
+    assert not asked.pop()[-1], "a photo in place of speech"
+    shutil.copyfile(samples.sample_speech("en"), "s")
     stand_in.asked.clear()
-    Path("f").touch()
-    Path("s").touch()
     assert here(*command.split(), "-q").code == 0
-    (arguments, how, too_late), *more = asked
-    assert not more and not too_late
+    (arguments, how, too_late, worth_it), *more = asked
+    assert not more and not too_late and worth_it
     assert arguments[0] == stand_in.asked["options"].engine
     assert arguments[1] == stand_in.asked["options"].network
     assert how == {"json_lines": False, "quiet": True}

@@ -18,13 +18,14 @@ from tests.checkpoint_files import seeded_state, write_safetensors
 from tests.checkpoints import serving
 from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
 
+from mouthpiece import samples
 from mouthpiece.apps import weights
 from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.checkpoints.fetching import Transfer
-from mouthpiece.engines.base import NetworkOptions
+from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
-from mouthpiece.errors import WeightsError
+from mouthpiece.errors import MissingExtraError, WeightsError
 
 Run = Callable[..., Said]
 TERMS = "for this test only"
@@ -384,12 +385,25 @@ class TestEnsureWeights:
 
     def test_sync_says_it_and_makes_nothing(self, here: Run, server: Server, tmp_path: Path) -> None:
         server.always = serving.status(404)
-        for name in ("face.jpg", "speech.wav"):
-            (tmp_path / name).write_bytes(b"looked at later")
-        said = here("sync", "face.jpg", "speech.wav", "-o", "out.mp4", "--engine", "wav2lip")
+        job = ("sync", str(samples.sample_face()), str(samples.sample_speech("en")), "--engine", "wav2lip", "-o")
+        said = here(*job, "out.mp4")
         assert said.code == 1
         assert said.err.splitlines()[-1].startswith("mouthpiece: wav2lip-gan could not be fetched")
         assert not (tmp_path / "out.mp4").exists()
+
+    @pytest.mark.parametrize("out", ["out.avi", "nowhere/out.mp4"])
+    def test_a_job_that_is_refused_fetches_nothing(self, here: Run, server: Server, out: str) -> None:
+        face, speech = samples.sample_face(), samples.sample_speech("en")
+        said = here("sync", str(face), str(speech), "--engine", "wav2lip", "-o", out)
+        assert said.code in (1, 2)
+        assert said.err.count("\n") == 1
+        assert not server.asked
+
+    def test_nor_does_one_whose_runtime_is_not_installed(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(weights, "find_spec", lambda _: None)
+        with pytest.raises(MissingExtraError, match=r"^the runtime onnx needs the extra 'onnx'"):
+            weights.ensure_weights("wav2lip", NetworkOptions(runtime=Runtime.ONNX))
+        assert not server.asked
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

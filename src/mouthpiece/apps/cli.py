@@ -265,8 +265,13 @@ def run_sync(
     """
     from mouthpiece import pipeline
 
-    if _can_begin(face, speech, out, overwrite=options.overwrite):
-        ensure_weights(options.engine, options.network, json_lines=json_lines, quiet=quiet)
+    ensure_weights(
+        options.engine,
+        options.network,
+        json_lines=json_lines,
+        quiet=quiet,
+        worth_it=lambda: _can_begin(face, speech, out, overwrite=options.overwrite),
+    )
     with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
         try:
             result = pipeline.sync(face, speech, out, options, progress=reporter.progress, cancelled=interruption)
@@ -276,10 +281,19 @@ def run_sync(
 
 
 def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
-    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused."""
+    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused.
+
+    Why it is refused, the job says itself. What is no regular file is not looked into: a pipe can be read only once.
+    """
+    from mouthpiece.media import check_output, probe_media
+
     try:
-        return face.exists() and speech.exists() and (overwrite or not out.exists())
-    except OSError:
+        check_output(out, overwrite=overwrite, forbidden=(face, speech))
+        if any(path.is_dir() or not path.exists() for path in (face, speech)):
+            return False
+        shown, heard = (probe_media(path) if path.is_file() else None for path in (face, speech))
+        return (shown is None or shown.has_picture) and (heard is None or heard.has_sound)
+    except (MouthpieceError, OSError):
         return False
 
 

@@ -7,8 +7,9 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +29,7 @@ from mouthpiece.apps.console import (
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
 from mouthpiece.checkpoints import catalogue
-from mouthpiece.errors import Cancelled, OutputExistsError, WeightsError
+from mouthpiece.errors import Cancelled, MissingExtraError, OutputExistsError, WeightsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -43,6 +44,8 @@ LINE_EVERY_S = 10.0
 """Least time between two lines in a log."""
 ENGINE = "wav2lip"
 """The engine that runs the checkpoints of the catalogue."""
+LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}
+"""Runtimes that the extra of their name brings, and the module by which one sees that it is here."""
 
 weights_app = typer.Typer(
     name="weights",
@@ -167,7 +170,14 @@ def remove_command(names: Names, json: Json = False, quiet: Quiet = False, debug
             tell(f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}")
 
 
-def ensure_weights(engine: str, network: NetworkOptions, *, json_lines: bool = False, quiet: bool = False) -> None:
+def ensure_weights(
+    engine: str,
+    network: NetworkOptions,
+    *,
+    json_lines: bool = False,
+    quiet: bool = False,
+    worth_it: Callable[[], bool] = lambda: True,
+) -> None:
     """See that the weights that a job needs are here; fetch them if they are published and missing.
 
     Args:
@@ -175,9 +185,11 @@ def ensure_weights(engine: str, network: NetworkOptions, *, json_lines: bool = F
         network: what the user chose. A file of their own is theirs to have there.
         json_lines: tell programs, on stdout.
         quiet: tell people nothing but the licence terms.
+        worth_it: asked before anything is fetched; a job that will be refused needs no weights.
 
     Raises:
         WeightsError: they could not be fetched; one line.
+        MissingExtraError: what would run them is not installed.
         Stopped: a signal came.
     """
     if engine != ENGINE:
@@ -189,7 +201,10 @@ def ensure_weights(engine: str, network: NetworkOptions, *, json_lines: bool = F
     if not candidates or any(cache.cached_path(name) for name in candidates):
         return
     wanted = catalogue.CATALOGUE[candidates[0]]
-    if wanted.fetchable:
+    if wanted.fetchable and worth_it():
+        library = LIBRARIES.get(network.runtime)
+        if library and find_spec(library) is None:
+            raise MissingExtraError(f"the runtime {network.runtime}", network.runtime)
         _fetch(wanted, json=json_lines, quiet=quiet)
 
 

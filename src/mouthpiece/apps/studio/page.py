@@ -52,7 +52,7 @@ def _head(visit: Visit) -> Texts:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="bar"):
         st.html('<p class="mp-name">mouthpiece studio</p>')
         language = st.segmented_control(
-            "Language",
+            "Language, اللغة",
             list(LANGUAGES),
             default=visit.stood_at[LANGUAGE],
             required=True,
