@@ -21,7 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.checkpoint_files import write_checkpoint, write_safetensors
 
-from mouthpiece.checkpoints import pickled
+from mouthpiece.checkpoints import pickled, reading
 from mouthpiece.checkpoints.reading import read_state
 from mouthpiece.errors import WeightsError
 
@@ -342,6 +342,33 @@ def test_tuples_of_tuples_take_no_time(tmp_path: Path, make: Maker) -> None:
         _state(_tensor(shape=())[:0] + REBUILD + nested + b"R"),
     ):
         assert "is not a checkpoint" in _complaint(make(tmp_path / "nested.pth", description))
+
+
+@both
+def test_one_list_makes_no_more_than_one_dictionary(tmp_path: Path, make: Maker) -> None:
+    """Each instruction makes a little: a list of many pairs, taken again and again, would be a bomb."""
+    pairs = b"".join(b"J" + struct.pack("<i", key) + b"N\x86" for key in range(2000))
+    ordered = b"ccollections\nOrderedDict\nq\x01](" + pairs + b"e\x85q\x02" + b"R"
+    description = _state(_tensor(), ordered + b"h\x01h\x02R" * 2000)
+    assert "is not a checkpoint" in _complaint(make(tmp_path / "bomb.pth", description))
+
+
+def test_tensors_that_take_turns_have_their_numbers_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a file of two long rows and many short tensors would be read for hours."""
+    filled: list[int] = []
+    fill = reading._fill
+
+    def counted(readinto: Callable[[memoryview], int | None], buffer: memoryview) -> None:
+        filled.append(len(buffer))
+        fill(readinto, buffer)
+
+    monkeypatch.setattr(reading, "_fill", counted)
+    turns = [_tensor((2,), (1,), offset, _storage(key)) for offset in range(3) for key in ("0", "1")]
+    other = np.arange(12, 24, dtype="<f4").tobytes()
+    found = read_state(_zip(tmp_path / "turns.pth", _state(*turns), **{"data/1": other}))
+    assert list(found) == list("abcdef")
+    np.testing.assert_array_equal(np.concatenate(list(found.values())), [0, 1, 12, 13, 1, 2, 13, 14, 2, 3, 14, 15])
+    assert filled == [48, 48]
 
 
 def test_deep_nesting_is_no_trouble(tmp_path: Path) -> None:

@@ -316,6 +316,7 @@ def _ordered(arguments: tuple[Any, ...]) -> dict[Any, Any]:
     items: list[Any] = []
     for key, value in pairs:
         items += [key, value]
+    pairs.clear()  # One dictionary of each list: a short file that made many of one would fill the memory.
     return _dictionary(items)
 
 

@@ -124,7 +124,7 @@ def _described(head: bytes) -> str:
 
 @dataclass
 class _Numbers:
-    """The rows of numbers in a PyTorch file. The last one read is kept: tensors that share one follow each other."""
+    """The rows of numbers in a PyTorch file. The last one read is kept, for tensors that share it."""
 
     size_of: Callable[[Storage], int]
     """Bytes that the file holds for a storage; Unreadable where it holds none."""
@@ -213,7 +213,16 @@ def _state_of(content: object, numbers: _Numbers, file_bytes: int) -> State:
     total = sum(numbers.check(tensor) for tensor in tensors.values())
     if total > MAX_GROWTH * file_bytes:
         raise Unreadable(f"its tensors would take {total} bytes, more than a file of {file_bytes} bytes can hold")
-    return {name: numbers.array(tensor) for name, tensor in tensors.items()}
+    arrays = {name: numbers.array(tensors[name]) for name in _by_storage(tensors)}
+    return {name: arrays[name] for name in tensors}
+
+
+def _by_storage(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Names of tensors, those that share a storage one after the other: each is read once, however they take turns."""
+    sharing: dict[str, list[str]] = {}
+    for name, tensor in tensors.items():
+        sharing.setdefault(tensor.storage.key, []).append(name)
+    return [name for names in sharing.values() for name in names]
 
 
 def _tensors(content: object) -> dict[str, Tensor]:
