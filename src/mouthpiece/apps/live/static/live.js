@@ -294,6 +294,7 @@ function clear() {
   rest();
   session.face = false;
   picture.clear();
+  showFaces(0); // at once: the server's word may take a while
   show();
 }
 
