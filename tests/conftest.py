@@ -11,6 +11,17 @@ from typing import NoReturn
 import pytest
 from tests.checkpoints.serving import Server
 
+IN_REAL_TIME = ("browser", "live", "apps/live", "apps/studio")
+"""Folders of tests that watch servers, pages and microphones by the wall clock."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Try once more what failed in real time, and count it: a machine shared with others can stand still for long."""
+    folders = [Path(__file__).parent / name for name in IN_REAL_TIME]
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in folders):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 @pytest.fixture(scope="session")
 def repo_root() -> Path:
