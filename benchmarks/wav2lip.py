@@ -76,6 +76,7 @@ class _Eager:
     """PyTorch as the published script runs it."""
 
     said = "PyTorch, f32, cpu"
+    device = "cpu"
     warnings = ()
 
     def __init__(self, checkpoint: Path) -> None:

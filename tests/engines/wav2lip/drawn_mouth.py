@@ -33,6 +33,7 @@ class DrawnMouth:
     """Standard deviation, pixels of the crop."""
     widest: float = WIDEST
     said: str = "drawn, CPU"
+    device: str = "CPU"
     warnings: tuple[str, ...] = ()
     batches: list[int] = field(default_factory=list)
     """How many pictures each call made."""

@@ -112,7 +112,8 @@ def test_f32_is_as_pytorch(
     generator = open_generator(generator_safetensors, NetworkOptions(runtime=runtime, precision=Precision.F32), "CPU")
     assert generator.warnings == ()
     assert "f32" in generator.said
-    assert "cpu" in generator.said.lower()
+    assert generator.device.lower() == "cpu"
+    assert generator.said.endswith(generator.device)
     mel, face = inputs
     kept = []
     for batch in (8, 1, 3):
@@ -191,6 +192,7 @@ def test_a_device_that_isnt_here_is_the_cpu_and_one_line(runtime: Runtime, devic
         why = "is PyTorch's (--runtime torch)" if device in ("cuda", "mps") else "isn't here"
         assert generator.warnings == (f"device {device} {why}; running on CPU",)
         assert generator.said == "OpenVINO, f32, CPU"
+        assert generator.device == "CPU"
     elif runtime is Runtime.TORCH:
         place, warnings = on_torch._place(device)
         if place == "cpu":
@@ -198,7 +200,8 @@ def test_a_device_that_isnt_here_is_the_cpu_and_one_line(runtime: Runtime, devic
     else:
         pytest.importorskip("onnx")
         generator = open_generator(tiny_onnx(tmp_path / "tiny.onnx"), NetworkOptions(runtime=runtime), device)
-        if generator.said.endswith("CPU"):
+        assert generator.said.endswith(generator.device)
+        if generator.device == "CPU":
             assert generator.warnings == (f"device {device} isn't here for ONNX Runtime; running on CPU",)
 
 

@@ -143,8 +143,9 @@ def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> No
 
 def test_large_pictures_are_held_in_smaller_numbers(woman: TrackedFrame) -> None:
     def batch(width: int, height: int, size: int | None = None, device: str = "CPU") -> int:
+        """Of a user who asked for cuda, where the network really runs on `device`."""
         rgb = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
-        engine = engine_for(network=batches_of(size), device=device)
+        engine = engine_for(DrawnMouth(device=device), network=batches_of(size), device="cuda")
         count = engine._batch(replace(woman.frame, rgb=rgb))
         bounded = size is not None and count < size
         assert engine.warnings == (

@@ -186,7 +186,7 @@ class Wav2LipEngine(Engine):
         if chosen is None:
             return max(1, min(BATCH, BATCH_PIXELS // pixels))
         most = max(1, MOST_PIXELS // pixels)
-        if self.options.device.upper() == "CPU":
+        if self._generator.device.upper() == "CPU":
             most = min(most, CPU_BATCH)
         if chosen > most:
             self._bounded = f"batch_size {chosen} was taken as {most}: more frames at once take memory and no less time"

@@ -15,6 +15,10 @@ class Generator(Protocol):
         """Runtime, precision and device in a few words: "OpenVINO, int8, CPU"."""
 
     @property
+    def device(self) -> str:
+        """Where it runs, by its runtime's own name; CPU in any case where that took the place of another."""
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What isn't as the user asked for: a device that wasn't there, say."""
 

@@ -61,7 +61,8 @@ class OnnxGenerator:
         )
         if any(isinstance(port.shape[0], int) for port in self._session.get_inputs()):
             raise WeightsError(f"expected a model for batches of any size, {model.name} is for one size only")
-        self.said = f"ONNX Runtime, f32, {wanted.removesuffix('ExecutionProvider')}"
+        self.device = wanted.removesuffix("ExecutionProvider")
+        self.said = f"ONNX Runtime, f32, {self.device}"
         self.warnings = warnings
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:

@@ -56,6 +56,7 @@ class OpenVinoGenerator:
         self._compiled = compiled  # held for those who want it, too
         self._request: Any = compiled.create_infer_request()
         self.said = f"OpenVINO, {name or precision}, {device}"
+        self.device = device
         self.warnings = warnings
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:

@@ -26,9 +26,10 @@ class TorchGenerator:
         import torch
 
         self._type = {Precision.F16: torch.float16, Precision.BF16: torch.bfloat16}.get(precision, torch.float32)
-        self._device = torch.device(device)
-        self._module = module.to(device=self._device, dtype=self._type, memory_format=torch.channels_last)
+        self._place = torch.device(device)
+        self._module = module.to(device=self._place, dtype=self._type, memory_format=torch.channels_last)
         self.said = f"PyTorch, {precision}, {device}"
+        self.device = device
         self.warnings = warnings
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
@@ -43,7 +44,7 @@ class TorchGenerator:
         import torch
 
         tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-        return tensor.to(device=self._device, dtype=self._type, memory_format=torch.channels_last)
+        return tensor.to(device=self._place, dtype=self._type, memory_format=torch.channels_last)
 
 
 def open_on_torch(source: Source, precision: Precision, device: str) -> TorchGenerator:
