@@ -17,11 +17,9 @@ import pytest
 from tests.apps.staging import Said
 
 from mouthpiece.apps import studio_command
-from mouthpiece.apps.studio.serving import address, free_port, options
+from mouthpiece.apps.studio.serving import address, ask_nobody_for_an_address, free_port, options
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.apps.uploads import Limits
-
-START_S = 90.0
 
 
 def test_without_the_extra(run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +48,18 @@ def test_settings_of_streamlit() -> None:
     assert chosen["server.enableXsrfProtection"] is True and chosen["server.enableCORS"] is True
     assert chosen["server.maxUploadSize"] == 7 and chosen["server.address"] == "127.0.0.1"
     assert chosen["client.showErrorDetails"] == "none"
+
+
+def test_pages_of_other_sites_are_refused_and_nobody_is_asked_about_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit import net_util
+    from streamlit.web.server.server_util import is_url_from_allowed_origins
+
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout=5: asked.append(url))
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)  # put back afterwards
+    ask_nobody_for_an_address()
+    assert not is_url_from_allowed_origins("https://elsewhere.example")
+    assert asked == []
 
 
 def test_addresses_and_ports() -> None:

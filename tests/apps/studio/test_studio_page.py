@@ -92,15 +92,13 @@ def test_from_click_to_video(studio: Studio, player: Player) -> None:
     assert len(player.asked) == 2 and not first.exists(), "a new video takes the place of the last"
 
 
-def test_cancel_cancels_within_a_second(studio: Studio, player: Player) -> None:
+def test_cancel_cancels(studio: Studio, player: Player) -> None:
     at = with_sample(studio())
     at.button(key="make").click().run()
     at = await_frame(at)
     job = at.session_state["visit"].job
-    started = time.monotonic()
     at.button(key="cancel").click().run()
-    assert job.standing.state is State.CANCELLED and job.join(1)
-    assert time.monotonic() - started < 1
+    assert job.standing.state is State.CANCELLED and job.join(10), "its thread ends, which nobody let go on"
     at.run()
     assert at.info[0].value == "Cancelled. Nothing was kept."
     assert not at.button(key="make").disabled
@@ -120,6 +118,16 @@ def test_choices_reach_the_pipeline(studio: Studio, player: Player) -> None:
     assert (options.intensity, options.rest, options.face, options.quality) == (1.5, 0.25, "left", "best")
 
 
+def test_a_page_tells_of_what_is_being_made(studio: Studio, player: Player) -> None:
+    at = with_sample(studio())
+    at = await_frame(at.button(key="make").click().run())
+    at = at.button(key="avatar-old_man").click().run()
+    assert ">Woman<" in text_of(at) and ">Old man<" not in text_of(at), "the progress is hers"
+    player.go_on.set()
+    at = await_end(at)
+    assert text_of(at).count(">Woman<") == text_of(at).count(">Old man<") == 1, "her video; his may be next"
+
+
 def test_missing_weights_say_how_to_get_them(
     studio: Studio, player: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +138,9 @@ def test_missing_weights_say_how_to_get_them(
     assert at.button(key="make").disabled
     assert "fake" not in at.selectbox(key="engine-en").options
     assert "intensity" not in [slider.key for slider in at.slider], "it has no use for it"
+    at = choose(at, language="ar")
+    lead, _, line = at.warning[0].value.replace("\\", "").partition("\n\n")
+    assert lead == "لا يمكن تشغيل المحرّك." and "mouthpiece weights fetch" in line
 
 
 @pytest.mark.parametrize(
@@ -311,6 +322,19 @@ def test_what_was_sent_before_goes_when_something_else_was(studio: Studio, playe
     assert "other.jpg" not in text_of(again) and again.button(key="make").disabled
 
 
+def test_what_was_sent_for_an_earlier_video_goes(studio: Studio, player: Player) -> None:
+    at = with_sample(choose(studio(), face_from="upload"))
+    at = at.file_uploader(key="face-upload").set_value(("a.jpg", FACE, "image/jpeg")).run()
+    at = await_frame(at.button(key="make").click().run())
+    at = at.file_uploader(key="face-upload").set_value(("b.jpg", FACE + b"\0", "image/jpeg")).run()
+    first = player.asked[0]["face"]
+    assert first.is_file(), "it is at work"
+    player.go_on.set()
+    at = await_end(at)
+    await_end(at.button(key="make").click().run())
+    assert not first.exists() and player.asked[1]["face"].is_file()
+
+
 def test_an_address_that_is_open_elsewhere_gets_a_page_of_its_own(studio: Studio, player: Player) -> None:
     at = studio()
     other = studio(run=False)
@@ -325,6 +349,9 @@ def test_a_page_whose_files_are_gone_says_so(studio: Studio, player: Player) -> 
     at.query_params["visit"] = "of-another-server"
     at.run()
     assert "is gone" in at.info[0].value and not at.exception
+    player.go_on.set()
+    at = await_end(with_sample(at).button(key="make").click().run())
+    assert not at.info, "who goes on knows"
 
 
 def test_the_page_speaks_arabic(studio: Studio, player: Player) -> None:

@@ -23,7 +23,8 @@ THEME: dict[str, Any] = {
 """Streamlit's options for colours and corners."""
 
 STYLE = """<style>
-.stMainBlockContainer [data-testid="stAlert"] p, .mp-facts li { unicode-bidi: plaintext; text-align: start; }
+.stMainBlockContainer :is([data-testid="stAlert"], [data-testid="stCaptionContainer"]) p, .mp-facts li {
+  unicode-bidi: plaintext; text-align: start; }
 .stMainBlockContainer { max-width: 72rem; padding: 2.2rem 1.5rem 4rem; }
 .mp-name { font-weight: 700; letter-spacing: .02em; opacity: .65; font-size: .95rem; margin: 0 0 .2rem; }
 .mp-title { font-size: clamp(1.7rem, 4.5vw, 2.5rem); line-height: 1.15; font-weight: 750; margin: 0; padding: 0; }
@@ -37,6 +38,14 @@ STYLE = """<style>
 .mp-quiet { opacity: .65; font-size: .88rem; margin: 0; }
 .mp-facts { margin: 0; padding-inline-start: 1.1rem; font-size: .93rem; }
 .mp-facts li { margin: .15rem 0; }
+.mp-insecure { margin: 0; padding: .6rem .9rem; border-radius: .7rem; font-size: .93rem;
+  background: color-mix(in srgb, currentColor 8%, transparent); }
+:root:not([data-insecure]) [data-testid="stElementContainer"]:has(> .stHtml > .mp-insecure) { display: none; }
+:root[data-insecure] :is([data-testid="stCameraInput"], [data-testid="stAudioInput"]) { display: none; }
+[data-testid="stAudioInput"] div:has(> span):has(~ [data-testid="stAudioInputWaveSurfer"]) ~ * { display: none; }
+[data-testid="stFileChip"][aria-invalid="true"] { flex-wrap: wrap; height: auto; }
+[data-testid="stFileChip"][aria-invalid="true"] > [role="alert"] { position: static; width: 100%; height: auto;
+  margin: 0; clip: auto; clip-path: none; white-space: normal; overflow: visible; }
 .st-key-making [data-stale="true"] { opacity: 1; }
 .mp-lost { display: none; position: fixed; z-index: 99; inset-block-end: 1rem; inset-inline: 1rem; margin: 0 auto;
   width: fit-content; max-width: calc(100% - 2rem); padding: .6rem 1rem; border-radius: .7rem; color: #fff;
@@ -67,15 +76,18 @@ STYLE = """<style>
 [class*="st-key-tile-"] .stButton button p { font-size: .75rem; line-height: 1.15; color: #fff; }
 [class*="st-key-tile-"] .stButton button:is(:hover, :focus-visible) {
   outline: 2px solid #e0685c99; outline-offset: 1px; }
-[class*="st-key-tile-"] button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
+[class*="st-key-tile-"] .stButton button[kind="primary"] { outline: 3px solid #d9534a; outline-offset: 1px; }
 .st-key-animation button[kind="primary"] { color: inherit; border-color: var(--st-primary-color, #c8443c);
   background: color-mix(in srgb, var(--st-primary-color, #c8443c) 14%, transparent); }
 video[data-testid="stVideo"] { display: block; border-radius: .7rem; max-height: 56vh; object-fit: contain;
   width: auto !important; max-width: 100%; margin-inline: auto; }
-@media (min-width: 641px) { div:has(> .st-key-result) { order: -1; } }
+@media (min-width: 901px) { div:has(> .st-key-result) { order: -1; } }
+@media (max-width: 900px) {
+  .stMainBlockContainer [data-testid="stColumn"] { min-width: calc(100% - 1.5rem); }
+  [data-testid="stHorizontalBlock"] { gap: 1rem; }
+}
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 1.2rem .9rem 3rem; }
-  [data-testid="stHorizontalBlock"] { gap: 1rem; }
   .st-key-gallery { grid-template-columns: repeat(4, 1fr); gap: .5rem; }
   [class*="st-key-tile-"] .stButton button p { font-size: .68rem; }
   [data-testid="stButtonGroup"] button { padding-inline: .4rem; }

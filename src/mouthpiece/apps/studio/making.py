@@ -18,7 +18,7 @@ from mouthpiece.apps.studio.visits import Visit
 from mouthpiece.apps.studio.words import facts, length, notes, plain, progress_line, sentence, share_done, told
 from mouthpiece.engines.base import EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import engine_names, load_engine
-from mouthpiece.errors import MouthpieceError
+from mouthpiece.errors import EngineError, MouthpieceError
 from mouthpiece.pipeline import Quality
 from mouthpiece.types import EngineInfo
 
@@ -32,12 +32,14 @@ NOT_OFFERED = ("fake",)
 def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | None, say: Texts) -> None:
     """Make the video and show it."""
     step(3, say.video)
-    _summary(face, speech, say)
-    _animation(face, say)
+    busy = visit.is_busy()
+    shown = visit.made_of if busy and visit.made_of else (face, speech)
+    _summary(*shown, say)
+    _animation(shown[0], say)
     place = st.container(key="making")  # above what may be chosen, so that it needs no scrolling
     choices, ready = _more(visit, face, say)
     with place:
-        if visit.is_busy():
+        if busy:
             _watch(visit, say)
             return
         st.button(
@@ -110,7 +112,7 @@ def _more(visit: Visit, face: Face | None, say: Texts) -> tuple[Choices, bool]:
         )
         full_size = st.toggle(say.full_size, before.get("full-size", False), key="full-size")
     if not info.ready:
-        st.warning(sentence(info.weights), icon=":material/download:")
+        st.warning(told(say, EngineError(info.weights)), icon=":material/download:")
     return Choices(engine, checkpoint, intensity, rest, fit, quality or usual.quality, which, full_size), info.ready
 
 

@@ -66,7 +66,7 @@ def _head(visit: Visit) -> Texts:
         f'<h1 class="mp-title">{escape(say.title)}</h1><p class="mp-lead">{escape(say.lead)}</p>'
         f'<p class="mp-lost" role="alert">{escape(say.lost)}</p>'
     )
-    if st.session_state.get("gone"):
+    if st.session_state.get("gone") and visit.made_of is None:
         st.info(say.gone, icon=":material/history:")
     return say
 
@@ -81,6 +81,7 @@ def _tell_browser(bench: Bench, visit: Visit, say: Texts) -> None:
 const page = document.documentElement, address = new URL(window.location.href);
 page.lang = "{say.language}";
 page.dir = "{say.direction}";
+page.toggleAttribute("data-insecure", !window.isSecureContext);
 for (const [name, value] of Object.entries({values})) address.searchParams.set(name, value);
 window.history.replaceState(window.history.state, "", address);
 }}</script>""",

@@ -48,6 +48,7 @@ def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None
     from mouthpiece.apps.studio.bench import close_all
 
     port = free_port(host, port)
+    ask_nobody_for_an_address()
     settings.use(chosen)
     bootstrap.load_config_options(
         {name.replace(".", "_"): value for name, value in options(host, port, chosen).items()}
@@ -87,6 +88,16 @@ async def _run(ready: Callable[[], None]) -> int:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.ensure_future(server.stopped), PATIENCE_S)
     return number
+
+
+def ask_nobody_for_an_address() -> None:
+    """Refuse pages of other sites at once.
+
+    Streamlit would ask a server of others first whether this machine is known by that name, and stand still meanwhile.
+    """
+    from streamlit import net_util
+
+    net_util.get_external_ip = lambda: None
 
 
 def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:

@@ -162,6 +162,7 @@ def _uploaded_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
 
 
 def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
+    _needs_https(say)
     sent = st.camera_input(say.look_here, key="face-camera")
     if sent is not None:
         return _taken(visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA), say)
@@ -169,6 +170,11 @@ def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     if face is not None:
         _show_face(face, say)
     return face
+
+
+def _needs_https(say: Texts) -> None:
+    """Why there is no camera and no microphone; shown where the browser has none for the page."""
+    st.html(f'<p class="mp-insecure" role="note">{escape(say.insecure)}</p>')
 
 
 def _taken(given: Given | Refused, say: Texts) -> Given | None:
@@ -192,6 +198,7 @@ def _about(face: Face, say: Texts) -> str:
 
 
 def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+    _needs_https(say)
     sent = st.audio_input(say.press_and_speak, sample_rate=16_000, key="record")
     if sent is not None:
         return _taken(visit.sent_speech(bench, sent, say.your_recording, sent.file_id, SpeechFrom.RECORD), say)

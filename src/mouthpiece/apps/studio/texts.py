@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from mouthpiece.pipeline import Fit, Quality
 from mouthpiece.types import Unusable
 
+REFUSED_FILE = '[data-testid="stFileChip"] > [role="alert"]'
+"""Where Streamlit says, to screen readers and below a mouse only, that a file is too large."""
+NO_MICROPHONE = '[data-testid="stAudioInput"] div:has(> a)'
+NO_RECORDING = '[data-testid="stAudioInput"] div:has(~ [data-testid="stAudioInputWaveSurfer"]) > span'
+"""Words that don't fit there on a phone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Texts:
@@ -44,6 +50,8 @@ class Texts:
     look_here: str
     your_picture: str
     press_and_speak: str
+    insecure: str
+    """Where browsers have no camera and no microphone for the page."""
     speech_file: str
     """{length}"""
     listening: str
@@ -105,7 +113,7 @@ class Texts:
     errors: Mapping[str, str] = field(default_factory=dict)
     """What goes before an error's own line, by its code; the lines themselves are in English."""
     streamlit: Mapping[str, str] = field(default_factory=dict)
-    """Words of Streamlit's own, which has them in English only: by the CSS selector of where they stand. {megabytes}"""
+    """What stands in the place of words of Streamlit's own, by the CSS selector of where they are. {megabytes}"""
 
 
 def _needs_in_english(face: bool, speech: bool) -> str:
@@ -141,6 +149,7 @@ ENGLISH = Texts(
     look_here="Look into the camera, mouth closed",
     your_picture="Your picture",
     press_and_speak="Press the microphone, speak, press again. Then listen.",
+    insecure="Browsers give camera and microphone only to pages over HTTPS or from localhost. Upload a file instead.",
     speech_file="A recording, or a video whose sound is taken; up to {length} minutes",
     listening="Listening to it",
     your_recording="Your recording",
@@ -199,6 +208,11 @@ ENGLISH = Texts(
         Unusable.TURNED: "the face is turned away",
         Unusable.HIDDEN_MOUTH: "the mouth is hidden",
     },
+    streamlit={
+        REFUSED_FILE: "Not uploaded: at most {megabytes} MB",
+        NO_MICROPHONE: "Allow the browser to use the microphone.",
+        NO_RECORDING: "The recording failed.",
+    },
 )
 
 # Numbers stand where nouns need not agree with them.
@@ -226,6 +240,7 @@ ARABIC = Texts(
     look_here="انظر إلى الكاميرا وفمك مغلق",
     your_picture="صورتك",
     press_and_speak="اضغط الميكروفون وتكلّم، ثم اضغطه ثانيةً. بعدها استمع.",
+    insecure="لا تتيح المتصفحات الكاميرا والميكروفون إلا لصفحات HTTPS أو localhost. ارفع ملفًا بدلًا من ذلك.",
     speech_file="تسجيل صوتي، أو فيديو يُؤخذ صوته؛ أطول مدة {length}",
     listening="يجري الاستماع إلى الملف",
     your_recording="تسجيلك",
@@ -241,7 +256,7 @@ ARABIC = Texts(
     engine="المحرّك",
     engines={"mesh": "Mesh: سريع، وبوضوح الصورة نفسها", "wav2lip": "Wav2Lip: شبكة منشورة"},
     weights="الأوزان",
-    terms="شروط أوزانه: {terms}",
+    terms="شروط أوزانه: \u2068{terms}\u2069",
     intensity="مدى حركة الفم",
     rest="الشفتان بين الكلمات",
     rests={
@@ -307,7 +322,9 @@ ARABIC = Texts(
         '[data-testid="stCameraInputWebcamStyledBox"] + button': "التقط الصورة",
         '[data-testid="stCameraInputButton"]:has(svg)': "صورة أخرى",
         '[data-testid="stCameraInputWebcamComponent"] p': "اسمح للمتصفح باستخدام الكاميرا.",
-        '[data-testid="stAudioInput"] div:has(> a)': "اسمح للمتصفح باستخدام الميكروفون.",
+        REFUSED_FILE: "لم يُرفع: الحد الأقصى {megabytes} ميغابايت",
+        NO_MICROPHONE: "اسمح للمتصفح باستخدام الميكروفون.",
+        NO_RECORDING: "تعذّر التسجيل.",
     },
 )
 

@@ -133,7 +133,10 @@ class Visit:
         if self.is_busy():
             return
         self._forget_result()
-        self.trouble, self.made_of = None, (face, speech)
+        before, self.made_of, self.trouble = self.made_of or (), (face, speech), None
+        for given in before:
+            if given not in (self.face, self.speech, face, speech) and given.path.parent == self.folder.path:
+                self._forget(given)  # it was replaced while the job was at it
         try:
             out = self.folder.new_path(RESULT, ".mp4")
             self.job = bench.jobs.add(work_of(face, speech, out, choices, bench.networks))
