@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import wave
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.browser.conftest import DESKTOP, PHONE, WAIT_MS, Visit
@@ -176,6 +178,29 @@ def test_an_upload_with_an_arabic_name_on_a_phone(
     screenshot(page, "studio-phone-dark")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE[0], "nothing sticks out to the side"
+
+
+def test_a_picture_is_as_large_as_the_camera_gives_it(
+    studio_server: Server, launch: Callable[..., Browser], visit: Visit, screenshot: Screenshot, tmp_path: Path
+) -> None:
+    stills = tmp_path / "camera.mjpeg"
+    with Image.open(samples.sample_face()) as photo:
+        photo.resize((640, 800)).crop((0, 100, 640, 580)).save(still := io.BytesIO(), "JPEG")
+    stills.write_bytes(still.getvalue() * 10)
+    flags = ("--use-fake-ui-for-media-stream", f"--use-file-for-fake-video-capture={stills}")
+    with launch(*flags) as browser:
+        page = visit(studio_server.url, browser, size=PHONE)
+        page.locator(".st-key-face-card").get_by_role("radio", name="Camera").click()
+        page.wait_for_timeout(2000)  # by then Streamlit would have fitted the camera to the page
+        page.get_by_test_id("stCameraInputButton").click()
+        expect(page.locator(".st-key-summary")).to_contain_text("Your picture")
+        screenshot(page, "studio-phone-camera")
+        use_sample(page, "English sample")
+        make(page)
+        await_video(page)
+        size = page.locator(".st-key-result video").evaluate("node => [node.videoWidth, node.videoHeight]")
+        assert size == [640, 480], "and not as small as a phone shows it"
+        page.context.close()
 
 
 def test_two_visitors_at_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from html import escape
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import streamlit as st
 
@@ -22,6 +22,8 @@ SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
 Given = TypeVar("Given", Face, Speech)
 PREVIEW = 200
 """Width of an uploaded face's picture, pixels."""
+CAMERA: Final = "1080p"
+"""Asked of cameras, which give what they have; otherwise a picture is only as large as it is shown."""
 
 
 class FaceFrom(StrEnum):
@@ -163,7 +165,7 @@ def _uploaded_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
 
 def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     _needs_https(say)
-    sent = st.camera_input(say.look_here, key="face-camera")
+    sent = st.camera_input(say.look_here, key="face-camera", resolution=CAMERA)
     if sent is not None:
         return _taken(visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA), say)
     face = visit.face_before(FaceFrom.CAMERA)
