@@ -22,7 +22,7 @@ from mouthpiece import samples
 from mouthpiece.apps import weights
 from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.fetching import Transfer
+from mouthpiece.checkpoints.fetching import Patience, Transfer
 from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 from mouthpiece.errors import MissingExtraError, WeightsError
@@ -180,7 +180,8 @@ class TestFetch:
         assert not server.asked
 
     def test_ctrl_c_leaves_what_can_be_gone_on_with(self, server: Server, cache_folder: Path) -> None:
-        server.then(serving.slow(30, 0.1))
+        """At once, though the server has gone silent."""
+        server.then(serving.stalling(100_000, 60.0))
         code = (
             "import sys\n"
             "from mouthpiece.apps import cli\n"
@@ -195,8 +196,10 @@ class TestFetch:
             while not (part.is_file() and part.stat().st_size) and time.monotonic() < deadline:
                 time.sleep(0.02)
             other.send_signal(signal.SIGINT)
+            began = time.monotonic()
             assert other.stderr
             said = other.stderr.read().splitlines()
+            assert time.monotonic() - began < Patience().read_timeout_s / 2
         assert other.returncode == 130
         assert said[-1] == (
             "mouthpiece: cancelled; what was fetched so far is kept, and the next fetch goes on from there"

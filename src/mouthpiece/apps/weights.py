@@ -221,7 +221,7 @@ def _fetch(checkpoint: Checkpoint, *, json: bool, quiet: bool) -> None:
             tell(f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it")
 
     kept = "cancelled; what was fetched so far is kept, and the next fetch goes on from there"
-    with _interruptible(kept) as interruption, TransferProgress(json_lines=json, quiet=quiet) as progress:
+    with _interruptible(kept, at_once=True) as interruption, TransferProgress(json_lines=json, quiet=quiet) as progress:
         path = fetch(checkpoint, progress=progress, waiting=waiting, cancelled=interruption)
     if checkpoint.sha256 is None:
         try:
@@ -244,11 +244,11 @@ def _show_terms(checkpoint: Checkpoint, *, json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _interruptible(said: str) -> Iterator[Interruption]:
-    """Let a signal end a job tidily, with that line."""
+def _interruptible(said: str, *, at_once: bool = False) -> Iterator[Interruption]:
+    """Let a signal end a job tidily, with that line; `at_once` where it may wait long for others, as for a server."""
     from mouthpiece.apps.cli import Stopped
 
-    with Interruption() as interruption:
+    with Interruption(at_once=at_once) as interruption:
         try:
             yield interruption
         except (Cancelled, KeyboardInterrupt) as error:
