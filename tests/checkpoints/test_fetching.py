@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,13 @@ from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.checkpoints.fetching import Patience, Transfer, fetch
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
 
-QUICK = Patience(connect_timeout_s=2.0, read_timeout_s=0.3, tries=3, backoff_s=0.01)
+QUICK = Patience(tries=3, backoff_s=0.01)
 SIZE = len(CONTENT)
 
 
-def fetched(checkpoint: Checkpoint) -> Path:
+def fetched(checkpoint: Checkpoint, patience: Patience = QUICK) -> Path:
     """Fetch without waiting long, and see that it went well."""
-    path = fetch(checkpoint, patience=QUICK)
+    path = fetch(checkpoint, patience=patience)
     assert path.read_bytes() == CONTENT
     assert left_behind(checkpoint) == {checkpoint.file_name, "record.json"}
     assert state_of(checkpoint.name) is State.HERE
@@ -298,13 +299,13 @@ class TestErrors:
         assert len(server.asked) == 2 * QUICK.tries
 
     def test_a_silence_in_the_middle(self, server: Server, publish: Publish) -> None:
-        server.then(serving.stalling(100_000, 1.0))
-        fetched(publish(server.url()))
+        server.then(serving.stalling(100_000, 60.0))
+        fetched(publish(server.url()), replace(QUICK, read_timeout_s=1.0))
         assert server.ranges == [None, "bytes=100000-"]
 
     def test_slow_is_not_silent(self, server: Server, publish: Publish) -> None:
-        server.then(serving.slow(6, QUICK.read_timeout_s / 2))
-        fetched(publish(server.url()))
+        server.then(serving.slow(6, 0.4))
+        fetched(publish(server.url()), replace(QUICK, read_timeout_s=1.8))
         assert len(server.asked) == 1
 
     def test_nobody_there(self, publish: Publish) -> None:
@@ -313,14 +314,14 @@ class TestErrors:
             port = free.getsockname()[1]
         refused(publish(f"http://127.0.0.1:{port}/x"), "127.0.0.1: can't be reached")
 
-    def test_no_network(self, publish: Publish) -> None:
-        began = time.monotonic()
+    def test_no_network(self, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Asking again would only take time."""
+        monkeypatch.setattr(fetching._Download, "_wait", lambda *_: pytest.fail("asked again"))
         said = refused(publish("https://weights.invalid/a", "https://other.invalid/b"), "is there a network")
         assert said == (
             "tiny could not be fetched (weights.invalid: not found; is there a network?; other.invalid: not found; "
             "is there a network?); try again later, or get tiny.pth elsewhere and run: mouthpiece weights add FILE"
         )
-        assert time.monotonic() - began < 5
 
     def test_no_source(self, publish: Publish) -> None:
         checkpoint = publish()
@@ -386,7 +387,7 @@ class TestStopping:
                 cancelled=lambda: time.monotonic() - began > 0.3,
                 patience=Patience(backoff_s=30.0),
             )
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
 
     def test_by_an_exception_from_the_keyboard(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url())
@@ -401,7 +402,7 @@ class TestStopping:
 
     def test_by_being_killed(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url())
-        server.then(serving.slow(30, 0.1))
+        server.then(serving.stalling(100_000, 60.0))
         with _process(server) as other:
             part = cache.part_of(cache.folder_of("tiny") / "tiny.pth")
             deadline = time.monotonic() + 20
