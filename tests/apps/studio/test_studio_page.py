@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tests.apps.studio.conftest import Player
 
@@ -229,7 +230,17 @@ def test_a_silent_recording_is_told(studio: Studio, player: Player) -> None:
         out.writeframes(bytes(64_000))
     at = studio()
     at = at.audio_input[0].set_value(("r.wav", silence.getvalue(), "audio/wav")).run()
-    assert "Is the microphone on?" in at.error[0].value.replace("\\", "") or "is the microphone on" in at.error[0].value
+    assert "nothing can be heard in \u2068the recording\u2069; is the microphone on?" in at.error[0].value.replace(
+        "\\", ""
+    )
+
+
+def test_a_picture_of_nobody_is_told(studio: Studio, player: Player) -> None:
+    wall = io.BytesIO()
+    Image.new("RGB", (320, 240), (90, 90, 90)).save(wall, "JPEG")
+    at = choose(studio(), face_from="camera")
+    at = at.camera_input[0].set_value(("c.jpg", wall.getvalue(), "image/jpeg")).run()
+    assert "in the photo \u2068from the camera\u2069, but none was found" in at.error[0].value.replace("\\", "")
 
 
 def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Player) -> None:

@@ -167,7 +167,8 @@ def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     _needs_https(say)
     sent = st.camera_input(say.look_here, key="face-camera", resolution=CAMERA)
     if sent is not None:
-        return _taken(visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA), say)
+        given = visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA, told_as="from the camera")
+        return _taken(given, say)
     face = visit.face_before(FaceFrom.CAMERA)
     if face is not None:
         _show_face(face, say)
@@ -203,7 +204,10 @@ def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
     _needs_https(say)
     sent = st.audio_input(say.press_and_speak, sample_rate=16_000, key="record")
     if sent is not None:
-        return _taken(visit.sent_speech(bench, sent, say.your_recording, sent.file_id, SpeechFrom.RECORD), say)
+        given = visit.sent_speech(
+            bench, sent, say.your_recording, sent.file_id, SpeechFrom.RECORD, told_as="the recording"
+        )
+        return _taken(given, say)
     speech = visit.speech_before(SpeechFrom.RECORD)
     if speech is not None:
         _show_speech(speech, say)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from mouthpiece.apps.studio.bench import Bench
@@ -94,28 +94,34 @@ class Visit:
             self.job.cancel()
             self.job.join(STOPPING_S)
 
-    def sent_face(self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str) -> Face | Refused:
-        """The face in a file that was sent; looked into once."""
+    def sent_face(
+        self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str, *, told_as: str | None = None
+    ) -> Face | Refused:
+        """The face in a file that was sent; looked into once. `told_as` goes into messages where it has no name."""
         self.again.discard("face")
         if self.face is None or self.face.token != token:
             self._forget(self.face)
             self.face_from = sent_from
             try:
-                self.face = take_face(self.folder, content, name, token, bench.settings.limits)
+                taken = take_face(self.folder, content, told_as or name, token, bench.settings.limits)
+                self.face = replace(taken, name=safe_name(name))
             except MouthpieceError as error:
-                self.face = _refused(token, error, name)
+                self.face = _refused(token, error, told_as or name)
         return self.face
 
-    def sent_speech(self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str) -> Speech | Refused:
-        """The speech in a file that was sent; looked into once."""
+    def sent_speech(
+        self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str, *, told_as: str | None = None
+    ) -> Speech | Refused:
+        """The speech in a file that was sent; likewise."""
         self.again.discard("speech")
         if self.speech is None or self.speech.token != token:
             self._forget(self.speech)
             self.speech_from = sent_from
             try:
-                self.speech = take_speech(self.folder, content, name, token, bench.settings.limits)
+                taken = take_speech(self.folder, content, told_as or name, token, bench.settings.limits)
+                self.speech = replace(taken, name=safe_name(name))
             except MouthpieceError as error:
-                self.speech = _refused(token, error, name)
+                self.speech = _refused(token, error, told_as or name)
         return self.speech
 
     def face_before(self, sent_from: str) -> Face | None:
