@@ -7,6 +7,7 @@ import contextlib
 import io
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -45,15 +46,16 @@ def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None
         from streamlit.web import bootstrap
     except ImportError as error:
         raise MissingExtraError("the studio", "studio") from error
-    from mouthpiece.apps.studio.bench import close_all
+    from mouthpiece.apps.studio.bench import close_all, shared_bench
 
     port = free_port(host, port)
-    ask_nobody_for_an_address()
+    stay_silent()
     settings.use(chosen)
     bootstrap.load_config_options(
         {name.replace(".", "_"): value for name, value in options(host, port, chosen).items()}
     )
     try:
+        shared_bench()  # before anybody comes: it removes what a killed server left, and loads networks
         return asyncio.run(_run(lambda: ready(address(host, port))))
     finally:
         close_all()
@@ -90,11 +92,13 @@ async def _run(ready: Callable[[], None]) -> int:
     return number
 
 
-def ask_nobody_for_an_address() -> None:
-    """Refuse pages of other sites at once.
+def stay_silent() -> None:
+    """Let no server of others hear of this one.
 
-    Streamlit would ask a server of others first whether this machine is known by that name, and stand still meanwhile.
+    OpenVINO tells Google Analytics whenever it is imported, unless the package that does so is missing. Streamlit asks
+    Amazon by which address this machine is known when a page of another site calls, and stands still meanwhile.
     """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # counts as missing
     from streamlit import net_util
 
     net_util.get_external_ip = lambda: None
