@@ -17,6 +17,7 @@ from mouthpiece.engines.wav2lip.layers import GENERATOR, SYNC_EXPERT
 from mouthpiece.engines.wav2lip.runtimes import exporting
 from mouthpiece.engines.wav2lip.runtimes.exporting import Format, Via, export_generator
 from mouthpiece.errors import EngineError, OutputError
+from mouthpiece.types import FloatArray
 
 Run = Callable[..., Said]
 
@@ -164,6 +165,21 @@ def test_an_export_that_draws_something_else_is_not_kept(
         export_generator(checkpoint, out, Format.OPENVINO, via=Via.ARRAYS)
     assert out.read_bytes() == b"before"
     assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"g.xml"}
+
+
+@pytest.mark.usefixtures("few")
+def test_weights_that_draw_nothing_are_not_taken_for_equal(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a training that went astray, say: finite, but what they draw isn't."""
+
+    def astray(mel: FloatArray, face: FloatArray) -> FloatArray:
+        return np.full((len(mel), 3, 96, 96), np.nan, dtype=np.float32)
+
+    monkeypatch.setattr(exporting, "_reference", lambda _: ("PyTorch, f32", astray))
+    with pytest.raises(EngineError, match="nothing was written"):
+        export_generator(checkpoint, tmp_path / "g.xml", Format.OPENVINO, via=Via.ARRAYS)
+    assert not (tmp_path / "g.xml").exists()
 
 
 def test_both_files_are_replaced_or_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,15 @@ def test_folding_is_the_same_arithmetic(generator_state: dict[str, NDArray[Any]]
     assert weight.dtype == bias.dtype == np.float32
 
 
+def test_weights_that_grow_too_large_are_refused(generator_state: dict[str, NDArray[Any]]) -> None:
+    layer = next(layer for layer in GENERATOR.layers if layer.normed)
+    large = {
+        f"{name}.weight": np.full_like(generator_state[f"{name}.weight"], 1e30) for name in (layer.conv, layer.norm)
+    }
+    with pytest.raises(WeightsError, match=f"float32 can hold, got larger ones in {layer.name}"):
+        openvino_model(GENERATOR, generator_state | large)
+
+
 def test_another_networks_state_is_refused(expert_state: dict[str, NDArray[Any]]) -> None:
     with pytest.raises(WeightsError, match="got the SyncNet expert"):
         openvino_model(GENERATOR, expert_state)

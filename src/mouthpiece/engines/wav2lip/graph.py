@@ -19,6 +19,7 @@ from mouthpiece.engines.wav2lip.layers import (
     Layer,
     check_state,
 )
+from mouthpiece.errors import WeightsError
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
@@ -103,7 +104,11 @@ def all_folded(architecture: Architecture, state: State) -> dict[str, Folded]:
 
 
 def folded(layer: Layer, state: State) -> Folded:
-    """One layer of a state dict; float32, reckoned in float64."""
+    """One layer of a state dict; float32, reckoned in float64.
+
+    Raises:
+        WeightsError: float32 can't hold it.
+    """
     weight, bias = (state[f"{layer.conv}.{part}"].astype(np.float64) for part in ("weight", "bias"))
     if layer.normed:
         gain, shift, mean, variance = (
@@ -113,6 +118,8 @@ def folded(layer: Layer, state: State) -> Folded:
         scale = gain / np.sqrt(variance + BATCH_NORM_EPS)
         weight = weight * (scale[:, None, None] if layer.transposed else scale[:, None, None, None])
         bias = (bias - mean) * scale + shift
+    if max(np.abs(weight).max(), np.abs(bias).max()) > np.finfo(np.float32).max:
+        raise WeightsError(f"expected weights that float32 can hold, got larger ones in {layer.name}; fetch them again")
     return Folded(as_float(weight), as_float(bias))
 
 
