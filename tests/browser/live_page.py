@@ -15,9 +15,14 @@ from tests.browser.pictures import decoded
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Picture, as_float
 
 # Before the page's own script: what goes up by the WebSocket is kept, with the orders between, and so are the audio
-# nodes that delay sound, and what is played; `film()` keeps each frame that the canvas shows from then on.
+# nodes that delay sound, what is played, and what the status line says, however shortly; `film()` keeps each frame that
+# the canvas shows from then on.
 WATCH = """
-window.watched = {sent: [], sockets: [], delays: [], frames: [], played: []};
+window.watched = {sent: [], sockets: [], delays: [], frames: [], played: [], words: []};
+new MutationObserver(() => {
+  const word = document.getElementById('word')?.textContent;
+  if (word && word !== watched.words.at(-1)) watched.words.push(word);
+}).observe(document, {subtree: true, childList: true});
 window.WebSocket = class extends WebSocket {
   constructor(...given) { super(...given); watched.sockets.push(this); }
   send(data) { watched.sent.push([performance.now(), data]); super.send(data); }
@@ -99,6 +104,20 @@ class LivePage:
         """Wait until the status line says one of these."""
         self.page.wait_for_function(
             "words => words.includes(document.getElementById('word').textContent)", arg=list(words)
+        )
+
+    def words(self) -> int:
+        """How many things the status line has said."""
+        return int(self.page.evaluate("watched.words.length"))
+
+    def await_words(self, *words: str, since: int) -> None:
+        """Wait until the status line has said these one after the other, however shortly, since it had said so many."""
+        self.page.wait_for_function(
+            """([words, since]) => {
+              const told = watched.words.slice(since);
+              return told.reduce((found, word) => found + (word === words[found]), 0) === words.length;
+            }""",
+            arg=[list(words), since],
         )
 
     def word(self) -> str:

@@ -101,17 +101,17 @@ def test_it_ends_or_begins_again(short: Path) -> None:
 
 def test_to_listen_again_is_to_hear_it_from_its_start(short: Path) -> None:
     ear = Ear(CHUNK)
-    player = Recording(short)
+    player = Recording(short, loop=True)
     player.listen(ear)
     assert ear.full.wait(1 + BUSY_S)
+    before = len(ear.heard)
     player.listen(ear)
-    time.sleep(0.2)
+    end_s = time.monotonic() + BUSY_S
+    while len(ear.heard) < before + 2 and time.monotonic() < end_s:  # one may still come of what was played before
+        time.sleep(0.01)
     player.leave(ear)
     player.leave(ear)
-    assert not ear.stopped.is_set()
-    np.testing.assert_array_equal(ear.heard[-1][:10], ear.heard[len(ear.heard) - 1][:10])
-    starts = [chunk for chunk in ear.heard if np.array_equal(chunk, ear.heard[0])]
-    assert len(starts) >= 2
+    assert any(np.array_equal(chunk, ear.heard[0]) for chunk in ear.heard[before : before + 2])
 
 
 def test_recordings_that_can_t_be_played_are_refused_at_once(tmp_path: Path) -> None:
