@@ -310,9 +310,24 @@ def test_a_page_without_https_says_why_it_cannot_record(
 
 def test_cards_are_below_each_other_on_tablets(studio_server: Server, visit: Visit) -> None:
     page = visit(studio_server.url, size=(768, 1024))
-    boxes = [page.locator(f".st-key-{card}-card").bounding_box() for card in ("face", "video")]
-    assert boxes[0] is not None and boxes[1] is not None
-    assert boxes[0]["x"] == boxes[1]["x"] and boxes[0]["width"] == boxes[1]["width"]
+    page.locator(".st-key-video-card").wait_for()
+    page.wait_for_function(
+        """() => {
+  const [face, video] = ["face", "video"].map(
+    card => document.querySelector(`.st-key-${card}-card`).getBoundingClientRect());
+  return face.left === video.left && face.width === video.width && face.bottom < video.top;
+}"""
+    )
+
+
+def test_menus_run_from_right_to_left_in_arabic(studio_server: Server, visit: Visit) -> None:
+    page = visit(studio_server.url, locale="ar", size=(1280, 1000))
+    card = page.locator(".st-key-video-card")
+    card.get_by_text("خيارات أخرى").click()
+    card.get_by_role("combobox").first.click()
+    option = page.get_by_role("option").first
+    expect(option).to_be_visible()
+    assert option.evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
 def test_a_page_says_when_the_server_is_gone(serve: Callable[..., Server], browser: Browser) -> None:

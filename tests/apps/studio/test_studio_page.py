@@ -383,6 +383,13 @@ def test_the_page_speaks_arabic(studio: Studio, player: Player) -> None:
     assert "Make a face speak" in text_of(at) and at.button(key="make").label == "Make the video"
 
 
+def test_an_arabic_page_begins_with_the_arabic_sample(studio: Studio, player: Player) -> None:
+    at = studio(run=False)
+    at.query_params["language"] = "ar"
+    at = choose(at.run(), speech_from="samples")
+    assert at.button_group(key="sample").value == "ar" and ">عيّنة عربية<" in text_of(at)
+
+
 def test_an_error_goes_with_what_it_was_about(studio: Studio, player: Player) -> None:
     player.fails_with = NoFaceError("expected a face, but none was found")
     player.go_on.set()

@@ -61,6 +61,7 @@ STYLE = """<style>
 :root[dir="rtl"] [data-variant="segmented_control"]:first-child { border-radius: 0 .7rem .7rem 0; }
 :root[dir="rtl"] [data-variant="segmented_control"]:last-child { border-radius: .7rem 0 0 .7rem; margin: 0; }
 :root[dir="rtl"] [data-testid="stSlider"] [role="group"] { direction: ltr; }
+:root[dir="rtl"] [data-testid="stSelectboxVirtualDropdown"] { direction: rtl; }
 [data-testid="stElementContainer"]:has(> .stHtml > style, > .stHtml > script) { display: none; }
 .st-key-gallery { display: grid; grid-template-columns: repeat(4, 1fr); gap: .8rem; }
 .st-key-gallery > * { width: auto !important; min-width: 0 !important; }

@@ -240,7 +240,7 @@ def _sample_speech(visit: Visit, say: Texts) -> Speech:
     language = st.pills(
         say.samples,
         list(samples.LANGUAGES),
-        default=visit.stood_at.get("sample", samples.LANGUAGES[0]),
+        default=visit.stood_at.get("sample", say.language),
         required=True,
         format_func=lambda code: SAMPLE_NAMES[code],
         key="sample",
