@@ -96,6 +96,8 @@ def test_programs_are_told_the_address(run: Run, told: list[LiveConfig]) -> None
         (("--sessions", "0"), 2, "sessions"),
         (("--sessions", "1000"), 2, "sessions expects"),
         (("--token", "short"), 2, "token expects"),
+        (("--allow-host", "https://lips.example.org/"), 2, "allow-host expects a name like lips.example.org"),
+        (("--allow-host", "lips.example.org:443"), 2, "allow-host expects"),
         (("--fps", "0"), 2, "fps expects"),
         (("--size", "3"), 2, "most_side expects"),
         (("--engine", "nobody"), 1, "expected one of the engines"),

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,22 @@ def test_to_listen_again_is_to_hear_it_from_its_start(short: Path) -> None:
     player.leave(ear)
     player.leave(ear)
     assert any(np.array_equal(chunk, ear.heard[0]) for chunk in ear.heard[before : before + 2])
+
+
+def test_a_recording_that_has_gone_since_is_told_of_and_no_speech(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ear, player = Ear(CHUNK), Recording(short)
+
+    def gone() -> Iterator[FloatArray]:
+        short.unlink()
+        yield from player_chunks()
+
+    player_chunks = player._chunks
+    monkeypatch.setattr(player, "_chunks", gone)
+    player.listen(ear)
+    assert ear.stopped.wait(BUSY_S), "it was there at the start, and not when it was read"
+    with pytest.raises(InputError, match="can't be played any more") as error:
+        player.listen(ear)
+    assert short.name not in str(error.value), "where it is on the server is nobody's affair"
 
 
 def test_recordings_that_can_t_be_played_are_refused_at_once(tmp_path: Path) -> None:

@@ -96,6 +96,10 @@ def test_what_is_no_media_is_no_photo_and_a_still_of_a_video_would_do(client: Cl
     refused = upload(client(), b"%PDF-1.4 nothing", name="paper.pdf")
     assert refused.json is not None
     assert refused.json["error"]["message"] == "expected a photo, but paper.pdf is none; choose one: JPEG, PNG or WebP"
+    spoken = upload(client(), samples.sample_speech("en").read_bytes(), name="me.wav")
+    assert spoken.json is not None
+    said = "expected a photo, but me.wav holds no picture; choose one: JPEG, PNG or WebP"
+    assert spoken.json["error"]["message"] == said
 
 
 def test_an_upload_tells_programs_what_they_have(client: Client) -> None:

@@ -47,6 +47,8 @@ def test_names_behind_a_proxy_are_told(client: Client) -> None:
     visitor = client(allow_hosts=("lips.example.org",))
     assert visitor.get("/", headers={"Host": "Lips.example.org"}).status_code == 200
     assert visitor.get("/", headers={"Host": "lips.example.com"}).status_code == 403
+    over_ipv6 = client(allow_hosts=("2001:db8::7",))
+    assert over_ipv6.get("/", headers={"Host": "[2001:db8::7]:8080"}).status_code == 200
     refused = client().get("/", headers={"Host": "lips.example.org"})
     assert "--allow-host lips.example.org" in refused.text
 

@@ -26,7 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.apps.live.security import SECRET_BYTES, check_token, is_loopback, new_token
+from mouthpiece.apps.live.security import SECRET_BYTES, check_host, check_token, is_loopback, new_token
 from mouthpiece.errors import MissingExtraError, OptionError
 from mouthpiece.live import LiveOptions, open_live
 from mouthpiece.processor import core_count
@@ -87,6 +87,8 @@ class LiveConfig:
             raise OptionError(f"port expects 0 to {OPEN_PORTS}, got {self.port}")
         if not 1 <= self.sessions <= MOST_SESSIONS:
             raise OptionError(f"sessions expects 1 to {MOST_SESSIONS}, got {self.sessions}")
+        for name in self.allow_hosts:
+            check_host(name)
         if self.token is not None:
             check_token(self.token)
         elif not is_loopback(self.host):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mouthpiece.apps.live.refusals import Busy, NotAPicture, Unknown
 from mouthpiece.apps.uploads import MEGABYTE, safe_name, said_as
-from mouthpiece.errors import InputError, NotMediaError
+from mouthpiece.errors import InputError, NoPictureError, NotMediaError
 from mouthpiece.samples import Avatar, avatars
 from mouthpiece.types import Picture
 
@@ -105,6 +105,10 @@ def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
         if _NEITHER not in str(error):
             raise  # it is known what it is, and said
         raise NotAPicture(f"expected a photo, but {shown} is none; choose one: JPEG, PNG or WebP") from error
+    except NoPictureError as error:
+        raise NoPictureError(
+            f"expected a photo, but {shown} holds no picture; choose one: JPEG, PNG or WebP"
+        ) from error
     with opened as source:
         if not source.info.is_photo:
             raise NotAPicture(

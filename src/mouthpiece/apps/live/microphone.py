@@ -174,8 +174,18 @@ class Recording:
             next(iter(speech.samples()), None)
 
     def listen(self, session: Listener) -> None:
-        """Play it to the session from its start."""
+        """Play it to the session from its start.
+
+        Raises:
+            InputError: it can't be played any more.
+        """
         self.leave(session)
+        try:
+            with _opened(self._path):
+                pass
+        except MouthpieceError as error:
+            log.warning("%s", error)  # where it is on this machine is nobody else's affair
+            raise InputError("the recording can't be played any more; the server's log says why") from error
         end = threading.Event()
         with self._lock:
             self._ends[session] = end
@@ -209,6 +219,8 @@ class Recording:
                 session.stop()
         except MouthpieceError as error:
             log.warning("%s", error)
+            if not end.is_set():
+                session.stop()
 
     def _chunks(self) -> Iterator[FloatArray]:
         """(CHUNK,) float32 each, the last one shorter; without end if it loops."""

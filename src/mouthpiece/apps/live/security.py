@@ -74,6 +74,17 @@ def check_token(token: str) -> str:
     return token
 
 
+def check_host(name: str) -> str:
+    """A name by which browsers reach the server, as `name_of` tells it.
+
+    Raises:
+        OptionError: an address of a page, a port with it, or nothing that a Host header could have.
+    """
+    if not _HOST.fullmatch(f"[{name}]" if ":" in name else name):
+        raise OptionError(f"allow-host expects a name like lips.example.org, without https:// or port; got {name!r}")
+    return name
+
+
 def name_of(host: str) -> str:
     """The name in a Host header or an origin's network location, without its port, in lower case."""
     if host.startswith("["):
