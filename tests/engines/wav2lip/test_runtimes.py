@@ -465,6 +465,23 @@ def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
     assert exported.warnings == ("generator.xml was exported in int8 and runs so, not in f32",)
 
 
+def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tuple[FloatArray, FloatArray]) -> None:
+    for library in ("onnx", "onnxruntime", "nncf"):
+        pytest.importorskip(library)
+    whole, path = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "int8.onnx"
+    opening.make_int8(whole, path)
+
+    def on_onnx(model: Path, precision: Precision) -> Any:
+        return open_generator(model, NetworkOptions(runtime=Runtime.ONNX, precision=precision))
+
+    generator = on_onnx(path, Precision.INT8)
+    assert generator.warnings == ()
+    off = Difference.between(generator(*inputs), on_onnx(whole, Precision.F32)(*inputs))
+    assert 0 < off.greatest < 0.05
+    assert on_onnx(path, Precision.F32).warnings == ("int8.onnx was exported in int8 and runs so, not in f32",)
+    assert on_onnx(whole, Precision.INT8).warnings == ("ONNX Runtime runs f32 here, not int8",)
+
+
 def test_calibration_crops_are_faces_and_speech() -> None:
     mel, face = crops(12)
     assert (mel.shape, face.shape) == ((12, 1, 80, 16), (12, 6, 96, 96))

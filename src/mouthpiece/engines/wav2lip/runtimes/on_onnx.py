@@ -1,4 +1,4 @@
-"""The generator on ONNX Runtime (extra `onnx`), in f32."""
+"""The generator on ONNX Runtime (extra `onnx`), in f32 unless it was exported in int8."""
 
 from __future__ import annotations
 
@@ -81,9 +81,12 @@ def open_on_onnx(source: Source, precision: Precision, device: str) -> OnnxGener
     Raises:
         WeightsError, MissingExtraError, OptionError: as `open_generator`.
     """
-    warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
     if source.kind is Kind.OPENVINO:
         raise OptionError(f"the runtime onnx can't run OpenVINO's {source.path.name}; give it an .onnx or a checkpoint")
+    if source.kind is Kind.ONNX and precision is not Precision.AUTO and source.is_quantised():
+        warnings = () if precision is Precision.INT8 else (source.runs_in_int8_not_in(precision),)
+        return OnnxGenerator(source.path, device, warnings)
+    warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
     if source.kind is Kind.ONNX:
         return OnnxGenerator(source.path, device, warnings)
     if find_spec("onnxruntime") is None:

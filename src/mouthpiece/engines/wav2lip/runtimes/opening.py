@@ -46,10 +46,10 @@ def open_on_openvino(source: Source, precision: Precision, device: str) -> OpenV
 
 
 def _open(source: Source, precision: Precision, device: str, warnings: tuple[str, ...]) -> OpenVinoGenerator:
-    if source.is_exported and is_quantised(source):
-        said = "int8 as exported"
+    if source.is_exported and source.is_quantised():
         if precision not in (Precision.AUTO, Precision.INT8):
-            warnings = (*warnings, f"{source.path.name} was exported in int8 and runs so, not in {precision}")
+            warnings = (*warnings, source.runs_in_int8_not_in(precision))
+        said = "int8 as exported"
         return OpenVinoGenerator(source.openvino_model(), Precision.INT8, device, name=said, warnings=warnings)
     native = native_precisions(device)
     name = None
@@ -184,8 +184,3 @@ def _openvino_version() -> str:
     from openvino import get_version
 
     return str(get_version()).partition("-")[0]
-
-
-def is_quantised(source: Source) -> bool:
-    """Whether an exported model is in int8 already."""
-    return any("Quantize" in node.get_type_name() for node in source.openvino_model().get_ops())

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
+from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.layers import GENERATOR
 from mouthpiece.errors import WeightsError
 
@@ -80,6 +81,18 @@ class Source:
             WeightsError: it can't be read, or holds another network.
         """
         return all(port.partial_shape[0].is_dynamic for port in _read(self.path).inputs)
+
+    def is_quantised(self) -> bool:
+        """Whether an exported model is in int8 already.
+
+        Raises:
+            WeightsError: as `openvino_model`.
+        """
+        return any("Quantize" in node.get_type_name() for node in self.openvino_model().get_ops())
+
+    def runs_in_int8_not_in(self, precision: Precision) -> str:
+        """What to tell a user who asked for another precision of a model that is quantised."""
+        return f"{self.path.name} was exported in int8 and runs so, not in {precision}"
 
     def openvino_model(self) -> openvino.Model:
         """The network as OpenVINO has it, for batches of any size.
