@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,13 @@ def test_star_import_works_in_a_fresh_interpreter() -> None:
     code = "from mouthpiece import *; print(sync.__name__, Fit.LOOP, errors.NoFaceError.code)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["sync", "loop", "no-face"]
+
+
+def test_nobody_is_told_that_it_is_used(tmp_path: Path) -> None:
+    """OpenVINO's telemetry leaves a number in HOME before it sends anything; where CI is set it is silent."""
+    program = "import sys, mouthpiece.inference as i; i.core(); assert sys.modules['openvino_telemetry'] is None"
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    home = tmp_path / "home"
+    home.mkdir()
+    subprocess.run([sys.executable, "-c", program], env=environment | {"HOME": str(home)}, check=True)
+    assert list(home.iterdir()) == []

@@ -8,6 +8,7 @@ Importing is quick: what is heavy loads at the first call.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from mouthpiece import errors
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
 
 __version__ = "0.1.0"
+
+# OpenVINO (and NNCF) would tell Google Analytics of each time they are imported; where this package of theirs counts as
+# missing, they do without. A program that imported it before keeps it.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _ROOMS = {
     "animation": ("VisemeOptions", "VisemeTrack", "visemes"),

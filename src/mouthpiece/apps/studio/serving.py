@@ -7,7 +7,6 @@ import contextlib
 import io
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -95,10 +94,9 @@ async def _run(ready: Callable[[], None]) -> int:
 def stay_silent() -> None:
     """Let no server of others hear of this one.
 
-    OpenVINO tells Google Analytics whenever it is imported, unless the package that does so is missing. Streamlit asks
-    Amazon by which address this machine is known when a page of another site calls, and stands still meanwhile.
+    Streamlit asks Amazon by which address this machine is known when a page of another site calls, and stands still
+    meanwhile.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # counts as missing
     from streamlit import net_util
 
     net_util.get_external_ip = lambda: None
