@@ -19,6 +19,8 @@ from tests.browser.servers import Server, running
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+LYING = (844, 390)
+"""The phone on its side."""
 WAIT_MS = 45_000
 """Longest wait for anything on a page unless a test says otherwise: the machine may be busy."""
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of [45]\d\d")
@@ -95,8 +97,8 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
             session = chosen.new_context(
                 viewport={"width": size[0], "height": size[1]},
                 color_scheme="dark" if dark else "light",
-                is_mobile=size == PHONE,
-                has_touch=size == PHONE,
+                is_mobile=size in (PHONE, LYING),
+                has_touch=size in (PHONE, LYING),
                 **context,
             )
             stack.callback(session.close)

@@ -20,7 +20,7 @@ import scipy.signal
 from benchmarks.material import read_photo, read_speech, with_height
 from benchmarks.openings import Curve
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.conftest import DESKTOP, PHONE, WAIT_MS, Serve, Visit
+from tests.browser.conftest import DESKTOP, LYING, PHONE, WAIT_MS, Serve, Visit
 from tests.browser.live_page import LivePage, Shown
 from tests.browser.pictures import canvas_picture, decoded, looks, openings
 from tests.browser.servers import Server
@@ -434,7 +434,7 @@ def test_a_recording_speaks_and_is_heard(serve: Serve, visit: Visit, photo: Path
     assert np.median(late_s) == pytest.approx(heard_late_s, abs=0.06 + unrest(late_s)), "picture and sound are apart"
 
 
-@pytest.mark.parametrize(("size", "dark"), [(DESKTOP, True), (PHONE, False), (PHONE, True)])
+@pytest.mark.parametrize(("size", "dark"), [(DESKTOP, True), (PHONE, False), (PHONE, True), (LYING, False)])
 def test_how_it_looks(
     sit_down: Callable[..., LivePage],
     photo: Path,
@@ -443,16 +443,17 @@ def test_how_it_looks(
     dark: bool,
 ) -> None:
     person = sit_down(size=size, dark=dark)
-    name = f"live-{'phone' if size == PHONE else 'desktop'}-{'dark' if dark else 'light'}"
+    kind = {PHONE: "phone", LYING: "lying", DESKTOP: "desktop"}[size]
+    name = f"live-{kind}-{'dark' if dark else 'light'}"
     screenshot(person.page, f"{name}-empty")
+    assert person.page.evaluate(_OVERFLOW) <= 0, "the page is wider than its window"
     person.choose(photo)
     screenshot(person.page, f"{name}-ready")
     said = "12 frames a second, 384 px: this machine can't keep up"
     stats = {"type": "stats", "fps": 12.2, "p50_ms": 0, "p95_ms": 0, "dropped": 7, "said": said}
     seen = person.page.evaluate(_TOLD, json.dumps(stats))
     assert seen == [said, "12", "–", "7"]
-    overflow = person.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0, "the page is wider than its window"
+    assert person.page.evaluate(_OVERFLOW) <= 0, "the page is wider than its window"
     toggle = person.page.get_by_role("button", name="Start").bounding_box()
     assert toggle is not None
     assert toggle["y"] + toggle["height"] <= size[1], "the big button is in sight"
@@ -495,6 +496,7 @@ def test_the_delay_drifts_gently_and_jumps_only_far(visit: Visit, live_server: S
     assert ms[-1] == 800
 
 
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _HEARD_AFTER = """() => {
   const node = watched.delays.at(-1);
   return node.delayTime.value + node.context.outputLatency;
