@@ -93,6 +93,11 @@ def test_faces_are_tracked_on_the_cpu_where_the_engines_device_is_none_of_openvi
     assert device_for_tracking("NO-SUCH") == "CPU"
 
 
+@pytest.mark.parametrize("said", ["AUTO:NO-SUCH", "HETERO:NO-SUCH,CPU", "MULTI", "BATCH:NO-SUCH"])
+def test_nor_where_it_is_a_choice_of_devices_that_are_not_here(said: str) -> None:
+    assert device_for_tracking(said) == "CPU"
+
+
 def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:
     assert Network(mesh_file, "cpu")(np.zeros((1, 192, 192, 3), np.float32))
 

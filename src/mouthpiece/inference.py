@@ -55,7 +55,10 @@ def known_device(device: str) -> str | None:
 
 def device_for_tracking(device: str) -> str:
     """Where the face networks run if the engine was told to run on `device`, which may be no device of OpenVINO's."""
-    return known_device(device) or "CPU"
+    name = known_device(device) or "CPU"
+    if is_several(name) and name != "AUTO" and not all(map(known_device, name.partition(":")[2].split(","))):
+        return "CPU"
+    return name
 
 
 First = TypeVar("First")
