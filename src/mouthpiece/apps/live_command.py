@@ -11,6 +11,7 @@ import typer
 
 from mouthpiece.apps.console import say_event, tell
 from mouthpiece.apps.options import (
+    AllowHost,
     Debug,
     Device,
     Json,
@@ -53,10 +54,7 @@ def live_command(
         int | None,
         typer.Option("--sessions", min=1, show_default=False, help="Browsers at once; by default two a core."),
     ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", show_default=False, help="The server's name behind a proxy."),
-    ] = None,
+    allow_host: AllowHost = None,
     most_side: Annotated[int, typer.Option("--size", help="Pixels of the longer side of the faces drawn.")] = 640,
     fps: Annotated[float, typer.Option("--fps", help="Frames a second while the machine keeps up.")] = 25.0,
     engine: Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")] = "mesh",
@@ -70,9 +68,9 @@ def live_command(
     debug: Debug = False,
 ) -> None:
     """Open a page where a photo speaks along with you: http://localhost:8080."""
+    from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.cli import Stopped
     from mouthpiece.apps.live import LiveConfig, default_sessions, serve
-    from mouthpiece.apps.live.security import is_loopback
     from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveOptions
 

@@ -49,6 +49,10 @@ def _note_quiet(context: typer.Context, value: bool) -> bool:
     return value
 
 
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="NAME", show_default=False, help="The server's name behind a proxy."),
+]
 Phones = Annotated[
     Path | None,
     typer.Option(

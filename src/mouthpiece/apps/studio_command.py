@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.console import tell
-from mouthpiece.apps.options import Debug
+from mouthpiece.apps.options import AllowHost, Debug
 from mouthpiece.errors import MissingExtraError
 
 MINUTE_S = 60
@@ -27,20 +27,26 @@ def studio_command(
     most_minutes: Annotated[
         float, typer.Option("--max-minutes", min=0.1, max=600, help="The longest speech or video.")
     ] = 10.0,
+    allow_host: AllowHost = None,
     debug: Debug = False,
 ) -> None:
     """Make videos on a page in your browser (extra 'studio')."""
     if find_spec("streamlit") is None:
         raise MissingExtraError("the studio", "studio")
+    from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.cli import Stopped
-    from mouthpiece.apps.studio.serving import LOCAL, serve
+    from mouthpiece.apps.studio.serving import serve
     from mouthpiece.apps.studio.settings import Settings
     from mouthpiece.apps.uploads import MEGABYTE, Limits
 
     def ready(address: str) -> None:
         tell(f"the studio is open: {address} (Ctrl-C closes it)")
-        if host not in LOCAL:
+        if not is_loopback(host):
             tell("mouthpiece: warning: everybody who reaches this address can use it; put a password in front of it")
 
-    settings = Settings(jobs_at_once=jobs, limits=Limits(most_bytes=most_mb * MEGABYTE, most_s=most_minutes * MINUTE_S))
+    settings = Settings(
+        jobs_at_once=jobs,
+        limits=Limits(most_bytes=most_mb * MEGABYTE, most_s=most_minutes * MINUTE_S),
+        allow_hosts=tuple(allow_host or ()),
+    )
     raise Stopped(serve(host, port, settings, ready=ready), "the studio is closed; its files are removed")

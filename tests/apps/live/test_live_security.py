@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from tests.apps.live.conftest import Served
 from tests.apps.live.visiting import Visitor, form, photo
 
+from mouthpiece.apps.addresses import is_loopback
 from mouthpiece.apps.live import LiveConfig
 from mouthpiece.apps.live.refusals import Refusal
-from mouthpiece.apps.live.security import Gate, check_token, is_loopback, name_of, new_token, new_visitor, read_message
+from mouthpiece.apps.live.security import Gate, check_token, name_of, new_token, new_visitor, read_message
 from mouthpiece.apps.live.server import link
 from mouthpiece.errors import OptionError
 

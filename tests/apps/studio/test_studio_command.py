@@ -13,13 +13,15 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import websocket
 from tests.apps.staging import Said
 
 from mouthpiece.apps import studio_command
 from mouthpiece.apps.studio.folders import PREFIX
-from mouthpiece.apps.studio.serving import address, free_port, options, stay_silent
+from mouthpiece.apps.studio.serving import address, free_port, hosts, options, stay_silent
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.apps.uploads import Limits
+from mouthpiece.errors import OptionError
 
 STOP_S = 60.0
 """Longest wait for its end: the machine may be busy, and networks that load are waited for."""
@@ -43,6 +45,8 @@ def test_a_taken_port_and_a_strange_host(run: Callable[..., Said]) -> None:
     said = run("studio", "--host", "no such host")
     assert said.code == 2 and "--host expects an address of this machine" in said.err
     assert run("studio", "--jobs", "0").code == 2
+    said = run("studio", "--allow-host", "https://lips.example.org")
+    assert said.code == 2 and "allow-host expects a name" in said.err
 
 
 def test_settings_of_streamlit() -> None:
@@ -51,6 +55,16 @@ def test_settings_of_streamlit() -> None:
     assert chosen["server.enableXsrfProtection"] is True and chosen["server.enableCORS"] is True
     assert chosen["server.maxUploadSize"] == 7 and chosen["server.address"] == "127.0.0.1"
     assert chosen["client.showErrorDetails"] == "none"
+
+
+def test_names_by_which_it_is_reached() -> None:
+    """Alone, it answers to names of this machine; open to others, to any until somebody says which."""
+    assert {"127.0.0.1", "localhost", "::1"} == set(hosts("127.0.0.1", [])) - {"localhost.localdomain"}
+    assert "lips.example.org" in hosts("127.0.0.1", ["lips.example.org"])
+    assert hosts("0.0.0.0", []) == []
+    assert {"lips.example.org", "localhost", "192.168.1.5"} <= set(hosts("192.168.1.5", ["lips.example.org"]))
+    with pytest.raises(OptionError, match="allow-host expects"):
+        hosts("127.0.0.1", ["lips.example.org:8501"])
 
 
 def test_pages_of_other_sites_are_refused_and_nobody_is_asked_about_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +114,10 @@ def test_it_opens_and_closes(tmp_path: Path) -> None:
             url = found[1] if found else ""
         with urlopen(f"{url}/_stcore/health", timeout=10) as answer:
             assert answer.read() == b"ok"
+        socket_url = f"{url}/_stcore/stream".replace("http", "ws", 1)
+        websocket.create_connection(socket_url, origin=url).close()
+        with pytest.raises(websocket.WebSocketBadStatusException):  # a page whose name suddenly leads here
+            websocket.create_connection(socket_url, host="elsewhere.example", origin="http://elsewhere.example")
         assert not left.exists()
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=STOP_S)

@@ -26,7 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.apps.live.security import SECRET_BYTES, check_host, check_token, is_loopback, new_token
+from mouthpiece.apps.addresses import check_host, is_loopback
+from mouthpiece.apps.live.security import SECRET_BYTES, check_token, new_token
 from mouthpiece.errors import MissingExtraError, OptionError
 from mouthpiece.live import LiveOptions, open_live
 from mouthpiece.processor import core_count

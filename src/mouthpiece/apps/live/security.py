@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import json
 import re
 import secrets
@@ -19,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mouthpiece.apps.addresses import HOST, is_loopback
 from mouthpiece.apps.live.refusals import Foreign, NotAdmitted, Refusal
 from mouthpiece.errors import OptionError
 
@@ -39,20 +39,10 @@ MOST_BRACKETS = 4
 """Opening brackets in a text message: nobody nests a start."""
 MOST_STAMP = 1e15
 """Largest "t" that is sent back: milliseconds of the page's clock."""
-_LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
-_HOST = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _WEBSOCKET_VERSION = "13"
 _WEBSOCKET_KEY_BYTES = 16
 
 Clock = Callable[[], float]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name to bind to is for this machine alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() in _LOCAL_NAMES
 
 
 def new_token() -> str:
@@ -72,17 +62,6 @@ def check_token(token: str) -> str:
             "that don't fit; leave it out to have one made"
         )
     return token
-
-
-def check_host(name: str) -> str:
-    """A name by which browsers reach the server, as `name_of` tells it.
-
-    Raises:
-        OptionError: an address of a page, a port with it, or nothing that a Host header could have.
-    """
-    if not _HOST.fullmatch(f"[{name}]" if ":" in name else name):
-        raise OptionError(f"allow-host expects a name like lips.example.org, without https:// or port; got {name!r}")
-    return name
 
 
 def name_of(host: str) -> str:
@@ -122,7 +101,7 @@ class Gate:
             Foreign: it isn't.
         """
         host = request.headers.get("Host", "")
-        if not _HOST.fullmatch(host):
+        if not HOST.fullmatch(host):
             raise Foreign("expected the server's own name in the request's Host, got something else")
         if self._checks_names and not (is_loopback(name_of(host)) or name_of(host) in self._names):
             raise Foreign(f"this server isn't known as {name_of(host)}; start it with --allow-host {name_of(host)}")
@@ -212,7 +191,7 @@ def harden(response: Response, host: str) -> None:
         response: what is answered.
         host: the request's Host; where it is a plain name, the page may open WebSockets to it.
     """
-    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         f"media-src 'self' blob:; font-src 'self'; worker-src 'self'; connect-src 'self'{sockets}; "

@@ -7,11 +7,12 @@ import contextlib
 import io
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mouthpiece.apps.addresses import LOCAL_NAMES, check_host, is_loopback
 from mouthpiece.apps.studio import settings
 from mouthpiece.apps.studio.looks import THEME
 from mouthpiece.apps.studio.settings import Settings
@@ -21,7 +22,8 @@ from mouthpiece.errors import MissingExtraError, MouthpieceError, OptionError
 APP = Path(__file__).with_name("app.py")
 PATIENCE_S = 3.0
 """How long open pages may take to say goodbye when the server stops."""
-LOCAL = ("127.0.0.1", "::1", "localhost")
+LOCAL = ("127.0.0.1", "::1", *sorted(LOCAL_NAMES))
+"""Names of this machine that browsers use."""
 
 
 def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None]) -> int:
@@ -102,6 +104,20 @@ def stay_silent() -> None:
     net_util.get_external_ip = lambda: None
 
 
+def hosts(host: str, allowed: Sequence[str]) -> list[str]:
+    """The names under which the page may be asked for; none: any.
+
+    Args:
+        host: where it listens.
+        allowed: names that were chosen.
+
+    Raises:
+        OptionError: one of them is no name.
+    """
+    names = [check_host(name) for name in allowed]
+    return [*LOCAL, host, *names] if names or is_loopback(host) else []
+
+
 def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
     """Streamlit's options by their names; they go before whatever a file on this machine says."""
     return {
@@ -111,6 +127,7 @@ def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
         "server.maxUploadSize": max(chosen.limits.most_bytes // MEGABYTE, 1),
         "server.enableXsrfProtection": True,
         "server.enableCORS": True,
+        "server.allowedHosts": hosts(host, chosen.allow_hosts),
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
         "server.disconnectedSessionTTL": int(chosen.gone_after_s),

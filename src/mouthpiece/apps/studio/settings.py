@@ -17,6 +17,8 @@ class Settings:
     """Videos that may wait; beyond that visitors are asked to come back."""
     limits: Limits = field(default_factory=lambda: Limits(most_bytes=200 * MEGABYTE, most_s=600.0))
     """What may be uploaded."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names by which browsers reach the studio through a proxy; where it is open to others, none: any."""
     gone_after_s: float = 180.0
     """A visit whose page is closed or out of reach for so long is over, and its files go."""
     kept_s: float = 3600.0
