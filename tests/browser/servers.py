@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ HOST = "127.0.0.1"
 START_S = 60.0
 """Longest wait for a server's first answer: the machine may be busy."""
 STOP_S = 10.0
+PORTS = range(20_000, 32_000)
+"""Below those that Linux takes for connections: between choosing a port and listening on it seconds pass."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, and that the system gives to no outgoing connection until somebody does."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    pytest.fail("no port is free")
 
 
 @contextmanager
