@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from tests.browser.conftest import DESKTOP, PHONE, WAIT_MS, Visit
+from tests.browser.conftest import DESKTOP, FAR_NAME, PHONE, WAIT_MS, Visit
 from tests.browser.pictures import likeness, openings, video_pictures
 from tests.browser.servers import Server
 
@@ -296,8 +296,8 @@ def test_a_file_that_is_too_large_is_told(studio_server: Server, visit: Visit, t
 def test_a_page_without_https_says_why_it_cannot_record(
     studio_server: Server, launch: Callable[..., Browser], visit: Visit
 ) -> None:
-    with launch("--host-resolver-rules=MAP studio.test 127.0.0.1") as browser:
-        page = visit(f"http://studio.test:{studio_server.port}", browser, size=PHONE)
+    with launch(f"--host-resolver-rules=MAP {FAR_NAME} 127.0.0.1") as browser:
+        page = visit(f"http://{FAR_NAME}:{studio_server.port}", browser, size=PHONE)
         for card in ("face", "speech"):
             page.locator(f".st-key-{card}-card").get_by_role("radio").nth(2 if card == "face" else 0).click()
             expect(page.locator(f".st-key-{card}-card .mp-insecure")).to_be_visible()
