@@ -68,7 +68,13 @@ def test_waveform_duration() -> None:
 
 
 def test_reasons_are_stable_words() -> None:
-    assert [str(reason) for reason in Unusable] == ["no-face", "too-small", "turned-away", "hidden-mouth"]
+    assert [str(reason) for reason in Unusable] == [
+        "no-face",
+        "too-small",
+        "turned-away",
+        "outside-picture",
+        "hidden-mouth",
+    ]
 
 
 def test_values_are_frozen_and_without_room_for_more() -> None:

@@ -524,6 +524,8 @@ def why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, opt
         said = "the face is turned too far away"
     elif Unusable.TOO_SMALL in reasons:
         said = "the face is too small"
+    elif Unusable.OUTSIDE in reasons:
+        said = "the mouth is not in the picture"
     elif Unusable.HIDDEN_MOUTH in reasons:
         said = "the mouth is hidden"
     else:

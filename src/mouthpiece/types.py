@@ -204,6 +204,7 @@ class Unusable(StrEnum):
     NO_FACE = "no-face"
     TOO_SMALL = "too-small"
     TURNED = "turned-away"
+    OUTSIDE = "outside-picture"
     HIDDEN_MOUTH = "hidden-mouth"
 
 

@@ -165,20 +165,36 @@ def test_too_small_a_face_is_said_to_be_so(woman: Picture) -> None:
 
 
 def test_what_makes_a_face_unusable(raw: FaceTracker, woman: Picture) -> None:
-    face = face_of(raw.track(scenes.frame(woman)))
+    frame = scenes.frame(woman)
+    face = face_of(raw.track(frame))
 
     def turned(axis: Sequence[float], degrees: float) -> Face:
         rotation, _ = cv2.Rodrigues(np.radians(degrees) * np.array(axis))
         return replace(face, pose=replace(face.pose, rotation=rotation.astype(np.float32)))
 
-    assert _why_unusable(face) is None
+    assert _why_unusable(face, frame) is None
     for sign in (-1, 1):
-        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2))) is Unusable.TURNED
-        assert _why_unusable(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2))) is Unusable.TURNED
-        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG - 2))) is None
-        assert _why_unusable(turned([0, 0, 1], sign * 90)) is None
+        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2)), frame) is Unusable.TURNED
+        assert _why_unusable(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2)), frame) is Unusable.TURNED
+        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG - 2)), frame) is None
+        assert _why_unusable(turned([0, 0, 1], sign * 90), frame) is None
     small = replace(face, pose=replace(face.pose, scale=MIN_EYE_DISTANCE_PX - 1))
-    assert _why_unusable(small) is Unusable.TOO_SMALL
+    assert _why_unusable(small, frame) is Unusable.TOO_SMALL
+
+
+@pytest.mark.parametrize("side", ["below", "right", "left"])
+def test_a_mouth_that_the_picture_cuts_off_is_none(raw: FaceTracker, woman: Picture, side: str) -> None:
+    """The mesh goes on by guessing where the picture ends, and what were moved there is no mouth."""
+    height, width = woman.shape[:2]
+    face = face_of(raw.track(scenes.frame(woman)))
+    (left, _), (right, _), _, (_, bottom) = face.landmarks[[61, 291, 0, 17], :2].astype(int)
+    middle = (left + right) // 2
+    cut = {"below": (0, bottom - 8, 0, width), "right": (0, height, 0, middle), "left": (0, height, middle, width)}
+    top, end, first, last = cut[side]
+    raw.reset()
+    tracked = raw.track(scenes.frame(np.ascontiguousarray(woman[top:end, first:last])))
+    assert tracked.face is None
+    assert tracked.unusable in (Unusable.OUTSIDE, Unusable.TURNED)
 
 
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (320, 640)), (Fraction(1, 2), (640, 320))])

@@ -46,6 +46,8 @@ THOROUGH_EVERY_S = 0.5
 """While nobody is seen, how often the tiles are searched as well, seconds."""
 _MEAN_COLOUR = np.full(3, 1 / (3 * 255), dtype=np.float32)
 
+# Corners of the mouth, top of the upper and bottom of the lower lip.
+_LIPS = [61, 291, 0, 17]
 # Outer eye corners and the point under the nose, and where they go in the appearance thumbnail.
 _APPEARANCE_POINTS = [33, 263, 2]
 LOOK_SIZE = (24, 20)
@@ -175,7 +177,7 @@ class FaceTracker:
         if self._filter:
             square = self._filter(square, float(frame.time_s), float(np.linalg.norm(square[33] - square[263])))
         face = _face(square, score, looks, aspect)
-        unusable = _why_unusable(face)
+        unusable = _why_unusable(face, frame)
         if unusable is None and self._mouth_watch.hidden(frame.rgb, face):
             unusable = Unusable.HIDDEN_MOUTH
         if unusable is not None:
@@ -238,7 +240,7 @@ class FaceTracker:
         found = []
         for _, (square, score, looks) in sorted(self._confirmed(frame, aspect), key=lambda c: float(c[0].centre[0])):
             face = _face(square, score, looks, aspect)
-            found.append((face, _why_unusable(face)))
+            found.append((face, _why_unusable(face, frame)))
         return found
 
     def _detect(self, frame: Frame, aspect: float) -> list[Detection]:
@@ -294,10 +296,13 @@ def _crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:
     return centre.astype(np.float32), float((high - low).max()) * CROP_FACTOR, angle
 
 
-def _why_unusable(face: Face) -> Unusable | None:
+def _why_unusable(face: Face, frame: Frame) -> Unusable | None:
     """What makes a face that is there unfit to be worked on."""
+    lips = face.landmarks[_LIPS, :2]
     if face.pose.scale < MIN_EYE_DISTANCE_PX:
         return Unusable.TOO_SMALL
     if abs(face.pose.yaw_deg) > MAX_YAW_DEG or abs(face.pose.pitch_deg) > MAX_PITCH_DEG:
         return Unusable.TURNED
+    if (lips < 0).any() or (lips > np.array([frame.width - 1, frame.height - 1])).any():
+        return Unusable.OUTSIDE  # where the picture ends, the mesh goes on by guessing
     return None

@@ -206,6 +206,7 @@ ENGLISH = Texts(
         Unusable.NO_FACE: "no face to be seen",
         Unusable.TOO_SMALL: "the face is too small",
         Unusable.TURNED: "the face is turned away",
+        Unusable.OUTSIDE: "the mouth is not in the picture",
         Unusable.HIDDEN_MOUTH: "the mouth is hidden",
     },
     streamlit={
@@ -297,6 +298,7 @@ ARABIC = Texts(
         Unusable.NO_FACE: "لا يُرى وجه",
         Unusable.TOO_SMALL: "الوجه صغير جدًا",
         Unusable.TURNED: "الوجه ملتفت",
+        Unusable.OUTSIDE: "الفم خارج الصورة",
         Unusable.HIDDEN_MOUTH: "الفم محجوب",
     },
     errors={
