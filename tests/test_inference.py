@@ -16,7 +16,7 @@ from mouthpiece import inference
 from mouthpiece.engines.mesh.motion import LIVE_WEIGHTS
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
-from mouthpiece.inference import Network, _compiled, core, device_for_tracking, known_device, made_together
+from mouthpiece.inference import Network, _compiled, core, device_here, known_device, made_together
 
 
 @pytest.fixture
@@ -84,18 +84,12 @@ def test_one_runtime_for_all() -> None:
 )
 def test_devices_are_known_in_any_case(said: str, known: str) -> None:
     assert known_device(said) == known
-    assert device_for_tracking(said) == known
+    assert device_here(said) == (known, ())
 
 
-def test_faces_are_tracked_on_the_cpu_where_the_engines_device_is_none_of_openvinos() -> None:
-    assert known_device("cuda") is None
-    assert device_for_tracking("cuda") == "CPU"
-    assert device_for_tracking("NO-SUCH") == "CPU"
-
-
-@pytest.mark.parametrize("said", ["AUTO:NO-SUCH", "HETERO:NO-SUCH,CPU", "MULTI", "BATCH:NO-SUCH"])
-def test_nor_where_it_is_a_choice_of_devices_that_are_not_here(said: str) -> None:
-    assert device_for_tracking(said) == "CPU"
+@pytest.mark.parametrize("said", ["cuda", "NO-SUCH", "AUTO:NO-SUCH", "HETERO:NO-SUCH,CPU", "MULTI", "BATCH:NO-SUCH"])
+def test_what_is_not_here_runs_on_the_cpu_and_a_line_says_so(said: str) -> None:
+    assert device_here(said) == ("CPU", (f"device {said} isn't here; running on CPU",))
 
 
 def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
 MOST_STREAMS = 4
 """Runs of one network side by side, each on one thread: more jobs than that at once wait for each other."""
+FALLBACK = "CPU"
+"""Where networks run whose device isn't on this machine."""
 _SEVERAL = ("AUTO", "HETERO", "MULTI", "BATCH")
 """Names by which OpenVINO itself chooses among devices."""
 
@@ -53,12 +55,17 @@ def known_device(device: str) -> str | None:
     return name if name in known or any(other.startswith(f"{name}.") for other in known) else None
 
 
-def device_for_tracking(device: str) -> str:
-    """Where the face networks run if the engine was told to run on `device`, which may be no device of OpenVINO's."""
-    name = known_device(device) or "CPU"
-    if is_several(name) and name != "AUTO" and not all(map(known_device, name.partition(":")[2].split(","))):
-        return "CPU"
-    return name
+def device_here(device: str) -> tuple[str, tuple[str, ...]]:
+    """Where to run what was to run on `device`: there, or on the CPU where it isn't on this machine.
+
+    Returns:
+        OpenVINO's own name, and a line for the user if it isn't the device that they asked for.
+    """
+    name = known_device(device)
+    among = name.partition(":")[2].split(",") if name and name != "AUTO" and is_several(name) else []
+    if name and all(map(known_device, among)):
+        return name, ()
+    return FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",)
 
 
 First = TypeVar("First")

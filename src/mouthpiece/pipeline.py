@@ -18,7 +18,7 @@ from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkO
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceChoice, FaceTracker, PlacedFace
-from mouthpiece.inference import device_for_tracking, made_together
+from mouthpiece.inference import made_together
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
@@ -427,8 +427,8 @@ def _loaded(info: PictureInfo, options: SyncOptions, phones: tuple[Phone, ...]) 
     if options.box is not None:
         tracker = _placed(info, options.box)
         return kind(chosen), tracker
-    choice, device = FaceChoice(options.face), device_for_tracking(options.device)
-    return made_together(lambda: kind(chosen), lambda: FaceTracker(choice, device))
+    choice = FaceChoice(options.face)
+    return made_together(lambda: kind(chosen), lambda: FaceTracker(choice, options.device))
 
 
 def _studied(

@@ -186,3 +186,8 @@ def test_it_can_be_stopped_and_tells_how_far_it_is(speech: FloatArray) -> None:
             cancelled=lambda: len(seen) >= 10,
         )
     assert seen[-1] == (9 / 25, 6.0)
+
+
+def test_a_device_that_is_not_here_is_the_cpu_and_one_line() -> None:
+    silence = (np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
+    assert "device GPU.7 isn't here; running on CPU" in visemes(silence, VisemeOptions(device="GPU.7")).warnings

@@ -259,3 +259,7 @@ def test_a_frame_is_left_as_it_was(raw: FaceTracker, woman: Picture) -> None:
     tracked = raw.track(shown)
     assert tracked.frame is shown
     assert np.array_equal(shown.rgb, woman)
+
+
+def test_a_device_that_is_not_here_is_the_cpu(woman: Picture) -> None:
+    assert FaceTracker(device="cuda", smooth=False).track(scenes.frame(woman)).face is not None

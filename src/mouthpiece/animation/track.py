@@ -14,6 +14,7 @@ from mouthpiece.animation.blendshapes import ARKIT_NAMES, Readings, blendshapes
 from mouthpiece.animation.letters import LETTER_RATE, Cue, Hints, LetterStream, distances
 from mouthpiece.engines.mesh.motion import Motion, MotionStream
 from mouthpiece.errors import Cancelled, OptionError
+from mouthpiece.inference import device_here
 from mouthpiece.media import SpeechInput, open_speech
 from mouthpiece.phones import PhonesInput, find_phones
 from mouthpiece.pipeline import MAX_FPS, MAX_INTENSITY, MIN_FPS, MIN_INTENSITY, check_blend, listen
@@ -164,10 +165,11 @@ class MouthShapes:
             self.duration_s = float(self._voice.duration_s)
             """Length of the speech, seconds."""
             said = find_phones(options.phones, self.duration_s, language=options.phones_language)
-            self._phones, self._odd = said.phones, said.warnings
+            device, elsewhere = device_here(options.device)
+            self._phones, self._odd = said.phones, (*said.warnings, *elsewhere)
             self._motion = MotionStream(
                 intensity=options.intensity,
-                device=options.device,
+                device=device,
                 phones=said.phones,
                 phones_blend=options.phones_blend,
             )

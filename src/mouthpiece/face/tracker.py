@@ -22,7 +22,7 @@ from mouthpiece.face.mesh import CROP_FACTOR, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import MouthWatch
-from mouthpiece.inference import made_together
+from mouthpiece.inference import device_here, made_together
 from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable, as_float
 
 MIN_MESH_SCORE = 0.5
@@ -123,14 +123,15 @@ class FaceTracker:
 
         Args:
             choice: which face to take where there are several.
-            device: OpenVINO device.
+            device: OpenVINO device; where it isn't on this machine, the CPU does as well.
             smooth: remove landmark jitter; measurements for training are taken without.
 
         Raises:
             WeightsError: the models are not installed.
             EngineError: the device can't run them.
         """
-        self._detector, self._mesh = made_together(lambda: FaceDetector(device), lambda: FaceMesh(device))
+        here, _ = device_here(device)
+        self._detector, self._mesh = made_together(lambda: FaceDetector(here), lambda: FaceMesh(here))
         self._choice = choice or FaceChoice()
         self._filter = OneEuroFilter() if smooth else None
         self._mouth_watch = MouthWatch()

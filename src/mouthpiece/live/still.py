@@ -9,7 +9,6 @@ import numpy as np
 
 from mouthpiece.errors import NoFaceError
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.inference import device_for_tracking
 from mouthpiece.media import FaceInput, Framing, open_face
 from mouthpiece.pipeline import SyncOptions, why_nobody
 from mouthpiece.types import Frame, Picture, TrackedFrame
@@ -34,7 +33,7 @@ class Still:
             NoFaceError: it shows no usable face.
         """
         options = replace(options, framing=Framing(static=True))
-        self._tracker = FaceTracker(FaceChoice(options.face), device_for_tracking(options.device))
+        self._tracker = FaceTracker(FaceChoice(options.face), options.device)
         with open_face(face, framing=options.framing) as source:
             frame = replace(next(iter(source.survey(1))), native=None)
             side = max(frame.width, frame.height)

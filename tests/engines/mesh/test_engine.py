@@ -11,7 +11,8 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, look, measured_opening
 
-from mouthpiece.engines.mesh.engine import SAME_PERSON
+from mouthpiece.engines.base import EngineOptions
+from mouthpiece.engines.mesh.engine import SAME_PERSON, MeshEngine
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import FloatArray, Picture, TrackedFrame
 
@@ -192,3 +193,8 @@ def test_oblong_pixels(portraits: dict[str, TrackedFrame], puppets: dict[str, Pu
     widened = np.asarray(cv2.resize(drawn, square.frame.rgb.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     part = lower_face(square)
     assert scenes.psnr(widened[part], puppets["woman_portrait"].speak(square, WIDE)[part]) > 29
+
+
+def test_a_device_that_is_not_here_is_the_cpu_and_one_line() -> None:
+    assert MeshEngine(EngineOptions(device="cuda")).warnings == ("device cuda isn't here; running on CPU",)
+    assert MeshEngine(EngineOptions()).warnings == ()

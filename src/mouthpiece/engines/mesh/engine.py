@@ -48,6 +48,7 @@ from mouthpiece.engines.mesh.warp import (
     grid_to_pixels,
     unheeding,
 )
+from mouthpiece.inference import device_here
 from mouthpiece.types import (
     Box,
     EngineInfo,
@@ -234,12 +235,13 @@ class MeshEngine(Engine):
         """
         super().__init__(options)
         weights = shipped_weights(live=options.live)
+        device, self._warnings = device_here(options.device)
         self._basis = MotionBasis.load(basis_path(weights))
         self._points = np.asarray(self._basis.points)
         self._motion = MotionStream(
             self._basis,
             weights=weights,
-            device=options.device,
+            device=device,
             intensity=options.intensity,
             phones=options.phones,
             phones_blend=options.phones_blend,
@@ -248,6 +250,11 @@ class MeshEngine(Engine):
         self._rest = None if options.rest is None else Style(rest=options.rest).rest
         self._people: list[_Person] = []
         self._shots: dict[int, _Person] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That the device asked for isn't here."""
+        return self._warnings
 
     @classmethod
     def describe(cls, options: EngineOptions) -> EngineInfo:

@@ -9,14 +9,13 @@ import numpy as np
 
 from mouthpiece.engines.base import Precision
 from mouthpiece.errors import EngineError
-from mouthpiece.inference import compiled_once, core, is_several, known_device
+from mouthpiece.inference import FALLBACK, compiled_once, core, device_here, is_several
 from mouthpiece.processor import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray
 
 if TYPE_CHECKING:
     import openvino
 
-FALLBACK = "CPU"
 TORCH_DEVICES = ("cuda", "mps")
 """How PyTorch's names of devices begin that OpenVINO doesn't know."""
 HINTS = {Precision.F32: "f32", Precision.F16: "f16", Precision.BF16: "bf16", Precision.INT8: "f32"}
@@ -75,13 +74,12 @@ def _config(precision: Precision, device: str) -> dict[str, Any]:
 
 def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
     """The device to run on: the one asked for, else the CPU and a line that says so."""
-    name = known_device(device)
+    name, warnings = device_here(device)
     if name == "AUTO" and core().available_devices == [FALLBACK]:
         name = FALLBACK  # nothing to choose from, and of the CPU more is known
-    if name:
-        return name, ()
-    why = "is PyTorch's (--runtime torch)" if device.lower().startswith(TORCH_DEVICES) else "isn't here"
-    return FALLBACK, (f"device {device} {why}; running on {FALLBACK}",)
+    if warnings and device.lower().startswith(TORCH_DEVICES):
+        warnings = (f"device {device} is PyTorch's (--runtime torch); running on {name}",)
+    return name, warnings
 
 
 def native_precisions(device: str) -> tuple[Precision, ...]:

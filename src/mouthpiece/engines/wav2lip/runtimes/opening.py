@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.runtimes.choosing import choose
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import (
-    FALLBACK,
     OpenVinoGenerator,
     choose_device,
     native_precisions,
@@ -19,6 +18,7 @@ from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source
 from mouthpiece.engines.wav2lip.runtimes.storage import kept, kept_or_made, model_folder
 from mouthpiece.engines.wav2lip.runtimes.trial import run_module
 from mouthpiece.errors import EngineError, MissingExtraError, WeightsError
+from mouthpiece.inference import FALLBACK
 
 if TYPE_CHECKING:
     import openvino
