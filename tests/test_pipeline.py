@@ -244,6 +244,13 @@ def test_too_small_a_face_says_so(tmp_path: Path, woman: Picture, voice: FloatAr
         sync(tiny, speech(0.5, voice), tmp_path / "out.mp4", FAKE)
 
 
+def test_a_mouth_that_is_cut_off_is_said_to_be_so(tmp_path: Path, woman: Picture, voice: FloatArray) -> None:
+    [(face, _)] = FaceTracker().look_at_all(scenes.frame(woman))
+    with pytest.raises(NoFaceError, match="the mouth is not in the picture"):
+        sync(woman[: int(face.landmarks[13, 1])].copy(), speech(0.5, voice), tmp_path / "out.mp4", FAKE)
+    assert left_behind(tmp_path) == []
+
+
 def test_a_face_after_the_end_of_the_speech_is_no_help(
     tmp_path: Path, person: list[Picture], voice: FloatArray
 ) -> None:

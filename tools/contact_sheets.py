@@ -23,6 +23,7 @@ from benchmarks.openings import opening_of
 
 import mouthpiece
 from mouthpiece.face import FaceTracker
+from mouthpiece.face.mesh import LIP_EDGES
 from mouthpiece.media import Fit, open_face
 from mouthpiece.types import Face, Picture, Waveform
 
@@ -44,7 +45,6 @@ FEMALE_FACES = ("woman", "s22", "fur_hat")
 """Parts of the names of women's pictures."""
 
 _LONGEST_S = Fraction(24 * 3600)
-_MOUTH = [61, 291, 0, 17]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def face_of(rgb: Picture, face: Face) -> Picture:
 
 def mouth_of(rgb: Picture, face: Face) -> tuple[Picture, int]:
     """The mouth's own pixels around its middle, each `zoom` x `zoom` large; (picture, zoom)."""
-    points = face.landmarks[_MOUTH, :2]
+    points = face.landmarks[LIP_EDGES, :2]
     centre = np.rint(points.mean(axis=0)).astype(int)
     width = float(np.linalg.norm(points[0] - points[1]))
     zoom = 1 if width >= SMALL_MOUTH else max(2, round(SMALL_MOUTH * 1.5 / max(width, 1.0)))

@@ -24,6 +24,7 @@ from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.checkpoints.fetching import Patience, Transfer
 from mouthpiece.engines.base import NetworkOptions, Runtime
+from mouthpiece.engines.wav2lip import runtimes
 from mouthpiece.engines.wav2lip.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 from mouthpiece.errors import MissingExtraError, WeightsError
 
@@ -403,7 +404,7 @@ class TestEnsureWeights:
         assert not server.asked
 
     def test_nor_does_one_whose_runtime_is_not_installed(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(weights, "find_spec", lambda _: None)
+        monkeypatch.setattr(runtimes, "find_spec", lambda _: None)
         with pytest.raises(MissingExtraError, match=r"^the runtime onnx needs the extra 'onnx'"):
             weights.ensure_weights("wav2lip", NetworkOptions(runtime=Runtime.ONNX))
         assert not server.asked

@@ -23,9 +23,6 @@ from mouthpiece.apps.options import (
     RuntimeChoice,
 )
 from mouthpiece.apps.weights import ensure_weights
-from mouthpiece.errors import InputError
-
-MICROPHONES = ("browser", "server")
 
 
 def live_command(
@@ -74,16 +71,15 @@ def live_command(
     from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.cli import Stopped
     from mouthpiece.apps.live import LiveConfig, default_sessions, serve
+    from mouthpiece.apps.live.microphone import BROWSER, SERVER
     from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveOptions
 
-    if mic not in MICROPHONES and not Path(mic).exists():
-        raise InputError(f"--mic expects {', '.join(MICROPHONES)} or a recording, got {mic!r}, which isn't there")
     network = NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value))
     config = LiveConfig(
         host=host,
         port=port,
-        mic=mic if mic in MICROPHONES else Path(mic),
+        mic=mic if mic in (BROWSER, SERVER) else Path(mic),
         loop=loop,
         token=token,
         sessions=default_sessions() if sessions is None else sessions,

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +28,7 @@ from mouthpiece.apps.console import (
 from mouthpiece.apps.interruption import Interruption
 from mouthpiece.apps.options import Debug, Json, Quiet
 from mouthpiece.checkpoints import catalogue
-from mouthpiece.errors import Cancelled, MissingExtraError, OutputExistsError, WeightsError
+from mouthpiece.errors import Cancelled, OutputExistsError, WeightsError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -44,8 +43,6 @@ LINE_EVERY_S = 10.0
 """Least time between two lines in a log."""
 ENGINE = "wav2lip"
 """The engine that runs the checkpoints of the catalogue."""
-LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}
-"""Runtimes that the extra of their name brings, and the module by which one sees that it is here."""
 
 weights_app = typer.Typer(
     name="weights",
@@ -202,9 +199,9 @@ def ensure_weights(
         return
     wanted = catalogue.CATALOGUE[candidates[0]]
     if wanted.fetchable and worth_it():
-        library = LIBRARIES.get(network.runtime)
-        if library and find_spec(library) is None:
-            raise MissingExtraError(f"the runtime {network.runtime}", network.runtime)
+        from mouthpiece.engines.wav2lip.runtimes import check_installed
+
+        check_installed(network.runtime)
         _fetch(wanted, json=json_lines, quiet=quiet)
 
 

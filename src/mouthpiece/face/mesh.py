@@ -20,6 +20,8 @@ CROP_FACTOR = 1.5
 
 OUTER_EYE_LEFT, OUTER_EYE_RIGHT = 33, 263
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 13, 14
+LIP_EDGES = [61, 291, 0, 17]
+"""Corners of the mouth, top of the upper and bottom of the lower lip."""
 
 
 class FaceMesh:

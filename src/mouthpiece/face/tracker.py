@@ -18,7 +18,7 @@ import numpy as np
 from mouthpiece.errors import OptionError
 from mouthpiece.face.crop import normalised_crop
 from mouthpiece.face.detector import Detection, FaceDetector
-from mouthpiece.face.mesh import CROP_FACTOR, FaceMesh
+from mouthpiece.face.mesh import CROP_FACTOR, LIP_EDGES, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import MouthWatch
@@ -46,8 +46,6 @@ THOROUGH_EVERY_S = 0.5
 """While nobody is seen, how often the tiles are searched as well, seconds."""
 _MEAN_COLOUR = np.full(3, 1 / (3 * 255), dtype=np.float32)
 
-# Corners of the mouth, top of the upper and bottom of the lower lip.
-_LIPS = [61, 291, 0, 17]
 # Outer eye corners and the point under the nose, and where they go in the appearance thumbnail.
 _APPEARANCE_POINTS = [33, 263, 2]
 LOOK_SIZE = (24, 20)
@@ -299,11 +297,11 @@ def _crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:
 
 def _why_unusable(face: Face, frame: Frame) -> Unusable | None:
     """What makes a face that is there unfit to be worked on."""
-    lips = face.landmarks[_LIPS, :2]
     if face.pose.scale < MIN_EYE_DISTANCE_PX:
         return Unusable.TOO_SMALL
     if abs(face.pose.yaw_deg) > MAX_YAW_DEG or abs(face.pose.pitch_deg) > MAX_PITCH_DEG:
         return Unusable.TURNED
+    lips = face.landmarks[LIP_EDGES, :2]
     if (lips < 0).any() or (lips > np.array([frame.width - 1, frame.height - 1])).any():
         return Unusable.OUTSIDE  # where the picture ends, the mesh goes on by guessing
     return None

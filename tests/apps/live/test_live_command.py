@@ -102,7 +102,7 @@ def test_programs_are_told_the_address(run: Run, told: list[LiveConfig]) -> None
         (("--size", "3"), 2, "most_side expects"),
         (("--engine", "nobody"), 1, "expected one of the engines"),
         (("--engine", "wav2lip", "--checkpoint", "/no/file.pth"), 1, "wav2lip can't run"),
-        (("--mic", "brwser"), 1, "--mic expects browser, server or a recording, got 'brwser'"),
+        (("--mic", "brwser"), 1, "mic expects browser, server or a recording, got 'brwser'"),
         (("--host", "203.0.113.7"), 1, "can't listen on 203.0.113.7"),
     ],
 )

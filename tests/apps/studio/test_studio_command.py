@@ -87,10 +87,7 @@ def test_addresses_and_ports() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on POSIX")
 def test_it_opens_and_closes(tmp_path: Path) -> None:
-    """Only this machine reaches it, Ctrl-C ends it with 130, and nothing stays of it nor of a killed one before it.
-
-    Nor of OpenVINO's telemetry, which leaves a number for its user in HOME before it sends anything.
-    """
+    """Only this machine reaches it, Ctrl-C ends it with 130, and nothing stays of it nor of a killed one before it."""
     left = tmp_path / f"{PREFIX}left"
     left.mkdir()
     (left / "face.upload").touch()

@@ -249,9 +249,9 @@ def test_a_missing_library_names_its_extra(
 ) -> None:
     source = tiny_model(tmp_path / "tiny.xml") if precision is Precision.INT8 else generator_safetensors
     found = importlib.util.find_spec
-    for name in ("on_onnx", "on_torch", "quantising"):
+    for name in ("runtimes", "runtimes.quantising"):
         monkeypatch.setattr(
-            f"mouthpiece.engines.wav2lip.runtimes.{name}.find_spec",
+            f"mouthpiece.engines.wav2lip.{name}.find_spec",
             lambda wanted: None if wanted == module else found(wanted),
         )
     with pytest.raises(MissingExtraError, match=rf"mouthpiece\[{extra}\]") as caught:
@@ -476,6 +476,8 @@ def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tu
 
     generator = on_onnx(path, Precision.INT8)
     assert generator.warnings == ()
+    assert generator.said == "ONNX Runtime, int8 as exported, CPU"
+    assert on_onnx(path, Precision.AUTO).said == "ONNX Runtime, as exported, CPU"
     off = Difference.between(generator(*inputs), on_onnx(whole, Precision.F32)(*inputs))
     assert 0 < off.greatest < 0.05
     assert on_onnx(path, Precision.F32).warnings == ("int8.onnx was exported in int8 and runs so, not in f32",)

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mouthpiece.apps.addresses import check_host, is_loopback
+from mouthpiece.apps.live.microphone import BROWSER, SERVER
 from mouthpiece.apps.live.security import SECRET_BYTES, check_token, new_token
-from mouthpiece.errors import MissingExtraError, OptionError
+from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.live import LiveOptions, open_live
 from mouthpiece.processor import core_count
 
@@ -83,6 +84,7 @@ class LiveConfig:
 
         Raises:
             OptionError: a value makes no sense.
+            InputError: no such recording.
         """
         if not 0 <= self.port <= OPEN_PORTS:
             raise OptionError(f"port expects 0 to {OPEN_PORTS}, got {self.port}")
@@ -90,6 +92,10 @@ class LiveConfig:
             raise OptionError(f"sessions expects 1 to {MOST_SESSIONS}, got {self.sessions}")
         for name in self.allow_hosts:
             check_host(name)
+        if self.mic not in (BROWSER, SERVER) and not Path(self.mic).exists():
+            raise InputError(
+                f"mic expects {BROWSER}, {SERVER} or a recording, got {str(self.mic)!r}, which isn't there"
+            )
         if self.token is not None:
             check_token(self.token)
         elif not is_loopback(self.host):

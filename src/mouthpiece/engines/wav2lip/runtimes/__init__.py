@@ -10,12 +10,28 @@ What is made on the way (exported and quantised models, the precision chosen) is
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
+from mouthpiece.errors import MissingExtraError
 
-__all__ = ["Generator", "open_generator"]
+__all__ = ["Generator", "check_installed", "open_generator"]
+
+_LIBRARIES = {Runtime.TORCH: "torch", Runtime.ONNX: "onnxruntime"}
+"""What the extra with a runtime's name brings, by the module that shows it; OpenVINO is always here."""
+
+
+def check_installed(runtime: Runtime) -> None:
+    """See that a runtime's library is here, without loading it.
+
+    Raises:
+        MissingExtraError: it isn't.
+    """
+    library = _LIBRARIES.get(runtime)
+    if library and find_spec(library) is None:
+        raise MissingExtraError(f"the runtime {runtime}", runtime)
 
 
 def open_generator(checkpoint: Path, options: NetworkOptions, device: str = "CPU") -> Generator:

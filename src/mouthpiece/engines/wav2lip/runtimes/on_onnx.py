@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.base import Precision, Runtime
 from mouthpiece.engines.wav2lip.layers import GENERATOR
+from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.onnx_graph import IR_VERSION, OPSET, write_onnx
 from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
 from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made
-from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
+from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.processor import core_count
 from mouthpiece.types import FloatArray
 
@@ -25,20 +25,20 @@ _QUIET = 3
 class OnnxGenerator:
     """A session of ONNX Runtime."""
 
-    def __init__(self, model: Path, device: str, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, model: Path, device: str, warnings: tuple[str, ...] = (), *, name: str = "f32") -> None:
         """Load.
 
         Args:
             model: an .onnx file.
             device: cpu, cuda; where ONNX Runtime hasn't got it, the CPU.
             warnings: for whoever asks.
+            name: what `said` calls the precision.
 
         Raises:
             WeightsError: the file is no generator.
             MissingExtraError: ONNX Runtime isn't installed.
         """
-        if find_spec("onnxruntime") is None:
-            raise MissingExtraError("the runtime onnx", "onnx")
+        check_installed(Runtime.ONNX)
         import onnxruntime
 
         wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0], "none")
@@ -62,7 +62,7 @@ class OnnxGenerator:
         if any(isinstance(port.shape[0], int) for port in self._session.get_inputs()):
             raise WeightsError(f"expected a model for batches of any size, {model.name} is for one size only")
         self.device = wanted.removesuffix("ExecutionProvider")
-        self.said = f"ONNX Runtime, f32, {self.device}"
+        self.said = f"ONNX Runtime, {name}, {self.device}"
         self.warnings = warnings
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
@@ -83,14 +83,15 @@ def open_on_onnx(source: Source, precision: Precision, device: str) -> OnnxGener
     """
     if source.kind is Kind.OPENVINO:
         raise OptionError(f"the runtime onnx can't run OpenVINO's {source.path.name}; give it an .onnx or a checkpoint")
-    if source.kind is Kind.ONNX and precision is not Precision.AUTO and source.is_quantised():
+    if source.kind is Kind.ONNX and precision is Precision.AUTO:
+        return OnnxGenerator(source.path, device, name="as exported")
+    if source.kind is Kind.ONNX and source.is_quantised():
         warnings = () if precision is Precision.INT8 else (source.runs_in_int8_not_in(precision),)
-        return OnnxGenerator(source.path, device, warnings)
+        return OnnxGenerator(source.path, device, warnings, name="int8 as exported")
     warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
     if source.kind is Kind.ONNX:
         return OnnxGenerator(source.path, device, warnings)
-    if find_spec("onnxruntime") is None:
-        raise MissingExtraError("the runtime onnx", "onnx")
+    check_installed(Runtime.ONNX)
     folder = kept_or_made(
         source.digest,
         f"f32-onnx{IR_VERSION}.{OPSET}",

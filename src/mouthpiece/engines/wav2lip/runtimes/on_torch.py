@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.base import Precision, Runtime
 from mouthpiece.engines.wav2lip.layers import GENERATOR
+from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Source
-from mouthpiece.errors import MissingExtraError, OptionError
+from mouthpiece.errors import OptionError
 from mouthpiece.processor import keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray, as_float
 
@@ -55,8 +55,7 @@ def open_on_torch(source: Source, precision: Precision, device: str) -> TorchGen
     """
     if source.is_exported:
         raise OptionError(f"the runtime torch can't run {source.path.name}; give it a checkpoint (.pth, .safetensors)")
-    if find_spec("torch") is None:
-        raise MissingExtraError("the runtime torch", "torch")
+    check_installed(Runtime.TORCH)
     keep_off_hidden_tiles()
     from mouthpiece.engines.wav2lip import networks
 
