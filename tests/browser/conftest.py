@@ -26,6 +26,7 @@ FAR_NAME = "studio.test"
 WAIT_MS = 45_000
 """Longest wait for anything on a page unless a test says otherwise: the machine may be busy."""
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of [45]\d\d")
+_LOST = re.compile(r"WebSocket connection to '[^']*' failed|Failed to load resource: net::ERR_")
 
 Visit = Callable[..., Page]
 Serve = Callable[..., Server]
@@ -77,13 +78,15 @@ def fake_microphone(launch: Callable[..., Browser]) -> Iterator[Callable[..., Br
 def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
     """Open an address in a new session of a browser: `visit(url, browser=, size=DESKTOP, dark=False, **context)`.
 
-    The test fails at its end where a page's script failed or broke the content security policy.
+    The test fails at its end where a page's script failed or broke the content security policy. Where a server is made
+    to fail, `loses_server=True`: that Chromium then tells of connections is no trouble of the page's.
     """
     troubles: list[str] = []
 
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and not _REFUSED.match(message.text):
-            troubles.append(message.text)
+    def note(message: ConsoleMessage, loses_server: bool) -> None:
+        if message.type != "error" or _REFUSED.match(message.text) or (loses_server and _LOST.match(message.text)):
+            return
+        troubles.append(message.text)
 
     with ExitStack() as stack:
 
@@ -93,6 +96,7 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
             *,
             size: tuple[int, int] = DESKTOP,
             dark: bool = False,
+            loses_server: bool = False,
             **context: Any,
         ) -> Page:
             chosen = browser or request.getfixturevalue("browser")
@@ -106,7 +110,7 @@ def visit(request: pytest.FixtureRequest) -> Iterator[Visit]:
             stack.callback(session.close)
             session.set_default_timeout(WAIT_MS)
             page = session.new_page()
-            page.on("console", note)
+            page.on("console", lambda message: note(message, loses_server))
             page.on("pageerror", lambda error: troubles.append(str(error)))
             page.goto(url)
             return page

@@ -281,7 +281,7 @@ def test_a_server_that_falls_silent_is_noticed(
 ) -> None:
     """As after a laptop's sleep, or where the network has gone: the socket stays open, and nothing comes."""
     server = serve("live")
-    person = sit_down(fake_microphone(sample_speech(), again=True), server=server)
+    person = sit_down(fake_microphone(sample_speech(), again=True), server=server, loses_server=True)
     person.choose(photo)
     person.start()
     person.await_frames(3)
