@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from benchmarks.motion import ROOT
 
-from mouthpiece.training.av_offset import Verdict, measure_offset
-from mouthpiece.training.corpora import OffsetRule, Recording, load_corpus, prepare_corpus
+from mouthpiece.datasets.av_offset import Verdict, measure_offset
+from mouthpiece.datasets.prepare import OffsetRule, Recording, load_corpus, prepare_corpus
 from mouthpiece.types import SAMPLE_RATE
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"))

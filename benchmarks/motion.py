@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.engines.mesh.motion import MotionStream
+from mouthpiece.datasets.prepare import OffsetRule, Word, prepare_corpus, read_sound
 from mouthpiece.evaluation.motion import (
     LEAK_ABOVE,
     correlation,
@@ -29,8 +29,8 @@ from mouthpiece.evaluation.motion import (
     shipped_networks,
 )
 from mouthpiece.evaluation.sets import MotionSet, find_sets
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.training.corpora import OffsetRule, Word, prepare_corpus, read_sound
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"), ("facegood_mandarin", "val"), ("facegood_mandarin", "test"))

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from mouthpiece.training.corpora import load_corpus, prepare_corpus
-from mouthpiece.training.motion import SYNTHETIC, Material, TrainOptions, gather
-from mouthpiece.training.motion_data import Example, face_targets, versions
-from mouthpiece.training.motion_loop import averaged_network, fit, validation_correlation
+from mouthpiece.datasets.prepare import load_corpus, prepare_corpus
+from mouthpiece.training.motion.examples import Example, face_targets, versions
+from mouthpiece.training.motion.loop import averaged_network, fit, validation_correlation
+from mouthpiece.training.motion.train import SYNTHETIC, Material, TrainOptions, gather
 
 ROOT = Path(__file__).parents[1]
 GRID, STRANGERS, RIG = "grid_s1", "grid_unseen_dev", "facegood_mandarin"
@@ -110,7 +110,7 @@ def rows(data: Path, work: Path, options: TrainOptions) -> Iterator[list[str]]:
 
 def held_out(data: Path, work: Path, material: Material, options: TrainOptions) -> dict[str, tuple[Example, ...]]:
     """Strangers, and synthetic speech in other languages and voices; in the table's order."""
-    from mouthpiece.training.motion_data import common_phones, phone_targets
+    from mouthpiece.training.motion.examples import common_phones, phone_targets
 
     prepare_corpus(data / STRANGERS, work / "corpora", workers=options.workers)
     strangers = load_corpus(work / "corpora", STRANGERS, "unseen")

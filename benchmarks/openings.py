@@ -71,7 +71,7 @@ def intended_openings(speech: SpeechInput, times_s: Sequence[float]) -> FloatArr
     Raises:
         WeightsError: the motion network is not there.
     """
-    from mouthpiece.engines.mesh.motion import MotionStream
+    from mouthpiece.motion.stream import MotionStream
 
     motion = MotionStream()
     with open_speech(speech) as voice:

@@ -33,9 +33,9 @@ from benchmarks.material import (
 from benchmarks.table import Cell, print_table
 
 import mouthpiece
+from mouthpiece.concurrency import in_background
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import FaceInput, Fit, VideoWriter, open_face, open_speech
-from mouthpiece.stages import in_background
 from mouthpiece.types import Frame
 
 WARM_FRAMES = 50

@@ -29,13 +29,13 @@ from benchmarks.table import Cell, print_table
 
 from mouthpiece.checkpoints.cache import find_checkpoint
 from mouthpiece.checkpoints.catalogue import GENERATORS
+from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
-from mouthpiece.engines.wav2lip.layers import GENERATOR, Activation, Layer
+from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS
 from mouthpiece.engines.wav2lip.runtimes import Generator, open_generator
-from mouthpiece.engines.wav2lip.runtimes.calibration import crops
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
-from mouthpiece.engines.wav2lip.runtimes.quantising import CALIBRATION_CROPS
-from mouthpiece.processor import keep_off_hidden_tiles, this_processor
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
+from mouthpiece.networks.layers import GENERATOR, Activation, Layer
 from mouthpiece.types import FloatArray
 
 BATCHES = (1, 8, 32)
@@ -81,9 +81,9 @@ class _Eager:
 
     def __init__(self, checkpoint: Path) -> None:
         from mouthpiece.checkpoints.reading import read_state
-        from mouthpiece.engines.wav2lip import networks
+        from mouthpiece.networks import torch_form
 
-        self._module = networks.load(GENERATOR, read_state(checkpoint))
+        self._module = torch_form.load(GENERATOR, read_state(checkpoint))
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
         import torch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.engines.wav2lip.layers import Activation, Architecture, Layer
+from mouthpiece.networks.layers import Activation, Architecture, Layer
 
 State = Mapping[str, NDArray[Any]]
 

@@ -21,7 +21,7 @@ from PIL import Image
 from tests import scenes
 from tests.media.conftest import build_video, build_wav, tone
 
-from mouthpiece.apps import cli
+from mouthpiece.apps.cli import main
 from mouthpiece.types import Picture
 
 FAKE = ("--engine", "fake", "--quality", "draft")
@@ -56,7 +56,7 @@ def refused(
     """Run the command in this process and check everything that a refusal promises; returns the one line."""
     before = left_behind(out.parent) if out.parent.is_dir() else None
     capfd.readouterr()
-    code = cli.main(["sync", *FAKE, *options, "-o", str(out), "--", str(face), str(speech)])
+    code = main.main(["sync", *FAKE, *options, "-o", str(out), "--", str(face), str(speech)])
     said = capfd.readouterr()
     assert code == status, said.err
     assert said.out == ""
@@ -72,7 +72,7 @@ def refused(
 def accepted(capfd: pytest.CaptureFixture[str], face: Path, speech: Path, out: Path, *options: str) -> str:
     """Run the command in this process; the result must play to its end. Returns what was said on standard error."""
     capfd.readouterr()
-    code = cli.main(["sync", *FAKE, *options, "-o", str(out), "--", str(face), str(speech)])
+    code = main.main(["sync", *FAKE, *options, "-o", str(out), "--", str(face), str(speech)])
     said = capfd.readouterr()
     assert code == 0, said.err
     assert scenes.pictures(out)
@@ -287,7 +287,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, good: Path, shared_data: Path) -> 
         "import resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-        "from mouthpiece.apps.cli import main\n"
+        "from mouthpiece.apps.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     speech = shared_data / "audio" / "fr_female_watson.wav"
@@ -346,5 +346,5 @@ def test_the_same_in_a_process_of_its_own(tmp_path: Path, good: Path) -> None:
 def test_debug_shows_where(capfd: pytest.CaptureFixture[str], tmp_path: Path, good: Path) -> None:
     capfd.readouterr()
     out = str(tmp_path / "out.mp4")
-    assert cli.main(["sync", *FAKE, "--debug", "-o", out, str(tmp_path / "no.png"), str(good / "words.wav")]) == 1
+    assert main.main(["sync", *FAKE, "--debug", "-o", out, str(tmp_path / "no.png"), str(good / "words.wav")]) == 1
     assert "Traceback" in capfd.readouterr().err

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from mouthpiece import inference
-from mouthpiece.engines.mesh.motion import LIVE_WEIGHTS
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
 from mouthpiece.inference import Network, _compiled, core, device_here, known_device, made_together
+from mouthpiece.motion.stream import LIVE_WEIGHTS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from tools import phone_chart
 
-from mouthpiece.engines.mesh.articulation import MouthTeacher
-from mouthpiece.engines.mesh.phonetics import all_letters, parse
+from mouthpiece.motion.coarticulation import MouthTeacher
+from mouthpiece.motion.phonetics import all_letters, parse
 
 
 def test_shapes_differ_as_they_should() -> None:

@@ -11,7 +11,7 @@ from benchmarks.fresh import FreshRun
 
 from mouthpiece.engines.base import NetworkOptions, Precision
 from mouthpiece.engines.wav2lip.runtimes import open_generator
-from mouthpiece.engines.wav2lip.runtimes.calibration import crops
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
 
 
 @pytest.fixture(autouse=True)

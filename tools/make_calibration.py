@@ -15,8 +15,8 @@ import numpy as np
 
 from mouthpiece import samples
 from mouthpiece.engines.wav2lip.crop import CropBox, crop_map
-from mouthpiece.engines.wav2lip.mel import mel_spectrogram
-from mouthpiece.engines.wav2lip.runtimes.calibration import FILE, MARGIN, SIDE
+from mouthpiece.engines.wav2lip.mel_windows import mel_spectrogram
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import FILE, MARGIN, SIDE
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import open_face, open_speech
 from mouthpiece.types import FloatArray, Picture

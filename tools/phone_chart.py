@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mouthpiece.engines.mesh.articulation import WEIGHTS, MouthStyle, MouthTeacher
-from mouthpiece.engines.mesh.phonetics import Part, all_letters, features, parse
 from mouthpiece.engines.mesh.topology import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from mouthpiece.face import reference_face
+from mouthpiece.motion.coarticulation import WEIGHTS, MouthStyle, MouthTeacher
+from mouthpiece.motion.phonetics import Part, all_letters, features, parse
 from mouthpiece.types import FloatArray, Phone
 
 CLASSES: tuple[tuple[str, str], ...] = (

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from mouthpiece import errors
 
 if TYPE_CHECKING:
-    from mouthpiece.animation import VisemeOptions, VisemeTrack, visemes
     from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveFrame, LiveOptions, LiveSession, LiveStats, open_live
     from mouthpiece.pipeline import Fit, Framing, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
+    from mouthpiece.viseme_tracks import VisemeOptions, VisemeTrack, visemes
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ __version__ = "0.1.0"
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _ROOMS = {
-    "animation": ("VisemeOptions", "VisemeTrack", "visemes"),
+    "viseme_tracks": ("VisemeOptions", "VisemeTrack", "visemes"),
     "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
     "live": ("LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "open_live"),
     "pipeline": ("Fit", "Framing", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from mouthpiece.apps.cli import main
+from mouthpiece.apps.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

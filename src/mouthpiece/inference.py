@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from mouthpiece.cpu import core_count, keep_off_hidden_tiles
 from mouthpiece.errors import EngineError, WeightsError
-from mouthpiece.processor import core_count, keep_off_hidden_tiles
 
 if TYPE_CHECKING:
     import openvino

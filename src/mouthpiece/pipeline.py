@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mouthpiece.compositing import Faded, fade_near_gaps, paste
+from mouthpiece.concurrency import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
@@ -37,7 +38,6 @@ from mouthpiece.media import (
 )
 from mouthpiece.phones import PhonesInput, find_phones
 from mouthpiece.speech import SpeechStream, measure_level, speech_stretches
-from mouthpiece.stages import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.types import (
     SAMPLE_RATE,
     Box,

@@ -13,7 +13,7 @@ import pytest
 from tests.apps.staging import Said, StandIn
 
 from mouthpiece import pipeline
-from mouthpiece.apps import cli
+from mouthpiece.apps.cli import main
 
 CLIP = "grid_unseen_dev/s5_bbae8n_224.mp4"
 """Three seconds of a face that speaks, 224 pixels."""
@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
     def command(*arguments: str) -> Said:
         capsys.readouterr()
-        code = cli.main(arguments)
+        code = main.main(arguments)
         captured = capsys.readouterr()
         return Said(code, captured.out, captured.err)
 

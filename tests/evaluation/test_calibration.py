@@ -13,10 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.datasets.made_clips import spoken_clip
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
-from tests.training.made_clips import spoken_clip
 
 from mouthpiece import pipeline, samples
+from mouthpiece.datasets.av_offset import judge, mouth_evidence
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.engines.base import Engine, NetworkOptions, Runtime
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
@@ -34,8 +36,6 @@ from mouthpiece.evaluation.calibration import (
 )
 from mouthpiece.media import open_speech
 from mouthpiece.pipeline import SyncOptions
-from mouthpiece.training.av_offset import judge, mouth_evidence
-from mouthpiece.training.recordings import Recording
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, Patch, TrackedFrame
 
 STEP_S = 0.02

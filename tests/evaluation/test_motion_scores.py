@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from tests.training.made_clips import rigged_clip, spoken_clip
+from tests.datasets.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.engines.mesh.articulation import TaughtMotion
-from mouthpiece.engines.mesh.motion import MOTION_RATE, MotionBasis, MotionStream
+from mouthpiece.datasets.prepare import Recording, Word, prepare_corpus, read_sound, save_recording
 from mouthpiece.errors import InputError
 from mouthpiece.evaluation.motion import (
     agreement,
@@ -32,8 +31,9 @@ from mouthpiece.evaluation.motion import (
     shipped_networks,
     stretches,
 )
+from mouthpiece.motion.coarticulation import TaughtMotion
+from mouthpiece.motion.stream import MOTION_RATE, MotionBasis, MotionStream
 from mouthpiece.speech import SpeechStream, measure_level
-from mouthpiece.training.corpora import Recording, Word, prepare_corpus, read_sound, save_recording
 from mouthpiece.types import SAMPLE_RATE, Phone
 
 

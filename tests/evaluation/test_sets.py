@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.training.made_clips import rigged_clip, spoken_clip
+from tests.datasets.made_clips import rigged_clip, spoken_clip
 
+from mouthpiece.datasets.prepare import save_recording
 from mouthpiece.errors import InputError, OptionError
 from mouthpiece.evaluation.sets import MotionSet, SetOptions, default_cache, find_sets
-from mouthpiece.training.corpora import save_recording
 
 
 @pytest.fixture

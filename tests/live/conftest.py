@@ -12,7 +12,7 @@ from tests.live.turned_clock import Effort, Score, Stage
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.live import LiveOptions, open_live, session, still
+from mouthpiece.live import LiveOptions, open_live, portrait, session
 from mouthpiece.live.pace import Crowd
 from mouthpiece.samples import sample_face
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Patch, TrackedFrame
@@ -26,7 +26,7 @@ def _tracker() -> FaceTracker:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stage]]:
     """Makes stages; `clock` and `effort` may be shared, all else are options of the session."""
-    monkeypatch.setattr(still, "FaceTracker", lambda choice, device: _tracker())
+    monkeypatch.setattr(portrait, "FaceTracker", lambda choice, device: _tracker())
     monkeypatch.setattr(session, "_HERE", Crowd())
     opened = []
 

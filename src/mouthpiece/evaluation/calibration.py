@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece import samples
+from mouthpiece.datasets.av_offset import LAGS_S, REACH_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
+from mouthpiece.datasets.measuring import KEPT_POINTS, canonical_landmarks, read_sound
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.engines.base import NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceChoice, FaceTracker
 from mouthpiece.pipeline import SyncOptions, draw
-from mouthpiece.training.av_offset import LAGS_S, REACH_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
-from mouthpiece.training.measuring import KEPT_POINTS, canonical_landmarks, read_sound
-from mouthpiece.training.recordings import Recording
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 RANGE_S, STEP_S = 0.2, 0.02

@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.engines.mesh.motion import (
+from mouthpiece.datasets.motion_space import measure_motion
+from mouthpiece.datasets.recordings import Recording, Word, list_prepared, load_recording
+from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
+from mouthpiece.errors import InputError
+from mouthpiece.motion.stream import (
     CHIN,
     LEFT_CORNER,
     LIVE_LOOK_AHEAD_S,
@@ -31,15 +35,11 @@ from mouthpiece.engines.mesh.motion import (
     basis_path,
     load_basis,
 )
-from mouthpiece.errors import InputError
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.training.motion_space import measure_motion
-from mouthpiece.training.readings import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
-from mouthpiece.training.recordings import Recording, Word, list_prepared, load_recording
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 
 if TYPE_CHECKING:
-    from mouthpiece.engines.mesh.articulation import MouthTeacher
+    from mouthpiece.motion.coarticulation import MouthTeacher
 
 LEAK_ABOVE = 0.02
 """An opening beyond this (outer eye distances) in a pause is a leak."""
@@ -253,7 +253,7 @@ def reference_of(recording: Recording, teacher: MouthTeacher | None = None) -> R
 
 
 def _load_teacher() -> MouthTeacher:
-    from mouthpiece.engines.mesh.articulation import MouthTeacher
+    from mouthpiece.motion.coarticulation import MouthTeacher
 
     return MouthTeacher.load()
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mouthpiece.datasets.prepare import SOUND_SUFFIXES, SPLITS, OffsetRule, list_prepared, prepare_corpus
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.training.corpora import SOUND_SUFFIXES, SPLITS, OffsetRule, list_prepared, prepare_corpus
 
 HELD_OUT = ("test", "unseen")
 """Splits that no network should have learned from."""

@@ -6,8 +6,8 @@ give the canonical coordinates that motion is said in.
 """
 
 from mouthpiece.face.detector import Detection, FaceDetector
+from mouthpiece.face.fixed_box import PlacedFace
 from mouthpiece.face.mesh import FaceMesh
-from mouthpiece.face.placed import PlacedFace
 from mouthpiece.face.pose import head_pose, reference_face
 from mouthpiece.face.tracker import FaceChoice, FaceTracker
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.errors import OptionError
-from mouthpiece.face.crop import normalised_crop
+from mouthpiece.face.descriptor import normalised_crop
 from mouthpiece.face.detector import Detection, FaceDetector
 from mouthpiece.face.mesh import CROP_FACTOR, LIP_EDGES, FaceMesh
 from mouthpiece.face.pose import head_pose
@@ -86,7 +86,7 @@ class FaceChoice:
 @lru_cache(maxsize=1)
 def _mean_look() -> FloatArray:
     """What all upper faces share, (480,) float32; made by tools/make_mean_look.py."""
-    look: FloatArray = np.load(Path(__file__).with_name("mean_look.npy"), allow_pickle=False)
+    look: FloatArray = np.load(Path(__file__).with_name("mean_descriptor.npy"), allow_pickle=False)
     return look
 
 

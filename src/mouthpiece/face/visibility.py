@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mouthpiece.face.crop import normalised_crop
+from mouthpiece.face.descriptor import normalised_crop
 from mouthpiece.types import Face, FloatArray, Picture
 
 HIDDEN_BELOW = 0.70

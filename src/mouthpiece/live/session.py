@@ -18,9 +18,9 @@ from mouthpiece.compositing import paste
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
+from mouthpiece.live.inbox import GAP_S, Heard, Inbox, Piece, as_sound
 from mouthpiece.live.pace import Crowd, Pace, ladder
-from mouthpiece.live.sound import GAP_S, Heard, Inbox, Piece, as_sound
-from mouthpiece.live.still import LEAST_SIDE, Still
+from mouthpiece.live.portrait import LEAST_SIDE, Still
 from mouthpiece.media import FaceInput
 from mouthpiece.pipeline import SyncOptions
 from mouthpiece.speech import SpeechStream

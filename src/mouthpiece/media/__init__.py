@@ -38,12 +38,12 @@ from __future__ import annotations
 
 from mouthpiece.media.fit import Fit
 from mouthpiece.media.framing import Framing
-from mouthpiece.media.picture import ColourTags, PictureInfo
+from mouthpiece.media.info import ColourTags, PictureInfo
+from mouthpiece.media.open import FaceInput, FaceSource, open_face
+from mouthpiece.media.output_file import check_output
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
 from mouthpiece.media.quality import Quality
-from mouthpiece.media.sound import SpeechInfo, SpeechInput, SpeechSource, open_speech
-from mouthpiece.media.source import FaceInput, FaceSource, open_face
-from mouthpiece.media.target import check_output
+from mouthpiece.media.speech_source import SpeechInfo, SpeechInput, SpeechSource, open_speech
 from mouthpiece.media.writer import VideoWriter
 
 __all__ = [

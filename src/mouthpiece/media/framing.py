@@ -13,7 +13,7 @@ import numpy as np
 from av import VideoFrame
 
 from mouthpiece.errors import OptionError
-from mouthpiece.media.picture import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
+from mouthpiece.media.info import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
 from mouthpiece.media.planes import Converter, Turn, plane_views, sws_matrix, tag
 from mouthpiece.types import Box, Picture
 

@@ -15,7 +15,7 @@ from av import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from mouthpiece.media.picture import RANGE_FULL, RANGE_LIMITED, ColourTags
+from mouthpiece.media.info import RANGE_FULL, RANGE_LIMITED, ColourTags
 from mouthpiece.types import Box, Picture
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]

@@ -11,11 +11,11 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from mouthpiece.media.opening import ByteStore, open_container, open_store
-from mouthpiece.media.picture import ColourTags
-from mouthpiece.media.pictures import open_picture
-from mouthpiece.media.sound import layout_name
-from mouthpiece.media.source import DEFAULT_PHOTO_FPS, FaceSource
+from mouthpiece.media.container import ByteStore, open_container, open_store
+from mouthpiece.media.images import open_picture
+from mouthpiece.media.info import ColourTags
+from mouthpiece.media.open import DEFAULT_PHOTO_FPS, FaceSource
+from mouthpiece.media.speech_source import layout_name
 
 
 @dataclass(frozen=True, slots=True)

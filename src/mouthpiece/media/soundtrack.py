@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from mouthpiece.media.sound import Block, PacketTrack, SpeechSource
+from mouthpiece.media.speech_source import Block, PacketTrack, SpeechSource
 
 AnyPacket: TypeAlias = "Packet[Any]"
 Mux: TypeAlias = "Callable[[AnyPacket | list[AnyPacket]], None]"

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from av import VideoFrame
 
+from mouthpiece.media.container import ByteStore
 from mouthpiece.media.fit import Fit
 from mouthpiece.media.framing import Framer, Framing
-from mouthpiece.media.opening import ByteStore
-from mouthpiece.media.picture import PictureInfo
-from mouthpiece.media.source import SURVEY_FRAMES, FaceSource
+from mouthpiece.media.info import PictureInfo
+from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
 from mouthpiece.types import Frame, Picture
 
 

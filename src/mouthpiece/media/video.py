@@ -17,9 +17,9 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mouthpiece.errors import BrokenMediaError, NoPictureError, NotMediaError
-from mouthpiece.media.moving import MovingSource, Reel, Shot
-from mouthpiece.media.opening import ByteStore, open_container, unreadable
-from mouthpiece.media.picture import (
+from mouthpiece.media.container import ByteStore, open_container, unreadable
+from mouthpiece.media.images import PhotoSource, on_white
+from mouthpiece.media.info import (
     BT709,
     RANGE_FULL,
     RANGE_LIMITED,
@@ -29,9 +29,9 @@ from mouthpiece.media.picture import (
     check_size,
     odd_size_warning,
 )
-from mouthpiece.media.pictures import PhotoSource, on_white
+from mouthpiece.media.open import FaceSource
 from mouthpiece.media.planes import Converter, Turn
-from mouthpiece.media.source import FaceSource
+from mouthpiece.media.playback import MovingSource, Reel, Shot
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)

@@ -20,12 +20,12 @@ from av.video.stream import VideoStream
 
 import mouthpiece
 from mouthpiece.errors import MouthpieceError, OptionError
-from mouthpiece.media.picture import PictureInfo
+from mouthpiece.media.info import PictureInfo
+from mouthpiece.media.output_file import CONTAINERS, OutputFile, check_output
 from mouthpiece.media.planes import Converter, copied, tag
 from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS, Quality
-from mouthpiece.media.sound import SpeechSource
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
-from mouthpiece.media.target import CONTAINERS, OutputFile, check_output
+from mouthpiece.media.speech_source import SpeechSource
 from mouthpiece.types import Frame
 
 _WRITE_BYTES = 1 << 18

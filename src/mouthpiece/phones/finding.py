@@ -72,7 +72,7 @@ def spell_words(words: Sequence[SpokenWord], name: str, language: str) -> tuple[
         MissingExtraError: the extra 'speech' is not installed.
         OptionError: it doesn't speak that language.
     """
-    from mouthpiece.speech.espeak import Speaker
+    from mouthpiece.synthesis.espeak import Speaker
 
     with Speaker() as speaker:
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from mouthpiece import spectral
+from mouthpiece import dsp
 from mouthpiece.errors import OptionError
 from mouthpiece.types import MEL_BANDS, MEL_HOP, FloatArray, as_float
 
@@ -51,13 +51,13 @@ def mel_filterbank() -> FloatArray:
         (MEL_BANDS, BINS) float32, read-only: weights of the power spectrum's bins; each triangle's area is 1 when
         measured in Hz.
     """
-    return spectral.mel_filterbank(MEL_BANDS, FFT, LOWEST_HZ, HIGHEST_HZ)
+    return dsp.mel_filterbank(MEL_BANDS, FFT, LOWEST_HZ, HIGHEST_HZ)
 
 
 @lru_cache(maxsize=1)
 def _hann() -> FloatArray:
     """Periodic Hann window, (WINDOW,)."""
-    return as_float(spectral.hann(WINDOW))
+    return as_float(dsp.hann(WINDOW))
 
 
 @lru_cache(maxsize=1)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.apps import cli
-from mouthpiece.apps.live import LiveConfig, routes, serve, sessions
+from mouthpiece.apps.cli import main
+from mouthpiece.apps.live import LiveConfig, routes, serve, session_registry
 from mouthpiece.errors import NoFaceError
 from mouthpiece.live import LiveFrame, LiveOptions, LiveStats
 from mouthpiece.media import FaceInput
@@ -103,9 +103,9 @@ def stand_in_config(**chosen: object) -> LiveConfig:
 
 if __name__ == "__main__":
     if forget_s := os.environ.get("STAND_IN_FORGET_S"):
-        sessions.FORGET_S = float(forget_s)
+        session_registry.FORGET_S = float(forget_s)
     if ping_s := os.environ.get("STAND_IN_PING_S"):
         vars(routes)["PING_S"] = float(ping_s)
-    cli._return_pictures()  # as the command does
+    main._return_pictures()  # as the command does
     ended_by = serve(stand_in_config(**json.loads(sys.argv[1])), ready=lambda link: print(link, flush=True))
     sys.exit(128 + ended_by)

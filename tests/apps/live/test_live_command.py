@@ -126,14 +126,14 @@ def test_help_names_the_ways_to_speak(run: Run) -> None:
 
 
 def test_help_loads_no_server() -> None:
-    code = "import sys; from mouthpiece.apps.cli import main; main(['live', '--help']); "
+    code = "import sys; from mouthpiece.apps.cli.main import main; main(['live', '--help']); "
     code += "print([m for m in ('flask', 'gunicorn', 'numpy', 'cv2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_enough_threads_for_all_places() -> None:
-    assert threads_for(10) - threads_for(9) >= live.sessions.MOST_WATCHERS
+    assert threads_for(10) - threads_for(9) >= live.session_registry.MOST_WATCHERS
 
 
 @contextmanager
@@ -202,7 +202,9 @@ def test_a_microphone_that_isn_t_there_is_one_line(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_there_is_one_line() -> None:
-    code = "import sys; sys.modules['flask'] = None; from mouthpiece.apps.cli import main; sys.exit(main(['live']))"
+    code = (
+        "import sys; sys.modules['flask'] = None; from mouthpiece.apps.cli.main import main; sys.exit(main(['live']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "mouthpiece: the live app needs the extra 'live': pip install 'mouthpiece[live]'\n"

@@ -18,9 +18,9 @@ from werkzeug.test import TestResponse
 
 from mouthpiece import samples
 from mouthpiece.apps.live import LiveConfig, create_app, default_sessions
-from mouthpiece.apps.live.faces import MOST_BYTES, read_face
+from mouthpiece.apps.live.face_uploads import MOST_BYTES, read_face
 from mouthpiece.apps.live.routes import EXTENSION
-from mouthpiece.apps.live.sessions import FORGET_S, KEEP_FACE_S, House
+from mouthpiece.apps.live.session_registry import FORGET_S, KEEP_FACE_S, House
 from mouthpiece.errors import InputError, OptionError
 
 Client = Callable[..., FlaskClient]
@@ -281,7 +281,7 @@ def test_who_leaves_is_forgotten_but_for_the_face(client: Client, monkeypatch: p
     house = house_of(visitor)
     (session,) = house.sessions
     later_s = time.monotonic() + FORGET_S + 1
-    monkeypatch.setattr("mouthpiece.apps.live.sessions.time.monotonic", lambda: later_s)
+    monkeypatch.setattr("mouthpiece.apps.live.session_registry.time.monotonic", lambda: later_s)
     house.forget_idle()
     assert house.sessions == []
     monkeypatch.undo()
@@ -296,7 +296,7 @@ def test_old_faces_are_forgotten(client: Client, monkeypatch: pytest.MonkeyPatch
     house = house_of(visitor)
     left_s = time.monotonic() + FORGET_S + 1
     with monkeypatch.context() as later:
-        later.setattr("mouthpiece.apps.live.sessions.time.monotonic", lambda: left_s)
+        later.setattr("mouthpiece.apps.live.session_registry.time.monotonic", lambda: left_s)
         house.forget_idle()
         house.forget_idle(left_s + KEEP_FACE_S + 1)
     assert visitor.post("/requests", data={"start": "Start"}, headers=JSON).status_code == 409

@@ -16,11 +16,11 @@ from tests.apps.live.stand_in import LATENCY_S, StandInSession, stand_in_config
 from tests.apps.live.visiting import LineClosed, Visitor, photo
 
 from mouthpiece.apps.live import create_app
-from mouthpiece.apps.live.refusals import NoFaceYet, Refusal
+from mouthpiece.apps.live.access import Bucket
+from mouthpiece.apps.live.http_errors import NoFaceYet, Refusal
 from mouthpiece.apps.live.routes import EXTENSION
-from mouthpiece.apps.live.security import Bucket
 from mouthpiece.apps.live.server import threaded_server
-from mouthpiece.apps.live.sessions import MOST_WATCHERS, House, Session, Shot, Watcher
+from mouthpiece.apps.live.session_registry import MOST_WATCHERS, House, Session, Shot, Watcher
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
 from mouthpiece.errors import EngineError
 from mouthpiece.live import LiveFrame, LiveOptions

@@ -16,8 +16,8 @@ pytest.importorskip("streamlit")
 from streamlit.testing.v1 import AppTest
 
 from mouthpiece import pipeline
-from mouthpiece.apps.studio import bench as benches
 from mouthpiece.apps.studio import page, settings
+from mouthpiece.apps.studio import state as benches
 from mouthpiece.apps.studio.serving import APP
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.errors import Cancelled

@@ -16,7 +16,7 @@ import pytest
 import websocket
 from tests.apps.staging import Said
 
-from mouthpiece.apps import studio_command
+from mouthpiece.apps.cli.commands import studio
 from mouthpiece.apps.studio.folders import PREFIX
 from mouthpiece.apps.studio.serving import address, free_port, hosts, options, stay_silent
 from mouthpiece.apps.studio.settings import Settings
@@ -28,7 +28,7 @@ STOP_S = 60.0
 
 
 def test_without_the_extra(run: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studio_command, "find_spec", lambda _: None)
+    monkeypatch.setattr(studio, "find_spec", lambda _: None)
     said = run("studio")
     assert (said.code, said.err) == (
         1,

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from tests.apps.studio.conftest import Player
 
 from mouthpiece import samples
-from mouthpiece.apps.studio import making, page
+from mouthpiece.apps.studio import page, result_card
 from mouthpiece.apps.studio.jobs import State
 from mouthpiece.apps.uploads import Limits
 from mouthpiece.engines.registry import load_engine
@@ -284,8 +284,8 @@ def test_a_broken_engine_of_another_package_says_so(
         def describe(cls, _: object) -> None:
             raise ZeroDivisionError("theirs")
 
-    monkeypatch.setattr(making, "engine_names", lambda: ["mesh", "their*s"])
-    monkeypatch.setattr(making, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
+    monkeypatch.setattr(result_card, "engine_names", lambda: ["mesh", "their*s"])
+    monkeypatch.setattr(result_card, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
     at = with_sample(studio())
     at = at.selectbox(key="engine-en").set_value("their*s").run()
     assert not at.exception and at.button(key="make").disabled

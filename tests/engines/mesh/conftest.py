@@ -7,24 +7,15 @@ from pathlib import Path
 import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, look
+from tests.motion.conftest import basis, tracker
 
-from mouthpiece.engines.mesh.motion import MotionBasis
 from mouthpiece.face import FaceTracker
+from mouthpiece.motion.stream import MotionBasis
 from mouthpiece.types import TrackedFrame
 
+__all__ = ["basis", "tracker"]
+
 SIDE = 512
-
-
-@pytest.fixture(scope="session")
-def tracker(face_models: None) -> FaceTracker:
-    """A tracker without smoothing."""
-    return FaceTracker(smooth=False)
-
-
-@pytest.fixture(scope="session")
-def basis() -> MotionBasis:
-    """The shipped motion space."""
-    return MotionBasis.load()
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from tests import scenes
 from mouthpiece.compositing import paste
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh import MeshEngine
-from mouthpiece.engines.mesh.motion import Motion, MotionBasis
-from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, opening
+from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, opening
 from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp
 from mouthpiece.face import FaceTracker
+from mouthpiece.motion.stream import Motion, MotionBasis
 from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
 
 Script = Callable[[float], float]

@@ -7,8 +7,8 @@ import pytest
 from tests.engines.mesh.rig import Puppet
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.engines.mesh.seam import COLUMNS, NO_EDGES, REACH, ROWS, LipStrip, find_edges, lip_strip
-from mouthpiece.engines.mesh.target import PlaneMap
 from mouthpiece.types import FloatArray, TrackedFrame
 
 LIP, DARK, TOOTH = (170, 90, 90), (70, 30, 30), (225, 215, 205)

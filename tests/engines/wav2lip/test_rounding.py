@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mouthpiece.engines.wav2lip import rounding
-from mouthpiece.engines.wav2lip.graph import Folded, openvino_model
-from mouthpiece.engines.wav2lip.layers import GENERATOR
-from mouthpiece.engines.wav2lip.rounding import Rounder, best_range
-from mouthpiece.engines.wav2lip.runtimes.calibration import crops
+from mouthpiece.engines.wav2lip.int8 import rounding
+from mouthpiece.engines.wav2lip.int8.rounding import Rounder, best_range
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
 from mouthpiece.inference import core
+from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.openvino_form import Folded, openvino_model
 from mouthpiece.types import FloatArray
 
 

@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 
 from mouthpiece.checkpoints import cache
 from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
-from mouthpiece.engines.wav2lip.layers import GENERATOR
+from mouthpiece.engines.wav2lip.int8 import quantising
 from mouthpiece.engines.wav2lip.runtimes import (
-    choosing,
     on_openvino,
     on_torch,
     open_generator,
-    opening,
-    quantising,
+    openvino_models,
+    precision_choice,
     storage,
     trial,
 )
-from mouthpiece.engines.wav2lip.runtimes.calibration import crops
-from mouthpiece.engines.wav2lip.runtimes.choosing import Choice, Tried, choose, fastest, judged
 from mouthpiece.engines.wav2lip.runtimes.difference import MAX_RMS, Difference
+from mouthpiece.engines.wav2lip.runtimes.precision_choice import Choice, Tried, choose, fastest, judged
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
 from mouthpiece.engines.wav2lip.runtimes.source import Source
 from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
+from mouthpiece.networks.layers import GENERATOR
 from mouthpiece.types import FloatArray
 
 LIMIT = 1e-4
@@ -63,10 +63,10 @@ def inputs() -> tuple[FloatArray, FloatArray]:
 def pictures(generator_state: dict[str, NDArray[Any]], inputs: tuple[FloatArray, FloatArray]) -> FloatArray:
     """What PyTorch draws of them."""
     torch = pytest.importorskip("torch")
-    from mouthpiece.engines.wav2lip import networks
+    from mouthpiece.networks import torch_form
 
     with torch.inference_mode():
-        drawn = networks.load(GENERATOR, generator_state)(*map(torch.from_numpy, inputs))
+        drawn = torch_form.load(GENERATOR, generator_state)(*map(torch.from_numpy, inputs))
     found: FloatArray = drawn.numpy()
     assert found.std() > 0.05, "a comparison with pictures that show nothing would prove nothing"
     return found
@@ -156,7 +156,7 @@ def test_half_precision_is_near_where_the_processor_has_it(
 def test_a_precision_that_the_processor_hasnt_is_not_forced(
     generator_safetensors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "native_precisions", lambda device: (Precision.F32,))
+    monkeypatch.setattr(openvino_models, "native_precisions", lambda device: (Precision.F32,))
     generator = open_generator(generator_safetensors, NetworkOptions(precision=Precision.BF16))
     assert generator.warnings == ("CPU doesn't compute in bf16 itself; running f32",)
     assert generator.said == "OpenVINO, f32, CPU"
@@ -169,7 +169,7 @@ def test_a_precision_that_the_processor_hasnt_is_not_forced(
 
 
 def test_bf16_is_native_only_where_the_processor_multiplies_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mouthpiece.processor import Processor
+    from mouthpiece.cpu import Processor
 
     old = Processor("an old one", frozenset({"avx2", "avx512f"}), 0x16)
     monkeypatch.setattr(on_openvino, "this_processor", lambda: old)
@@ -343,7 +343,7 @@ def test_a_model_is_made_once_and_again_when_it_is_damaged(
     assert not asked
     digest = Source(generator_safetensors).digest
     [folder] = [path for path in cache.models_dir().iterdir() if path.name.startswith(f"{digest[:12]}-f32-openvino")]
-    with (folder / opening.MODEL).with_suffix(".bin").open("r+b") as file:
+    with (folder / openvino_models.MODEL).with_suffix(".bin").open("r+b") as file:
         file.truncate(1000)
     np.testing.assert_array_equal(open_generator(generator_safetensors, F32)(*inputs), before)
     assert asked == [generator_safetensors]
@@ -399,7 +399,7 @@ def test_a_model_that_cant_be_made_leaves_nothing(emptied: Path) -> None:
 def test_int8_of_a_checkpoint_is_as_good(
     generator_safetensors: Path, monkeypatch: pytest.MonkeyPatch, kept: Path
 ) -> None:
-    monkeypatch.setattr(opening, "nncf_version", lambda: None)
+    monkeypatch.setattr(openvino_models, "nncf_version", lambda: None)
     options = NetworkOptions(precision=Precision.INT8)
     generator = open_generator(generator_safetensors, options)
     if generator.warnings:
@@ -410,7 +410,7 @@ def test_int8_of_a_checkpoint_is_as_good(
     off = Difference.between(drawn, open_generator(generator_safetensors, F32)(*unseen))
     assert off.greatest > 0, "it is int8"
     assert off.is_small
-    monkeypatch.setattr(opening, "run_module", lambda *_, **__: pytest.fail("it was made before"))
+    monkeypatch.setattr(openvino_models, "run_module", lambda *_, **__: pytest.fail("it was made before"))
     np.testing.assert_array_equal(open_generator(generator_safetensors, options)(*unseen), drawn)
 
 
@@ -434,8 +434,8 @@ def test_the_fastest_int8_model_that_is_good_enough_is_taken(
             lambda model, precision: base + np.float32(error[model] if precision is Precision.INT8 else 0),
         )
 
-    monkeypatch.setattr("mouthpiece.engines.wav2lip.rounding.Rounder", Rounder)
-    monkeypatch.setattr("mouthpiece.engines.wav2lip.graph.openvino_model", lambda *_: None)
+    monkeypatch.setattr("mouthpiece.engines.wav2lip.int8.rounding.Rounder", Rounder)
+    monkeypatch.setattr("mouthpiece.networks.openvino_form.openvino_model", lambda *_: None)
     rungs = quantising.WHOLE
     assert all(name in {layer.name for layer in GENERATOR.layers} for rung in rungs for name in rung)
     off_by(dict(zip(rungs, (0.1, 0.001, 0, 0), strict=True)))
@@ -457,7 +457,7 @@ def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
     assert generator.said == "OpenVINO, int8, CPU"
     off = Difference.between(generator(*inputs), whole)
     assert 0 < off.greatest < 0.05, "bright faces are not clipped either"
-    monkeypatch.setattr(opening, "nncf_version", lambda: None)
+    monkeypatch.setattr(openvino_models, "nncf_version", lambda: None)
     np.testing.assert_allclose(open_generator(path, options)(*inputs), generator(*inputs), atol=1e-6)
     [model] = emptied.glob("models/*int8*/generator.xml")
     exported = open_generator(model, F32)
@@ -469,7 +469,7 @@ def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tu
     for library in ("onnx", "onnxruntime", "nncf"):
         pytest.importorskip(library)
     whole, path = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "int8.onnx"
-    opening.make_int8(whole, path)
+    openvino_models.make_int8(whole, path)
 
     def on_onnx(model: Path, precision: Precision) -> Any:
         return open_generator(model, NetworkOptions(runtime=Runtime.ONNX, precision=precision))
@@ -551,10 +551,10 @@ def test_a_choice_is_made_once(
         worth[precision] = worth_ms
         return {Precision.F32: drawn(30), Precision.BF16: None, Precision.INT8: drawn(15, 0.001)}[precision]
 
-    monkeypatch.setattr(choosing, "tried", played)
+    monkeypatch.setattr(precision_choice, "tried", played)
     model = Path("model.xml")
     candidates = {precision: lambda: model for precision in (Precision.F32, Precision.BF16, Precision.INT8)}
-    caplog.set_level("INFO", logger=choosing.__name__)
+    caplog.set_level("INFO", logger=precision_choice.__name__)
     first = choose("ab" * 32, "CPU", candidates)
     assert first.precision is Precision.INT8
     assert [record.message for record in caplog.records][1] == (
@@ -563,7 +563,7 @@ def test_a_choice_is_made_once(
     assert worth == {Precision.F32: np.inf, Precision.BF16: 28.5, Precision.INT8: 28.5}
     assert choose("ab" * 32, "CPU", candidates) == first
     assert len(tries) == 3, "remembered"
-    assert choosing.remembered_choices() == [first]
+    assert precision_choice.remembered_choices() == [first]
     choose("cd" * 32, "CPU", candidates)
     del candidates[Precision.BF16]
     choose("ab" * 32, "CPU", candidates)
@@ -581,7 +581,7 @@ def test_what_is_fast_and_good_ends_the_search(emptied: Path, monkeypatch: pytes
         tries.append(precision)
         return drawn(30) if precision is Precision.F32 else drawn(8, error[precision])
 
-    monkeypatch.setattr(choosing, "tried", played)
+    monkeypatch.setattr(precision_choice, "tried", played)
     candidates = {precision: lambda: Path("x") for precision in (Precision.BF16, Precision.INT8, Precision.F32)}
     error = {Precision.INT8: 0.001, Precision.BF16: 0.0}
     assert choose("ab" * 32, "CPU", candidates).precision is Precision.INT8
@@ -592,11 +592,11 @@ def test_what_is_fast_and_good_ends_the_search(emptied: Path, monkeypatch: pytes
 
 
 def test_a_trial_without_f32_is_no_choice(emptied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "tried", lambda *_: None)
+    monkeypatch.setattr(precision_choice, "tried", lambda *_: None)
     found = choose("ab" * 32, "CPU", {Precision.F32: lambda: Path("x"), Precision.BF16: lambda: Path("x")})
     assert isinstance(found, Choice)
     assert found.precision is Precision.F32
-    assert choosing.remembered_choices() == []
+    assert precision_choice.remembered_choices() == []
 
 
 def test_a_precision_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -644,7 +644,7 @@ def test_a_trial_that_dies_or_hangs_is_survived(tmp_path: Path, monkeypatch: pyt
 def test_auto_chooses_something_that_runs(
     emptied: Path, tmp_path: Path, inputs: tuple[FloatArray, FloatArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "nncf_version", lambda: None)
+    monkeypatch.setattr(openvino_models, "nncf_version", lambda: None)
     path = tiny_model(tmp_path / "tiny.xml")
     generator = open_generator(path, NetworkOptions(), "auto")
     off = Difference.between(generator(*inputs), open_generator(path, F32)(*inputs))

@@ -27,16 +27,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mouthpiece.apps.addresses import check_host, is_loopback
+from mouthpiece.apps.live.access import SECRET_BYTES, check_token, new_token
 from mouthpiece.apps.live.microphone import BROWSER, SERVER
-from mouthpiece.apps.live.security import SECRET_BYTES, check_token, new_token
+from mouthpiece.cpu import core_count
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.live import LiveOptions, open_live
-from mouthpiece.processor import core_count
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from mouthpiece.apps.live.sessions import Live
+    from mouthpiece.apps.live.session_registry import Live
     from mouthpiece.media import FaceInput
 
 PORT = 8080

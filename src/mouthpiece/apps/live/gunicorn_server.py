@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from mouthpiece.apps.live import LiveConfig
-    from mouthpiece.apps.live.sessions import House, Live
+    from mouthpiece.apps.live.session_registry import House, Live
 
 log = logging.getLogger("mouthpiece.live")
 

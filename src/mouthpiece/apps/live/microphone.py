@@ -15,7 +15,7 @@ from mouthpiece.errors import InputError, MissingExtraError, MouthpieceError
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 if TYPE_CHECKING:
-    from mouthpiece.apps.live.sessions import Microphone
+    from mouthpiece.apps.live.session_registry import Microphone
 
 CHUNK = 1024
 """Samples that the server's microphone, and a recording, give at a time: 64 ms."""

@@ -12,11 +12,11 @@ from flask import Flask, Request, Response, current_app, g, jsonify, redirect, r
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from mouthpiece.apps.live.faces import MOST_BYTES, avatar_called, called, read_face, thumbnail
+from mouthpiece.apps.live.access import Gate, check_handshake, harden, new_visitor
+from mouthpiece.apps.live.face_uploads import MOST_BYTES, avatar_called, called, read_face, thumbnail
+from mouthpiece.apps.live.http_errors import Busy, Foreign, NotAdmitted, Refusal, status_of
 from mouthpiece.apps.live.microphone import open_microphone
-from mouthpiece.apps.live.refusals import Busy, Foreign, NotAdmitted, Refusal, status_of
-from mouthpiece.apps.live.security import Gate, check_handshake, harden, new_visitor
-from mouthpiece.apps.live.sessions import BOUNDARY, FRAME_WAIT_S, House, Shot, Watcher
+from mouthpiece.apps.live.session_registry import BOUNDARY, FRAME_WAIT_S, House, Shot, Watcher
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, Bell, Here, Wire, converse
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import InputError, MouthpieceError

@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mouthpiece.apps.live.refusals import Refusal, TooFast, as_message
-from mouthpiece.apps.live.security import Bucket, read_message
-from mouthpiece.apps.live.sessions import Shot
+from mouthpiece.apps.live.access import Bucket, read_message
+from mouthpiece.apps.live.http_errors import Refusal, TooFast, as_message
+from mouthpiece.apps.live.session_registry import Shot
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 if TYPE_CHECKING:
     from simple_websocket import Server
 
-    from mouthpiece.apps.live.sessions import Session, Watcher
+    from mouthpiece.apps.live.session_registry import Session, Watcher
 
 PING_S = 4.0
 """A client that doesn't answer between two pings has gone, seconds."""

@@ -11,11 +11,11 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mouthpiece.apps.studio.bench import Bench, shared_bench
-from mouthpiece.apps.studio.looks import STYLE, words_of_streamlit
-from mouthpiece.apps.studio.making import result_card, video_card
-from mouthpiece.apps.studio.steps import face_card, speech_card
-from mouthpiece.apps.studio.texts import LANGUAGES, Texts, preferred
+from mouthpiece.apps.studio.input_cards import face_card, speech_card
+from mouthpiece.apps.studio.result_card import result_card, video_card
+from mouthpiece.apps.studio.state import Bench, shared_bench
+from mouthpiece.apps.studio.styles import STYLE, words_of_streamlit
+from mouthpiece.apps.studio.translations import LANGUAGES, Texts, preferred
 from mouthpiece.apps.studio.visits import Visit
 from mouthpiece.apps.uploads import MEGABYTE
 

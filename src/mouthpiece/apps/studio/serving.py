@@ -14,8 +14,8 @@ from typing import Any
 
 from mouthpiece.apps.addresses import LOCAL_NAMES, check_host, is_loopback
 from mouthpiece.apps.studio import settings
-from mouthpiece.apps.studio.looks import THEME
 from mouthpiece.apps.studio.settings import Settings
+from mouthpiece.apps.studio.styles import THEME
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import MissingExtraError, MouthpieceError, OptionError
 
@@ -47,7 +47,7 @@ def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None
         from streamlit.web import bootstrap
     except ImportError as error:
         raise MissingExtraError("the studio", "studio") from error
-    from mouthpiece.apps.studio.bench import close_all, shared_bench
+    from mouthpiece.apps.studio.state import close_all, shared_bench
 
     port = free_port(host, port)
     stay_silent()

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from mouthpiece.apps.studio.bench import Bench
 from mouthpiece.apps.studio.folders import VisitFolder
+from mouthpiece.apps.studio.formatting import isolated
+from mouthpiece.apps.studio.ingest import Face, Speech, take_face, take_speech
+from mouthpiece.apps.studio.job_options import Choices, work_of
 from mouthpiece.apps.studio.jobs import Job
-from mouthpiece.apps.studio.orders import Choices, work_of
-from mouthpiece.apps.studio.taking import Face, Speech, take_face, take_speech
-from mouthpiece.apps.studio.words import isolated
+from mouthpiece.apps.studio.state import Bench
 from mouthpiece.apps.uploads import safe_name
 from mouthpiece.errors import MouthpieceError
 

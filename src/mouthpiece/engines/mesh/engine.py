@@ -13,6 +13,7 @@ import numpy as np
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
+from mouthpiece.engines.mesh.interior_texture import MouthSource, OwnMouth, suitability, take_mouth, worth_of_teeth
 from mouthpiece.engines.mesh.lips import (
     LentLips,
     LipRim,
@@ -23,19 +24,9 @@ from mouthpiece.engines.mesh.lips import (
     parted_edges,
     teeth_shown,
 )
-from mouthpiece.engines.mesh.motion import (
-    MotionBasis,
-    MotionStream,
-    basis_path,
-    motion_info,
-    motion_row,
-    shipped_weights,
-)
-from mouthpiece.engines.mesh.own_mouth import MouthSource, OwnMouth, suitability, take_mouth, worth_of_teeth
-from mouthpiece.engines.mesh.reading import Enlarged
+from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, closed, opening
+from mouthpiece.engines.mesh.resampling import Enlarged
 from mouthpiece.engines.mesh.seam import CLOSED_OPENING, PARTED_OPENING, LipEdges, LipStrip, find_edges, lip_strip
-from mouthpiece.engines.mesh.style import Style, estimate_style, styled
-from mouthpiece.engines.mesh.target import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.engines.mesh.warp import (
     GRID,
     STEP,
@@ -49,6 +40,15 @@ from mouthpiece.engines.mesh.warp import (
     unheeding,
 )
 from mouthpiece.inference import device_here
+from mouthpiece.motion.stream import (
+    MotionBasis,
+    MotionStream,
+    basis_path,
+    motion_info,
+    motion_row,
+    shipped_weights,
+)
+from mouthpiece.motion.style import Style, estimate_style, styled
 from mouthpiece.types import (
     Box,
     EngineInfo,

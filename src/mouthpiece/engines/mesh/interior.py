@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
 from mouthpiece.types import FloatArray, Picture, as_float
 

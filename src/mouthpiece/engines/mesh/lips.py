@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.reading import Enlarged
+from mouthpiece.engines.mesh.resampling import Enlarged
 from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
 from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
 

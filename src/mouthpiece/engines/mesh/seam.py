@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.types import Face, FloatArray, Picture
 
 COLUMNS, ROWS = 41, 37

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.lattice import Lattice
 from mouthpiece.engines.mesh.lips import LentLips
-from mouthpiece.engines.mesh.reading import Enlarged, times_enlarged
-from mouthpiece.engines.mesh.target import PlaneMap
+from mouthpiece.engines.mesh.neutral import PlaneMap
+from mouthpiece.engines.mesh.resampling import Enlarged, times_enlarged
 from mouthpiece.types import Box, FloatArray, Picture, as_float
 
 # The chart's grid: the lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by

@@ -22,7 +22,7 @@ from mouthpiece.engines.wav2lip.crop import (
     network_face,
     shows_the_mouth,
 )
-from mouthpiece.engines.wav2lip.mel import LOOK_AHEAD_S, SpeechWindows
+from mouthpiece.engines.wav2lip.mel_windows import LOOK_AHEAD_S, SpeechWindows
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Moment, Patch, SpeechChunk, TrackedFrame
 

@@ -54,7 +54,7 @@ def open_generator(checkpoint: Path, options: NetworkOptions, device: str = "CPU
     source = Source(Path(checkpoint))
     match options.runtime:
         case Runtime.OPENVINO:
-            from mouthpiece.engines.wav2lip.runtimes.opening import open_on_openvino
+            from mouthpiece.engines.wav2lip.runtimes.openvino_models import open_on_openvino
 
             return open_on_openvino(source, options.precision, device)
         case Runtime.ONNX:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from mouthpiece.cpu import core_count
 from mouthpiece.engines.base import Precision, Runtime
-from mouthpiece.engines.wav2lip.layers import GENERATOR
 from mouthpiece.engines.wav2lip.runtimes import check_installed
-from mouthpiece.engines.wav2lip.runtimes.onnx_graph import IR_VERSION, OPSET, write_onnx
 from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
 from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made
 from mouthpiece.errors import OptionError, WeightsError
-from mouthpiece.processor import core_count
+from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.onnx_form import IR_VERSION, OPSET, write_onnx
 from mouthpiece.types import FloatArray
 
 _PROVIDERS = {"CPU": "CPUExecutionProvider", "CUDA": "CUDAExecutionProvider", "GPU": "CUDAExecutionProvider"}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mouthpiece.cpu import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.base import Precision
 from mouthpiece.errors import EngineError
 from mouthpiece.inference import FALLBACK, compiled_once, core, device_here, is_several
-from mouthpiece.processor import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.types import FloatArray
 
 if TYPE_CHECKING:

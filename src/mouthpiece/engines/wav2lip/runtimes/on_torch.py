@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.base import Precision, Runtime
-from mouthpiece.engines.wav2lip.layers import GENERATOR
 from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Source
 from mouthpiece.errors import OptionError
-from mouthpiece.processor import keep_off_hidden_tiles, this_processor
+from mouthpiece.networks.layers import GENERATOR
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def open_on_torch(source: Source, precision: Precision, device: str) -> TorchGen
         raise OptionError(f"the runtime torch can't run {source.path.name}; give it a checkpoint (.pth, .safetensors)")
     check_installed(Runtime.TORCH)
     keep_off_hidden_tiles()
-    from mouthpiece.engines.wav2lip import networks
+    from mouthpiece.networks import torch_form
 
     place, warnings = _place(device)
     precision, more = _precision(precision, place)
-    return TorchGenerator(networks.load(GENERATOR, source.state()), precision, place, (*warnings, *more))
+    return TorchGenerator(torch_form.load(GENERATOR, source.state()), precision, place, (*warnings, *more))
 
 
 def _place(device: str) -> tuple[str, tuple[str, ...]]:

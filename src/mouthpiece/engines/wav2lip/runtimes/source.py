@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
 from mouthpiece.engines.base import Precision
-from mouthpiece.engines.wav2lip.layers import GENERATOR
 from mouthpiece.errors import WeightsError
+from mouthpiece.networks.layers import GENERATOR
 
 if TYPE_CHECKING:
     import openvino
@@ -101,7 +101,7 @@ class Source:
             WeightsError: the file can't be read, or holds another network.
         """
         if self.kind is Kind.STATE:
-            from mouthpiece.engines.wav2lip.graph import openvino_model
+            from mouthpiece.networks.openvino_form import openvino_model
 
             return openvino_model(GENERATOR, self.state())
         return read_exported(self.path)

@@ -1,0 +1,177 @@
+"""`mouthpiece evaluate ...`: how good a result or a network is, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mouthpiece.apps.cli.atomic_write import write_text
+from mouthpiece.apps.cli.clip_progress import ClipProgress
+from mouthpiece.apps.cli.console import as_json, say, say_event, tell
+from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.errors import InputError, OutputError, OutputExistsError
+
+if TYPE_CHECKING:
+    from mouthpiece.evaluation.motion import MotionScore
+    from mouthpiece.evaluation.sets import MotionSet
+
+evaluate_app = typer.Typer(
+    name="evaluate", help="Measure how good it is.", rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+@evaluate_app.callback(invoke_without_command=True)
+def evaluate_root(context: typer.Context) -> None:
+    """Measure how good it is."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+@evaluate_app.command("motion")
+def motion_command(
+    *,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            show_default=False,
+            help="A corpus, a folder of corpora, or one of prepared clips; may be given several times.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache", metavar="DIR", show_default=False, help="Where corpora are prepared; alone, what to judge by."
+        ),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            show_default=False,
+            help="A network, its basis beside it; may be given several times. The packaged ones if not given.",
+        ),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            show_default=False,
+            help="train, val, test or unseen; may be given several times. Test and unseen if not given.",
+        ),
+    ] = None,
+    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="CLIPS", help="Take only so many clips of each set.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that measure faces.")] = 2,
+    clips: Annotated[bool, typer.Option("--clips", help="Say r and lag of every clip, too.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the table there, as Markdown."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score the motion networks: what they make of speech against what mouths really did.
+
+    Prints a Markdown table, a row for each set of clips and network; docs/evaluation.md says what each column means.
+    """
+    _check_output(out, overwrite=yes)
+    from mouthpiece.evaluation.motion import score_table, shipped_networks
+    from mouthpiece.evaluation.sets import HELD_OUT, SetOptions, find_sets
+
+    told = _Told(json_lines=json, quiet=quiet, clips=clips)
+    networks, missing = ({path.stem: path for path in weights}, []) if weights else shipped_networks()
+    with ClipProgress("measuring faces", json_lines=json, quiet=quiet) as progress:
+        options = SetOptions(tuple(split or HELD_OUT), limit, workers, progress)
+        sets, notes = find_sets(data or [], cache, options)
+    for note in missing + notes:
+        told.note(note)
+    if not sets:
+        raise InputError("found no clips to judge by; docs/evaluation.md says what --data takes")
+    scores = [score for judged in sets for score in _scores(judged, networks, intensity, limit, told)]
+    table = score_table(scores)
+    if out is not None:
+        write_text(out, table + "\n")
+    told.end(table, out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who listens, and to what."""
+
+    json_lines: bool
+    quiet: bool
+    clips: bool
+
+    def note(self, line: str) -> None:
+        """Something that a reader of the table should know."""
+        if self.json_lines:
+            say_event("note", {"message": line})
+        elif not self.quiet:
+            tell(f"mouthpiece: {line}")
+
+    def score(self, score: MotionScore) -> None:
+        """One row of the table, and what it is made of."""
+        by_clip = {"by_clip": as_json(score.by_clip)} if self.clips else {}
+        if self.json_lines:
+            say_event("score", as_json(score) | by_clip)
+        elif self.clips:
+            for clip in score.by_clip:
+                who = " ".join(word for word in (clip.name, clip.language, clip.voice) if word)
+                lag = "-" if clip.lag_frames is None else f"{clip.lag_frames:+d}"
+                say(f"{score.corpus} {score.split} {score.network} {who}: r {clip.opening_r:.3f}, lag {lag}")
+
+    def end(self, table: str, out: Path | None) -> None:
+        """The table."""
+        if self.json_lines:
+            say_event("result", {"table": table, "path": str(out) if out else None})
+        else:
+            say(table)
+
+
+def _scores(
+    judged: MotionSet, networks: dict[str, Path], intensity: float, limit: int | None, told: _Told
+) -> Iterator[MotionScore]:
+    """Every network on one set, told as they come."""
+    from mouthpiece.evaluation.motion import evaluate_motion
+
+    for name, weights in networks.items():
+        what = f"{judged.corpus} {judged.split}, {name}"
+        with ClipProgress(what, json_lines=told.json_lines, quiet=told.quiet) as progress:
+            score = evaluate_motion(
+                judged.cache,
+                judged.corpus,
+                judged.split,
+                weights=weights,
+                intensity=intensity,
+                limit=limit,
+                network=name,
+                progress=progress,
+            )
+        if score:
+            told.score(score)
+            yield score
+
+
+def _check_output(out: Path | None, *, overwrite: bool) -> None:
+    """Said before minutes go into a table that can't be kept.
+
+    Raises:
+        OutputError: there is no such folder.
+        OutputExistsError: the file is there and may not be overwritten.
+    """
+    if out is not None and not out.parent.is_dir():
+        raise OutputError(f"expected the folder {out.parent} to write {out.name} in, found none; make it first")
+    if out is not None and out.exists() and not overwrite:
+        raise OutputExistsError(f"{out} exists; give another name, or --yes to overwrite it")

@@ -1,0 +1,120 @@
+"""`mouthpiece export`: a checkpoint as a model for ONNX Runtime or OpenVINO."""
+
+from __future__ import annotations
+
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mouthpiece.apps.cli.console import as_json, say_event, tell, warn
+from mouthpiece.apps.cli.interruption import Interruption
+from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+
+if TYPE_CHECKING:
+    from mouthpiece.engines.wav2lip.export import ExportReport
+
+
+class FormatChoice(StrEnum):
+    """Values of --to."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+
+class PrecisionChoice(StrEnum):
+    """Values of --precision."""
+
+    F32 = "f32"
+    F16 = "f16"
+    INT8 = "int8"
+
+
+class ViaChoice(StrEnum):
+    """Values of --via."""
+
+    TORCH = "torch"
+    ONNX = "onnx"
+    ARRAYS = "arrays"
+
+
+def export_command(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            show_default=False,
+            help="A name that 'mouthpiece weights list' knows, or a file: .pth, .safetensors.",
+        ),
+    ],
+    to: Annotated[FormatChoice, typer.Option("--to", show_default=False, help="What to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", show_default=False, help="The file to write: .onnx; .xml (with its .bin)."
+        ),
+    ],
+    *,
+    precision: Annotated[
+        PrecisionChoice,
+        typer.Option(
+            "--precision", help="f16 halves the file; int8 for ONNX or via PyTorch is made by NNCF (extra 'int8')."
+        ),
+    ] = PrecisionChoice.F32,
+    via: Annotated[
+        ViaChoice,
+        typer.Option(
+            "--via",
+            help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
+        ),
+    ] = ViaChoice.ARRAYS,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
+    from mouthpiece.apps.cli.main import Stopped
+    from mouthpiece.checkpoints.cache import find_checkpoint
+    from mouthpiece.checkpoints.catalogue import GENERATORS
+    from mouthpiece.engines.base import Precision
+    from mouthpiece.engines.wav2lip.export import Format, Via, check_export, export_generator
+    from mouthpiece.media.output_file import check_output
+
+    chosen = Format(to.value), Precision(precision.value), Via(via.value)
+    check_export(*chosen)
+    source = find_checkpoint(checkpoint, GENERATORS)
+    path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(chosen[0].suffix,))
+    if chosen[0] is Format.OPENVINO:
+        check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
+    if chosen[1] is Precision.INT8 and not quiet:
+        tell("mouthpiece: making an int8 model; this takes a minute or so")
+    with Interruption(at_once=True) as interruption:
+        try:
+            report = export_generator(source, path, *chosen)
+        except KeyboardInterrupt as error:
+            raise Stopped(interruption.signal_number or signal.SIGINT) from error
+    _report(report, json=json, quiet=quiet)
+
+
+def _report(report: ExportReport, *, json: bool, quiet: bool) -> None:
+    """Warnings one by one, then what came out."""
+    warn(report.warnings, json_lines=json, quiet=quiet)
+    if json:
+        say_event("result", as_json(report))
+    elif not quiet:
+        for line in report_lines(report):
+            tell(line)
+
+
+def report_lines(report: ExportReport) -> list[str]:
+    """The differences found, and what was written."""
+    lines = [
+        f"batch of {one.batch}: differs from {report.reference} by {one.difference.greatest:.2g} at most, "
+        f"{one.difference.rms:.2g} rms (1 is from black to white)"
+        for one in report.compared
+    ]
+    said = f"{report.size_bytes / 1e6:.1f} MB, {report.precision}, via {report.via}, made in {report.elapsed_s:.1f} s"
+    return [*lines, f"{report.path}: {said}"]

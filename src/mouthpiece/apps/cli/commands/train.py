@@ -1,0 +1,124 @@
+"""`mouthpiece train ...`: needs the extra `train`, and imports it only when a training starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mouthpiece.apps.cli.commands.prepare import prepare_command
+from mouthpiece.apps.cli.commands.synthesise import synthesise_command
+from mouthpiece.apps.cli.commands.train_teacher import teacher_command
+from mouthpiece.apps.cli.console import say, say_event, tell
+from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+
+train_app = typer.Typer(
+    name="train", help="Train networks (extra 'train').", rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+train_app.command("prepare")(prepare_command)
+train_app.command("synthesise")(synthesise_command)
+train_app.command("teacher")(teacher_command)
+
+
+@train_app.callback(invoke_without_command=True)
+def train_root(context: typer.Context) -> None:
+    """Train networks (extra 'train')."""
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+
+
+@train_app.command("motion")
+def motion_command(
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", show_default=False, help="The main corpus: faces that speak.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="The network to write, .onnx.")
+    ],
+    *,
+    corpus: Annotated[
+        list[Path] | None, typer.Option("--corpus", metavar="DIR", help="A further corpus; may be given several times.")
+    ] = None,
+    share: Annotated[
+        list[float] | None,
+        typer.Option("--share", help="Share of each corpus in a batch, the main one first; given once a corpus."),
+    ] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option("--synthetic", metavar="DIR", help="What `mouthpiece train synthesise` made, to learn from too."),
+    ] = None,
+    score_on: Annotated[
+        list[Path] | None,
+        typer.Option("--score-on", metavar="DIR", help="A corpus only for the model card's scores; several times."),
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option("--latency", metavar="offline|live", help="For files, or for live speech.")
+    ] = None,
+    revoice: Annotated[
+        float | None, typer.Option("--revoice", help="Share of altered versions that another voice speaks, 0 to 1.")
+    ] = None,
+    mosaic: Annotated[
+        float | None, typer.Option("--mosaic", help="Share of sequences pieced together from several clips, 0 to 1.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps of training.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Sequences in a step.")] = None,
+    channels: Annotated[int | None, typer.Option("--channels", help="Width of the network.")] = None,
+    look_ahead: Annotated[
+        float | None, typer.Option("--look-ahead", metavar="SECONDS", help="Speech after a moment that it may hear.")
+    ] = None,
+    versions: Annotated[
+        int | None, typer.Option("--versions", help="Altered versions of each clip's sound to learn from.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="CLIPS", help="Take only so many clips, to try things out.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes and threads.")] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", metavar="DIR", help="Cache and checkpoints; a hidden folder beside FILE if not given."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The same seed repeats a training.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train the mesh engine's motion network.
+
+    A run that was stopped goes on where it was when started again. Beside FILE come its basis and its model card.
+    """
+    from mouthpiece.training.motion.train import TrainOptions, card_path, train_motion
+
+    def progress(line: str) -> None:
+        if json:
+            say_event("progress", {"message": line})
+        elif not quiet:
+            tell(line)
+
+    given: dict[str, Any] = {
+        "more_corpora": tuple(corpus) if corpus else None,
+        "shares": tuple(share) if share else None,
+        "synthetic": synthetic,
+        "score_on": tuple(score_on) if score_on else None,
+        "latency": latency,
+        "revoice": revoice,
+        "mosaic": mosaic,
+        "steps": steps,
+        "batch": batch,
+        "channels": channels,
+        "look_ahead_s": look_ahead,
+        "versions": versions,
+        "limit": limit,
+        "workers": workers,
+        "work": work,
+        "seed": seed,
+    }
+    # What isn't given stays as the library has it.
+    options = TrainOptions(progress=progress, **{name: value for name, value in given.items() if value is not None})
+    network = train_motion(data, out, options=options)
+    if json:
+        say_event("result", {"path": str(network), "card": str(card_path(network))})
+    elif not quiet:
+        tell(f"{network}: trained; its model card is {card_path(network)}")

@@ -1,0 +1,69 @@
+"""What `probe` and `engines` found, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mouthpiece.apps.cli.console import box_said
+
+if TYPE_CHECKING:
+    from mouthpiece.media import MediaReport
+    from mouthpiece.pipeline import ProbeReport, SeenFace
+    from mouthpiece.types import EngineInfo
+
+
+def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
+    """A paragraph for each engine."""
+    lines: list[str] = []
+    for info in infos:
+        lines += [
+            f"{info.name}{'' if info.ready else ' (not ready)'}: {info.summary}",
+            f"    look-ahead  {info.look_ahead_s * 1000:.0f} ms",
+            f"    licence     {info.licence}",
+            f"    device      {info.device}",
+            f"    weights     {info.weights}",
+        ]
+    return lines
+
+
+def probe_lines(report: ProbeReport) -> list[str]:
+    """Streams, faces and speech, one line each."""
+    lines = _media_lines(report.media)
+    if report.frames_looked_at:
+        seen = f"seen in {len({face.time_s for face in report.faces})} of {report.frames_looked_at} moments looked at"
+        lines.append(
+            f"    faces    {seen}, at most {report.most_faces} at once" if report.faces else "    faces    none seen"
+        )
+        lines += [f"        {_face_said(face)}" for face in report.faces]
+    if report.media.sounds:
+        stretches = ", ".join(f"{start:.2f}-{end:.2f} s" for start, end in report.speech)
+        lines.append(f"    speech   {stretches or 'none heard'}")
+    return lines
+
+
+def _media_lines(media: MediaReport) -> list[str]:
+    length = "" if media.duration_s is None else f", {media.duration_s:.2f} s"
+    lines = [f"{media.name}: {media.container}{length}"]
+    for picture in media.pictures:
+        said = [f"{picture.codec}, {picture.width}x{picture.height}", picture.pixel_format]
+        said += [f"{float(picture.fps):.6g} fps"] if picture.fps else []
+        said += [f"pixels {picture.pixel_aspect} as wide as high"] if picture.pixel_aspect != 1 else []
+        said += [f"turned {picture.rotation_deg} degrees"] if picture.rotation_deg else []
+        said += ["a cover, not a video"] if picture.is_cover else []
+        lines.append(f"    picture  {', '.join([*said, *_language(picture.language)])}")
+    for sound in media.sounds:
+        said = [sound.codec, f"{sound.sample_rate} Hz", sound.layout, *_language(sound.language)]
+        lines.append(f"    sound    {', '.join(said)}")
+    return lines
+
+
+def _language(tag: str | None) -> list[str]:
+    return [f"language {tag}"] if tag and tag != "und" else []
+
+
+def _face_said(face: SeenFace) -> str:
+    """When, where, how large, and whether it would do."""
+    unusable = "" if face.usable is None else f", unusable: {face.usable}"
+    turned = round(face.yaw_deg) or 0
+    return f"{face.time_s:7.2f} s  {face.number}: {box_said(face.box)}, turned {turned} degrees{unusable}"

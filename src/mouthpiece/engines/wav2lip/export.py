@@ -1,0 +1,312 @@
+"""Writing the generator for other runtimes, and seeing that what was written still draws the same pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS, nncf_version
+from mouthpiece.engines.wav2lip.runtimes.difference import Difference
+from mouthpiece.engines.wav2lip.runtimes.generator import Generator
+from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
+from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
+from mouthpiece.engines.wav2lip.runtimes.openvino_models import MODEL, make_int8
+from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
+from mouthpiece.engines.wav2lip.runtimes.source import Source, read_exported
+from mouthpiece.errors import EngineError, MissingExtraError, OptionError, OutputError
+from mouthpiece.networks.layers import GENERATOR, check_state
+from mouthpiece.networks.onnx_form import OPSET, require_onnx, with_f16_weights, write_onnx
+
+BATCHES = (1, 3, 8)
+"""Sizes of the batches that are compared."""
+MAX_F32_DIFFERENCE = 1e-4
+"""Most that a value may differ by in f32; from black to white it is 1."""
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+    @property
+    def suffix(self) -> str:
+        """How the file's name ends."""
+        return ".onnx" if self is Format.ONNX else ".xml"
+
+
+class Via(StrEnum):
+    """The way from the checkpoint to the model."""
+
+    TORCH = "torch"
+    """PyTorch's network, converted."""
+    ONNX = "onnx"
+    """PyTorch's network, to ONNX, to OpenVINO."""
+    ARRAYS = "arrays"
+    """Built from the checkpoint's arrays, without PyTorch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How one batch came out."""
+
+    batch: int
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was written."""
+
+    path: Path
+    format: Format
+    precision: Precision
+    via: Via
+    size_bytes: int
+    reference: str
+    """What the pictures were compared with."""
+    compared: tuple[Compared, ...]
+    elapsed_s: float
+    warnings: tuple[str, ...]
+
+
+def check_export(format_: Format, precision: Precision, via: Via) -> None:
+    """Whether that can be done here.
+
+    Raises:
+        OptionError: it makes no sense.
+        MissingExtraError: a library is missing.
+    """
+    if precision not in (Precision.F32, Precision.F16, Precision.INT8):
+        raise OptionError(f"precision of an export expects f32, f16 or int8, got {precision}")
+    if format_ is Format.ONNX and via is Via.ONNX:
+        raise OptionError("via onnx leads to OpenVINO; to write ONNX choose torch or arrays")
+    if via is not Via.ARRAYS and find_spec("torch") is None:
+        raise MissingExtraError(f"an export via {via}", "torch")
+    if precision is Precision.INT8 and not _is_rounded_here(format_, via) and nncf_version() is None:
+        raise MissingExtraError(f"making an int8 model for {format_} via {via}", "int8")
+    if format_ is Format.ONNX or via is Via.ONNX:
+        require_onnx()
+
+
+def export_generator(
+    checkpoint: Path,
+    out: Path,
+    format_: Format,
+    precision: Precision = Precision.F32,
+    via: Via = Via.ARRAYS,
+) -> ExportReport:
+    """Write a model for batches of any size, compare what it draws, and give it its name when all is well.
+
+    Args:
+        checkpoint: .pth, .safetensors.
+        out: an .onnx, or an .xml that gets its .bin beside it; what is there is replaced.
+        format_: of `out`.
+        precision: F32; F16 (of the weights, half as large a file); INT8 (calibrated on crops of a face).
+        via: how to get there.
+
+    Raises:
+        WeightsError: the checkpoint is damaged or of another network.
+        OptionError, MissingExtraError: as `check_export`.
+        EngineError: the model doesn't draw the same.
+        OutputError: it can't be written.
+    """
+    started = time.monotonic()
+    check_export(format_, precision, via)
+    source = Source(checkpoint)
+    state = source.state()
+    with _folder_beside(out) as folder:
+        if precision is Precision.INT8 and _is_rounded_here(format_, via):
+            made = _rounded(source, state, folder)
+        else:
+            made = _made(state, folder, format_, precision, via)
+        name, reference = _reference(state)
+        runner, odd = _runner(made)
+        compared = tuple(_compare(runner, reference, batch) for batch in BATCHES)
+        greatest = float(np.max([one.difference.greatest for one in compared]))
+        if precision is Precision.F32 and not greatest <= MAX_F32_DIFFERENCE:  # also where it isn't a number
+            raise EngineError(
+                f"expected an export that draws what {name} draws (within {MAX_F32_DIFFERENCE:g}), "
+                f"got a difference of {greatest:.2g}; nothing was written"
+            )
+        if not all(one.difference.is_small for one in compared):
+            odd = (*odd, f"in {precision} these weights draw pictures that differ visibly; f32 doesn't")
+        size = sum(path.stat().st_size for path in _files(made))
+        _publish(made, out)
+    return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, odd)
+
+
+def _is_rounded_here(format_: Format, via: Via) -> bool:
+    """Whether an int8 model is made of the checkpoint's arrays; of the others NNCF makes one."""
+    return format_ is Format.OPENVINO and via is Via.ARRAYS
+
+
+def _rounded(source: Source, state: dict[str, Any], folder: Path) -> Path:
+    """The int8 model in a folder."""
+    check_state(state, GENERATOR)
+    make_int8(source.path, folder / MODEL)
+    return folder / MODEL
+
+
+def _made(state: dict[str, Any], folder: Path, format_: Format, precision: Precision, via: Via) -> Path:
+    """The model in a folder, in its final precision."""
+    import openvino
+
+    whole = folder / f"whole{format_.suffix}"
+    half = precision is Precision.F16
+    if format_ is Format.ONNX:
+        if via is Via.TORCH:
+            _torch_to_onnx(state, whole)
+        else:
+            write_onnx(GENERATOR, state, whole)
+        if half:
+            with_f16_weights(whole)
+    else:
+        openvino.save_model(_openvino_model(state, folder, via), whole, compress_to_fp16=half)
+    if precision is not Precision.INT8:
+        return whole
+    made = folder / Path(MODEL).with_suffix(format_.suffix)
+    make_int8(whole, made)
+    return made
+
+
+def _openvino_model(state: dict[str, Any], folder: Path, via: Via) -> Any:
+    """OpenVINO's model, by one of the three ways."""
+    import openvino
+
+    from mouthpiece.networks.openvino_form import openvino_model
+
+    if via is Via.ARRAYS:
+        return openvino_model(GENERATOR, state)
+    if via is Via.ONNX:
+        passing = folder / "passing.onnx"
+        _torch_to_onnx(state, passing)
+        return read_exported(passing)
+    with _without_deprecations():
+        model = openvino.convert_model(_module(state), example_input=_examples())
+    for port, name in zip((*model.inputs, *model.outputs), (*GENERATOR.inputs, GENERATOR.outputs[0].name), strict=True):
+        port.get_tensor().set_names({name})
+    model.reshape({name: [-1, *shape] for name, shape in GENERATOR.inputs.items()})
+    return model
+
+
+def _torch_to_onnx(state: dict[str, Any], path: Path) -> None:
+    """PyTorch's own exporter; the one that needs no further library."""
+    import torch
+
+    names = [*GENERATOR.inputs, *(output.name for output in GENERATOR.outputs)]
+    with _without_deprecations():
+        torch.onnx.export(
+            _module(state),
+            _examples(),
+            str(path),
+            input_names=names[: len(GENERATOR.inputs)],
+            output_names=names[len(GENERATOR.inputs) :],
+            dynamic_axes={name: {0: "batch"} for name in names},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def _module(state: dict[str, Any]) -> Any:
+    from mouthpiece.networks import torch_form
+
+    return torch_form.load(GENERATOR, state)
+
+
+def _examples() -> Any:
+    """Two of each: of one, an exporter might think that it is always one."""
+    import torch
+
+    return tuple(torch.zeros(2, *shape) for shape in GENERATOR.inputs.values())
+
+
+@contextlib.contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """PyTorch's tracing says of itself that it is the older way; the newer one needs onnxscript."""
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+def _reference(state: dict[str, Any]) -> tuple[str, Generator]:
+    """What to compare with: PyTorch, or what OpenVINO makes of the arrays."""
+    if find_spec("torch") is not None:
+        from mouthpiece.engines.wav2lip.runtimes.on_torch import TorchGenerator
+
+        return "PyTorch, f32", TorchGenerator(_module(state), Precision.F32, "cpu")
+    from mouthpiece.networks.openvino_form import openvino_model
+
+    return "OpenVINO, f32 (PyTorch isn't installed)", OpenVinoGenerator(openvino_model(GENERATOR, state), Precision.F32)
+
+
+def _runner(made: Path) -> tuple[Generator, tuple[str, ...]]:
+    """What runs the model that was made, and a line where it isn't the library that it was made for."""
+    if made.suffix == ".onnx" and find_spec("onnxruntime") is not None:
+        return OnnxGenerator(made, "CPU"), ()
+    odd = () if made.suffix == ".xml" else ("compared as OpenVINO runs it: ONNX Runtime (extra onnx) isn't installed",)
+    return OpenVinoGenerator(read_exported(made), Precision.F32), odd
+
+
+def _compare(runner: Generator, reference: Generator, batch: int) -> Compared:
+    mel, face = crops(sum(BATCHES), after=CALIBRATION_CROPS)
+    where = slice(sum(BATCHES) - batch, None)
+    drawn, expected = runner(mel[where], face[where]), reference(mel[where], face[where])
+    if drawn.shape != expected.shape or not np.isfinite(drawn).all():
+        raise EngineError(f"expected {expected.shape} pictures of the export, got {drawn.shape}; nothing was written")
+    return Compared(batch, Difference.between(drawn, expected))
+
+
+# The files. -----------------------------------------------------------------------------------------------------------
+
+
+def _files(made: Path) -> list[Path]:
+    """What belongs together."""
+    return [made] if made.suffix == ".onnx" else [made.with_suffix(".bin"), made]
+
+
+@contextlib.contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """A hidden folder on the same disk, gone afterwards."""
+    folder = out.with_name(f".{out.stem[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"can't write {out}: {error.strerror or error}") from error
+
+
+def _publish(made: Path, out: Path) -> None:
+    """Give the files their names: all of them, or none."""
+    moves = [(path, out.with_suffix(path.suffix)) for path in _files(made)]
+    moves[-1] = (made, out)
+    kept = [(target, made.with_name(f"before{target.suffix}")) for _, target in moves if target.exists()]
+    try:
+        for target, aside in kept:
+            target.rename(aside)
+        for path, target in moves:
+            path.replace(target)
+    except OSError:
+        for path, target in moves:
+            if not path.exists():
+                target.unlink(missing_ok=True)
+        for target, aside in kept:
+            if aside.exists():
+                aside.replace(target)
+        raise

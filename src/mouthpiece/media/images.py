@@ -1,0 +1,300 @@
+"""Photos and animated pictures, read by Pillow: any mode becomes upright 8-bit RGB on white."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from av import VideoFrame
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from mouthpiece.errors import BrokenMediaError, InputError, PictureSizeError
+from mouthpiece.media.container import MAX_PIXELS, ByteStore, unreadable
+from mouthpiece.media.info import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
+from mouthpiece.media.open import FaceSource
+from mouthpiece.media.planes import Converter
+from mouthpiece.media.playback import MovingSource, Reel, Shot
+from mouthpiece.media.still import StillSource
+from mouthpiece.types import Picture
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "PCX", "SGI", "DDS", "QOI")
+"""What Pillow may try: formats with a signature, and none that runs another program (EPS) or fetches anything."""
+_ANIMATED_FORMATS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+
+_MILLISECOND = Fraction(1, 1000)
+_FASTEST_DELAY_MS = 10
+_USUAL_DELAY_MS = 100
+"""Delays up to 10 ms are shown as 100 ms: what browsers do with animations that name no sensible one."""
+
+
+def open_picture(store: ByteStore, photo_fps: Fraction) -> FaceSource | None:
+    """The photo or animation in the store; None when it is neither, which leaves it to the video reader.
+
+    Raises:
+        PictureSizeError: too small or too large, told from the header.
+        BrokenMediaError: it begins as a picture and can't be decoded.
+    """
+    reader = store.open()
+    image = None
+    try:
+        image = _identified(reader, store)
+        if image is None:
+            return None
+        check_size(*image.size, store.name)
+        if image.format in _ANIMATED_FORMATS and _is_animated(image):
+            return _open_animation(store, image, photo_fps)
+        return PhotoSource(_decoded(image, store.name), photo_fps, store.name, str(image.format).lower(), store)
+    finally:
+        if image is not None:
+            image.close()
+        reader.close()
+
+
+def _identified(reader: Any, store: ByteStore) -> Image.Image | None:
+    """Pillow's view of the header; nothing is decoded yet. None for what is no picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # check_size is stricter than Pillow's own warning
+        try:
+            return Image.open(reader, formats=_readable_formats())
+        except UnidentifiedImageError:
+            return None
+        except Image.DecompressionBombError as error:
+            raise PictureSizeError(
+                f"expected at most {MAX_SIDE} pixels a side and {MAX_PIXELS >> 20} megapixels, {store.name} claims far "
+                "more; scale it down first"
+            ) from error
+        except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+            damaged = unreadable(store)
+            if isinstance(damaged, BrokenMediaError):
+                raise damaged from error
+            return None
+
+
+@lru_cache(maxsize=1)
+def _readable_formats() -> tuple[str, ...]:
+    """Those of `_FORMATS` that this build of Pillow has."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _is_animated(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # a damaged later picture must not hide the first one
+        return False
+
+
+def _decoded(image: Image.Image, name: str) -> tuple[Picture, tuple[str, ...]]:
+    """Upright RGB of a header that was accepted, and what was odd about it."""
+    try:
+        image.load()
+        upright = _upright(image)
+        return flattened(upright)
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, TypeError) as error:
+        raise BrokenMediaError(
+            f"{name} begins like {image.format} but its picture can't be decoded: damaged or cut off; get a whole copy"
+        ) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF is no reason to refuse a good picture
+        return image
+
+
+def flattened(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
+    """(H, W, 3) uint8 RGB of a Pillow image of any mode, and a warning where transparency was laid on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = _grey_from_wide(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2), ()
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        return on_white(rgba)
+    return np.array(_srgb(image), dtype=np.uint8), ()
+
+
+def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
+    """(H, W, 3) of an (H, W, 4) picture with its alpha laid on white, and the warning if any of it shows."""
+    alpha = rgba[:, :, 3]
+    if alpha.min() == 255:
+        return np.ascontiguousarray(rgba[:, :, :3]), ()
+    rgb = np.empty((*rgba.shape[:2], 3), np.uint8)
+    weight = alpha.astype(np.uint16)
+    for channel in range(3):  # one channel at a time keeps the 16-bit scratch small
+        value = rgba[:, :, channel].astype(np.uint16) * weight + (255 - weight) * 255
+        rgb[:, :, channel] = (value + 127) // 255
+    return rgb, ("transparent parts: laid on white",)
+
+
+def _grey_from_wide(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """8-bit grey of 16-bit, 32-bit or float grey; the range in use tells how deep the numbers are."""
+    if values.dtype == np.uint16:
+        return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+    clean = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    top = float(clean.max(initial=0.0))
+    steps = (1.0, 255.0, 65_535.0, 2.0**31) if values.dtype.kind == "f" else (255.0, 65_535.0, 2.0**31)
+    white = next((step for step in steps if top <= step), top)
+    return np.clip(np.rint(clean * (255.0 / white)), 0, 255).astype(np.uint8)
+
+
+def _srgb(image: Image.Image) -> Image.Image:
+    """RGB through the embedded colour profile where there is a usable one, else Pillow's plain conversion."""
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        with contextlib.suppress(Exception):  # a broken profile: plain conversion
+            embedded = ImageCms.ImageCmsProfile(BytesIO(profile))
+            if "srgb" not in ImageCms.getProfileDescription(embedded).lower():
+                target = ImageCms.createProfile("sRGB")
+                converted = ImageCms.profileToProfile(image, embedded, target, outputMode="RGB")
+                if converted is not None:
+                    return converted
+    return image.convert("RGB")
+
+
+def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[str, ...]]:
+    """8-bit RGB of a picture given as an array.
+
+    Raises:
+        InputError: not a picture's shape or type.
+        PictureSizeError: too small or too large.
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise InputError(f"expected a picture of shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
+    check_size(array.shape[1], array.shape[0], "the array")
+    if array.dtype == np.uint8:
+        deep = array
+    elif array.dtype == np.uint16:
+        deep = ((array.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+    elif array.dtype.kind == "f":
+        deep = np.clip(np.rint(np.nan_to_num(array) * 255.0), 0, 255).astype(np.uint8)
+    elif array.dtype == np.bool_:
+        deep = array.astype(np.uint8) * 255
+    else:
+        raise InputError(f"expected a picture of uint8, uint16, or float in 0-1, got {array.dtype}")
+    if deep.ndim == 2 or deep.shape[2] == 1:
+        return np.repeat(deep.reshape(*deep.shape[:2], 1), 3, axis=2), ()
+    if deep.shape[2] == 4:
+        return on_white(deep)
+    return np.array(deep), ()
+
+
+class PhotoSource(StillSource):
+    """A photo."""
+
+    def __init__(
+        self,
+        decoded: tuple[Picture, tuple[str, ...]],
+        fps: Fraction,
+        name: str,
+        codec: str,
+        store: ByteStore | None = None,
+    ) -> None:
+        rgb, odd = decoded
+        height, width = rgb.shape[:2]
+        info = PictureInfo(
+            width=width,
+            height=height,
+            pixel_aspect=Fraction(1),
+            fps=fps,
+            is_photo=True,
+            duration_s=None,
+            frame_count_estimate=1,
+            colours=PHOTO_COLOURS,
+            time_base=1 / fps,
+            codec=codec,
+            container=codec,
+            name=name,
+            warnings=odd + odd_size_warning(width, height),
+        )
+        super().__init__(info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), store)
+
+    @classmethod
+    def of_array(cls, array: NDArray[Any], fps: Fraction) -> PhotoSource:
+        """A photo from memory.
+
+        Raises:
+            InputError: not a picture's shape or type.
+            PictureSizeError: too small or too large.
+        """
+        return cls(_rgb_of_array(array), fps, "the array", "array")
+
+
+class _AnimationReel(Reel):
+    """An animated GIF, PNG, WebP or AVIF; it plays from its start only."""
+
+    def __init__(self, store: ByteStore, size: tuple[int, int]) -> None:
+        self._store = store
+        self._size = size
+        self._converter = Converter(PHOTO_COLOURS)
+
+    @property
+    def time_base(self) -> Fraction:
+        return _MILLISECOND
+
+    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+        time_ms = 0
+        for rgb, delay_ms in self._pictures():
+            native = self._converter.native(VideoFrame.from_ndarray(rgb, "rgb24"), "yuv420p")
+            yield Shot(time_ms, delay_ms, False, native)
+            time_ms += delay_ms
+
+    def _pictures(self) -> Iterator[tuple[Picture, int]]:
+        with self._store.open() as reader, Image.open(reader, formats=_readable_formats()) as image:
+            index = 0
+            while True:
+                try:
+                    image.seek(index)
+                    image.load()
+                    rgb = flattened(image)[0]
+                except EOFError:
+                    return
+                except (OSError, ValueError, SyntaxError, IndexError):
+                    if index == 0:
+                        raise BrokenMediaError(f"{self._store.name}: its pictures can't be decoded") from None
+                    self.warn("damaged after its first pictures: the rest is left out")
+                    return
+                if rgb.shape[1::-1] == self._size:
+                    yield rgb, _delay_ms(image)
+                index += 1
+
+    def rgb(self, picture: VideoFrame) -> Picture:
+        return self._converter.rgb(picture)
+
+
+def _delay_ms(image: Image.Image) -> int:
+    try:
+        delay = round(float(image.info.get("duration") or 0))
+    except (TypeError, ValueError, OverflowError):
+        delay = 0
+    return delay if delay > _FASTEST_DELAY_MS else _USUAL_DELAY_MS
+
+
+def _open_animation(store: ByteStore, image: Image.Image, photo_fps: Fraction) -> FaceSource:
+    """An animation as a video of its own variable rate."""
+    count = int(getattr(image, "n_frames", 1))
+    delay_ms = _delay_ms(image)
+    kind = str(image.format).lower()
+    info = PictureInfo(
+        width=image.width,
+        height=image.height,
+        pixel_aspect=Fraction(1),
+        fps=Fraction(1000, delay_ms),
+        is_photo=False,
+        duration_s=count * delay_ms / 1000,
+        frame_count_estimate=count,
+        colours=PHOTO_COLOURS,
+        time_base=_MILLISECOND,
+        codec=kind,
+        container=kind,
+        name=store.name,
+        warnings=odd_size_warning(image.width, image.height),
+    )
+    return MovingSource(info, _AnimationReel(store, image.size), photo_fps, store)

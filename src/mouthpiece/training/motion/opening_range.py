@@ -1,0 +1,74 @@
+"""How far a network opens the mouth in speech: measured once after training, kept in its basis, the range's prior.
+
+Networks differ in how far they open: by their teachers, by how much of a mean they answer. What is played is the answer
+spread over a lively mouth's range, so the player has to know where a network's answers lie before it has heard any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mouthpiece.errors import InputError
+from mouthpiece.motion.shaping import HIGH_SHARE, LOW_SHARE, Habit
+from mouthpiece.motion.stream import (
+    MOTION_RATE,
+    MotionStream,
+    basis_path,
+    load_basis,
+    save_basis,
+)
+from mouthpiece.speech import features
+from mouthpiece.types import MEL_RATE, FloatArray, SpeechChunk
+
+SPOKEN = 0.5
+"""Voice activity from here on counts as speech."""
+LEAST_FRAMES = 10 * MOTION_RATE
+"""Less speech says nothing about a network."""
+LEAST_LOW, LEAST_HIGH = 0.002, 0.01
+"""The ends' least values: an untrained network may not open the mouth at all."""
+
+
+def measure_habit(weights: Path, speeches: Iterable[FloatArray]) -> Habit:
+    """The range of a network's openings in speech.
+
+    Args:
+        weights: the network, its basis beside it.
+        speeches: (n,) recordings at SAMPLE_RATE, of many voices; all together at least ten seconds of speech.
+
+    Raises:
+        InputError: there is too little speech.
+        WeightsError: network or basis are missing or damaged.
+    """
+    stream = MotionStream(weights=weights, gate=False, closure=False)
+    openings = np.concatenate([np.zeros(0, np.float32), *(_spoken_openings(stream, one) for one in speeches)])
+    if len(openings) < LEAST_FRAMES:
+        raise InputError(
+            f"expected {LEAST_FRAMES / MOTION_RATE:.0f} s of speech to learn how far the network opens the mouth, "
+            f"heard {len(openings) / MOTION_RATE:.1f} s; give more recordings"
+        )
+    low, high = np.quantile(openings, [LOW_SHARE, HIGH_SHARE])
+    low = max(float(low), LEAST_LOW)
+    return Habit(low, max(float(high), 2 * low, LEAST_HIGH))
+
+
+def keep_habit(weights: Path, habit: Habit) -> None:
+    """Write a network's habit into the basis beside it.
+
+    Raises:
+        WeightsError: the basis is missing or damaged.
+    """
+    basis, geometry = load_basis(basis_path(weights))
+    save_basis(basis, geometry, basis_path(weights), habit)
+
+
+def _spoken_openings(stream: MotionStream, samples: FloatArray) -> FloatArray:
+    """Openings of a recording's motion frames in which somebody speaks."""
+    log_mel, activity = features(samples)
+    stream.reset()
+    stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
+    stream.finish()
+    spoken = np.flatnonzero(activity[:: MEL_RATE // MOTION_RATE] >= SPOKEN)
+    return np.array([stream.at(frame / MOTION_RATE).opening for frame in spoken], dtype=np.float32)

@@ -1,0 +1,26 @@
+"""Mouth shapes over time for other people's characters, 3-D and 2-D: what the mesh engine would play, exported.
+
+- `blendshapes`: mouth motion -> ARKit's 52 coefficients;
+- `letters`: mouth motion -> Preston Blair's shapes A to H and X;
+- `track`: `visemes`, speech -> both; `MouthShapes`, the same as a stream;
+- `files`: .csv, .tsv and .json.
+"""
+
+from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes
+from mouthpiece.viseme_tracks.export import VisemeExport, write_visemes
+from mouthpiece.viseme_tracks.mouth_shapes import LETTERS, Cue
+from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeOptions, VisemeTrack, visemes
+
+__all__ = [
+    "ARKIT_NAMES",
+    "LETTERS",
+    "BlendshapeFrame",
+    "Cue",
+    "MouthShapes",
+    "VisemeExport",
+    "VisemeOptions",
+    "VisemeTrack",
+    "blendshapes",
+    "visemes",
+    "write_visemes",
+]

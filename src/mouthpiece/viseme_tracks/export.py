@@ -1,0 +1,211 @@
+"""Files of mouth shapes: .csv with ARKit's blendshapes, .tsv and .json as rhubarb writes them.
+
+    .csv   time_s, then a column for each of ARKit's names, 0-1, a row for each frame
+    .tsv   time, tab, letter: a line for each change, two decimals; the last line is the end, at rest
+    .json  rhubarb's metadata and mouthCues, and `blendshapes`: fps, names, frames
+
+A file appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from mouthpiece.media import SpeechInput, check_output
+from mouthpiece.media.output_file import OutputFile
+from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES
+from mouthpiece.viseme_tracks.mouth_shapes import Cue
+from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeOptions
+
+IN_MEMORY_BYTES = 4 << 20
+"""Frames of a JSON file beyond this wait on disk until its cues are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisemeExport:
+    """What was written, and how it went."""
+
+    path: Path
+    """The file."""
+    seconds: float
+    """Length of the speech."""
+    frames: int
+    """Frames of blendshapes; 0 where the file holds letters only."""
+    cues: int
+    """Letters; 0 where the file holds blendshapes only."""
+    elapsed_s: float
+    """Wall-clock seconds that it took."""
+    warnings: tuple[str, ...]
+    """What the user should know."""
+
+
+def write_visemes(
+    speech: SpeechInput,
+    out: str | os.PathLike[str],
+    options: VisemeOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[float, float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> VisemeExport:
+    """Write the mouth shapes of a speech to a file, streaming.
+
+    Args:
+        speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
+        out: the file; its suffix chooses what is written: .json, .tsv or .csv.
+        options: everything else.
+        overwrite: whether a file in the way may be replaced.
+        progress: called after each frame with the seconds done and the seconds in all.
+        cancelled: asked before each frame; True ends the job and leaves nothing behind.
+
+    Raises:
+        InputError: the speech or the phones can't be used.
+        OutputError: the file can't be written there.
+        OptionError: another suffix, or an option makes no sense.
+        EngineError: the network can't run.
+        Cancelled: `cancelled` said so.
+    """
+    options = options or VisemeOptions()
+    started = time.monotonic()
+    forbidden = [one for one in (speech, options.phones) if isinstance(one, str | os.PathLike)]
+    path = check_output(out, overwrite=overwrite, forbidden=forbidden, suffixes=WRITERS)
+    with MouthShapes(speech, options, cancelled=cancelled) as shapes:
+        file = OutputFile(path, overwrite=overwrite)
+        try:
+            with WRITERS[path.suffix.lower()](file, shapes) as writer:
+                for shape in shapes:
+                    writer.write(shape)
+                    if progress is not None and isinstance(shape, BlendshapeFrame):
+                        progress(shape.time_s, shapes.duration_s)
+                writer.finish()
+        except OSError as error:
+            file.discard()
+            raise file.failure(error) from error
+        except BaseException:
+            file.discard()
+            raise
+        file.commit()
+        return VisemeExport(
+            Path(out), shapes.duration_s, writer.frames, writer.cues, time.monotonic() - started, shapes.warnings
+        )
+
+
+class _Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of them."""
+
+
+class _Writer(ABC):
+    """Writes shapes as they come."""
+
+    def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
+        self._file = file
+        self._shapes = shapes
+        self.frames = 0
+        """Frames written."""
+        self.cues = 0
+        """Letters written."""
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of what is held."""
+
+    @abstractmethod
+    def write(self, shape: BlendshapeFrame | Cue) -> None:
+        """Take the next one."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """There are no more."""
+
+    def _say(self, text: str) -> None:
+        self._file.write(text.encode())
+
+
+class _CsvWriter(_Writer):
+    """ARKit's blendshapes, a row for each frame."""
+
+    def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
+        super().__init__(file, shapes)
+        self._say(",".join(("time_s", *ARKIT_NAMES)) + "\n")
+
+    def write(self, shape: BlendshapeFrame | Cue) -> None:
+        if isinstance(shape, BlendshapeFrame):
+            self._say(f"{shape.time_s:.4f},{_numbers(shape)}\n")
+            self.frames += 1
+
+    def finish(self) -> None:
+        """Nothing is missing."""
+
+
+class _TsvWriter(_Writer):
+    """Letters, a line for each change."""
+
+    def write(self, shape: BlendshapeFrame | Cue) -> None:
+        if isinstance(shape, Cue):
+            self._say(f"{shape.start_s:.2f}\t{shape.letter}\n")
+            self.cues += 1
+
+    def finish(self) -> None:
+        self._say(f"{self._shapes.duration_s:.2f}\tX\n")
+
+
+class _JsonWriter(_Writer):
+    """Letters and blendshapes. The frames, of which there are many, wait in a file of their own."""
+
+    def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
+        super().__init__(file, shapes)
+        self._rows: BinaryIO = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # type: ignore[assignment]  # noqa: SIM115
+        metadata = json.dumps({"soundFile": shapes.sound_name, "duration": round(shapes.duration_s, 2)})
+        self._say(f'{{\n  "metadata": {metadata},\n  "mouthCues": [')
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def write(self, shape: BlendshapeFrame | Cue) -> None:
+        if isinstance(shape, Cue):
+            cue = {"start": round(shape.start_s, 2), "end": round(shape.end_s, 2), "value": shape.letter}
+            self._say(f"{',' if self.cues else ''}\n    {json.dumps(cue)}")
+            self.cues += 1
+        else:
+            self._rows.write(f"{',' if self.frames else ''}\n      [{_numbers(shape)}]".encode())
+            self.frames += 1
+
+    def finish(self) -> None:
+        fps = self._shapes.fps
+        rate = int(fps) if fps.denominator == 1 else round(float(fps), 6)
+        self._say(
+            f'\n  ],\n  "blendshapes": {{\n    "fps": {rate},\n    "names": {json.dumps(ARKIT_NAMES)},\n    "frames": ['
+        )
+        self._rows.seek(0)
+        shutil.copyfileobj(self._rows, self._file)
+        self._say("\n    ]\n  }\n}\n")
+
+
+WRITERS: dict[str, type[_Writer]] = {".json": _JsonWriter, ".tsv": _TsvWriter, ".csv": _CsvWriter}
+"""Suffix of OUT -> who writes it."""
+
+
+def _numbers(frame: BlendshapeFrame) -> str:
+    """Values with four decimals at most, 0 as plain 0."""
+    return ",".join(_shortest(value) for value in frame.values.tolist())
+
+
+def _shortest(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,241 @@
+"""Preston Blair's mouth shapes as rhubarb names them: letters over time, for characters drawn by hand.
+
+    A  closed lips                 m b p                  F  puckered lips              u o w
+    B  slightly open, teeth together  most consonants, i  G  lower lip under the teeth  f v
+    C  open                        e, ae                  H  tongue behind the teeth    long l
+    D  wide open                   a                      X  at rest: nobody speaks
+    E  slightly rounded            aw, er
+
+What the mouth does every 20 ms is compared with what each letter looks like; the sequence of letters that fits best is
+then found with a price on every change and no letter shorter than MIN_FRAMES, by the Viterbi algorithm with states
+(letter, age). It decides DELAY_FRAMES behind, so a speech of any length runs through in little memory.
+
+Lips and jaw can't show teeth and tongue: G and H come only from phones that somebody gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.motion.coarticulation import lay_out
+from mouthpiece.motion.phonetics import Part
+from mouthpiece.motion.stream import MOTION_RATE
+from mouthpiece.types import FloatArray, Phone
+from mouthpiece.viseme_tracks.blendshapes import Readings
+
+LETTERS = "ABCDEFGHX"
+"""The shapes."""
+LETTER_RATE = MOTION_RATE
+"""Looks a second."""
+MIN_FRAMES = 3
+"""No letter is shorter: 60 ms, a frame and a half of 25 a second."""
+DELAY_FRAMES = 50
+"""How much later than a moment its letter is decided: one second."""
+DECIDE_FRAMES = 10
+"""Looks that are decided at a time."""
+CHANGE_COST = 1.6
+"""Price of a change, in the unit of the distances below (a squared standard deviation)."""
+AWAKE = 0.25
+"""Activity from which on a mouth speaks."""
+LONG_L_S = 0.09
+"""Length from which on an l shows its tongue."""
+_WRONG_CLOSED = (1.0, 3.0)
+"""What speaks against X while somebody speaks, and against A while nobody does: both are closed lips."""
+_CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
+"""How strongly a sound asks for its letter: those that lips can't miss or can't show; vowels; other consonants."""
+
+_OPENINGS = {"A": 0.0, "B": 0.033, "C": 0.058, "D": 0.095, "E": 0.042, "F": 0.019}
+"""How far open each letter is, outer eye distances."""
+_ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.35, "F": 0.65}
+_OPENING_SPREAD = 0.35
+"""Openings are told apart by their ratio: so much of a power of e is one unit of distance."""
+_OPENING_FLOOR = 0.012
+"""Openings below are all about closed."""
+_ROUNDNESS_SPREAD = 0.20
+_FAR = 60.0
+"""Distance of a letter that is out of the question."""
+
+
+def _changes() -> NDArray[np.float64]:
+    """(letters, letters): price of a change from one to another. At rest and closed look the same: no change at all."""
+    price = np.full((len(LETTERS), len(LETTERS)), CHANGE_COST)
+    rest, closed = LETTERS.index("X"), LETTERS.index("A")
+    price[rest, closed] = price[closed, rest] = _FAR
+    np.fill_diagonal(price, np.inf)
+    return price
+
+
+_CHANGES = _changes()
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A mouth shape and how long it is shown."""
+
+    start_s: float
+    end_s: float
+    letter: str
+    """One of LETTERS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What letter a sound asks for, whatever the lips' motion says."""
+
+    letter: str
+    strength: float
+    """How much farther off all other letters are."""
+
+
+def hint_of(part: Part, duration_s: float) -> Hint | None:
+    """What a sound asks for.
+
+    Args:
+        part: of a phone (both vowels of a diphthong, say).
+        duration_s: its length.
+
+    Returns:
+        None where the motion decides: in silence and for what is made in the throat.
+    """
+    if part.closure >= 0.5:
+        return Hint("A", _CERTAIN)
+    if part.dental_lip >= 0.5:
+        return Hint("G", _CERTAIN)
+    if part.lateral and part.coronal and duration_s >= LONG_L_S:
+        return Hint("H", _CERTAIN)
+    if part.vowel:
+        return Hint(_letter_of_vowel(part), _LIKELY)
+    if part.round >= 0.5:
+        return Hint("F", _LIKELY)
+    return None if part.guttural or not part.letter else Hint("B", _USUAL)
+
+
+def _letter_of_vowel(part: Part) -> str:
+    if part.round >= 0.5:
+        return "F" if part.open <= 0.45 else "E"
+    if part.rhotic or part.letter == "ɜ":
+        return "E"
+    if part.open < 0.3:
+        return "B"
+    # An open front vowel (bat) counts as less open than one further back (father).
+    return "D" if part.open - 0.2 * (1 - part.back) >= 0.75 else "C"
+
+
+class Hints:
+    """The hints of a speech whose phones are known, asked for at times that don't go back."""
+
+    def __init__(self, phones: Sequence[Phone]) -> None:
+        line = lay_out(phones)
+        self._spans = zip(line.start_s.tolist(), line.end_s.tolist(), line.parts, strict=True)
+        self._now = next(self._spans, None)
+
+    def at(self, time_s: float) -> Hint | None:
+        """What the sound of a moment asks for."""
+        while self._now is not None and self._now[1] <= time_s:
+            self._now = next(self._spans, None)
+        if self._now is None or time_s < self._now[0]:
+            return None
+        start_s, end_s, part = self._now
+        return hint_of(part, end_s - start_s)
+
+
+def distances(readings: Readings, activity: float, hint: Hint | None = None) -> FloatArray:
+    """How far a mouth is from looking like each letter.
+
+    Args:
+        readings: of one moment, scalars.
+        activity: 0-1, how surely somebody speaks.
+        hint: what the phone of the moment asks for, where it is known.
+
+    Returns:
+        (len(LETTERS),) float32, 0 for a perfect likeness.
+    """
+    cost = np.full(len(LETTERS), _FAR, dtype=np.float32)
+    opening, roundness = max(float(readings.opening), 0.0), float(readings.roundness)
+    for letter, usual in _OPENINGS.items():
+        ratio = np.log((opening + _OPENING_FLOOR) / (usual + _OPENING_FLOOR)) / _OPENING_SPREAD
+        if letter == "D":
+            ratio = min(ratio, 0.0)  # wider still is as wide as it gets
+        off = (roundness - _ROUNDNESS[letter]) / _ROUNDNESS_SPREAD if letter in _ROUNDNESS else 0.0
+        cost[LETTERS.index(letter)] = ratio**2 + off**2
+    against_rest, against_closed = _WRONG_CLOSED
+    closed = cost[LETTERS.index("A")]
+    if activity >= AWAKE:
+        cost[LETTERS.index("X")] = closed + against_rest
+    else:
+        cost[LETTERS.index("X")] = closed
+        cost[LETTERS.index("A")] = closed + against_closed
+    if hint is not None:
+        named = LETTERS.index(hint.letter)
+        nearest = 0.0 if hint.strength >= _CERTAIN else float(cost[named])
+        cost += np.float32(hint.strength)
+        cost[named] = nearest
+    return cost
+
+
+class LetterStream:
+    """Looks in, one every 1 / LETTER_RATE s; cues out, as soon as they can't change any more."""
+
+    def __init__(self) -> None:
+        letters, ages = len(LETTERS), MIN_FRAMES
+        self._cost = np.full((letters, ages), np.inf, dtype=np.float64)
+        """(letter, age - 1): price of the best way there; the last age stands for it and all beyond."""
+        self._back: list[NDArray[np.int16]] = []
+        """For each undecided look, (letter, age - 1): the state before."""
+        self._letter: int | None = None
+        self._start = 0
+        self._decided = 0
+
+    def push(self, cost: FloatArray) -> list[Cue]:
+        """Take the next look's `distances`; the cues that are finished by now."""
+        letters, ages = self._cost.shape
+        back = np.arange(letters * ages, dtype=np.int16).reshape(letters, ages)
+        new = np.full_like(self._cost, np.inf)
+        if not self._decided and not self._back:
+            new[LETTERS.index("X"), 0] = 0.0  # Before the first sound there is rest.
+        else:
+            ripe = self._cost[:, -1]
+            came = ripe[:, None] + _CHANGES
+            before = came.argmin(axis=0)
+            new[:, 0], back[:, 0] = came.min(axis=0), before * ages + ages - 1
+            new[:, 1:], back[:, 1:] = self._cost[:, :-1], np.arange(letters * ages).reshape(letters, ages)[:, :-1]
+            stays = ripe < new[:, -1]
+            new[stays, -1], back[stays, -1] = ripe[stays], np.flatnonzero(stays) * ages + ages - 1
+        self._cost = new + cost[:, None]
+        self._cost -= self._cost.min()
+        self._back.append(back)
+        ready = len(self._back) - DELAY_FRAMES
+        return self._decide(ready) if ready >= DECIDE_FRAMES else []
+
+    def finish(self, end_s: float) -> list[Cue]:
+        """The speech is over: the remaining cues; the last one ends at `end_s`."""
+        if np.isfinite(self._cost[:, -1]).any():
+            self._cost[:, :-1] = np.inf  # The last letter is no shorter than others.
+        cues = self._decide(len(self._back))
+        if self._letter is not None and end_s > self._start / LETTER_RATE:
+            cues.append(Cue(self._start / LETTER_RATE, end_s, LETTERS[self._letter]))
+        return cues
+
+    def _decide(self, count: int) -> list[Cue]:
+        """Fix the letters of the oldest `count` looks along the best way to now."""
+        if count <= 0:
+            return []
+        state = int(np.argmin(self._cost))
+        way = []
+        for back in reversed(self._back):
+            way.append(state // self._cost.shape[1])
+            state = int(back.reshape(-1)[state])
+        way.reverse()
+        cues = []
+        for letter in way[:count]:
+            if self._letter is not None and letter != self._letter:
+                cues.append(Cue(self._start / LETTER_RATE, self._decided / LETTER_RATE, LETTERS[self._letter]))
+                self._start = self._decided
+            self._letter = letter
+            self._decided += 1
+        del self._back[:count]
+        return cues

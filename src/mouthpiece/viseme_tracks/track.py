@@ -1,0 +1,234 @@
+"""Speech in, mouth shapes over time out: the motion that the mesh engine would play, in other characters' terms."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from mouthpiece.concurrency import one_thread_each
+from mouthpiece.errors import Cancelled, OptionError
+from mouthpiece.inference import device_here
+from mouthpiece.media import SpeechInput, open_speech
+from mouthpiece.motion.stream import Motion, MotionStream
+from mouthpiece.phones import PhonesInput, find_phones
+from mouthpiece.pipeline import MAX_FPS, MAX_INTENSITY, MIN_FPS, MIN_INTENSITY, check_blend, listen
+from mouthpiece.types import FloatArray, SpeechChunk
+from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, Readings, blendshapes
+from mouthpiece.viseme_tracks.mouth_shapes import LETTER_RATE, Cue, Hints, LetterStream, distances
+
+DEFAULT_FPS = Fraction(25)
+"""Frames of blendshapes a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisemeOptions:
+    """What may be chosen about an export of mouth shapes."""
+
+    fps: Fraction = DEFAULT_FPS
+    """Frames of blendshapes a second."""
+    intensity: float = 1.0
+    """How far the mouth moves; 1 is what the engine learned."""
+    phones: PhonesInput = None
+    """What is said and when, if it is known: a file, or phones; see `SyncOptions.phones`."""
+    phones_blend: float = 1.0
+    """How much the motion follows the phones and not the sound; 1 is the phones alone."""
+    phones_language: str = "en"
+    """Language of the words, where the file has words and no phones."""
+    device: str = "CPU"
+    """OpenVINO device that runs the network."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without looking at the input.
+
+        Raises:
+            OptionError: a value makes no sense.
+        """
+        if not MIN_FPS <= self.fps <= MAX_FPS:
+            raise OptionError(f"fps expects {MIN_FPS} to {MAX_FPS}, got {float(self.fps):g}")
+        if not MIN_INTENSITY <= self.intensity <= MAX_INTENSITY:
+            raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
+        check_blend(self.phones, self.phones_blend)
+
+
+@dataclass(frozen=True, slots=True)
+class BlendshapeFrame:
+    """A character's mouth at one moment."""
+
+    time_s: float
+    values: FloatArray
+    """(52,) float32 in 0-1, in the order of ARKIT_NAMES."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisemeTrack:
+    """The mouth shapes of a speech."""
+
+    sound_name: str
+    """The speech's file name."""
+    duration_s: float
+    fps: float
+    """Frames a second; frame n is shown from n / fps on."""
+    names: tuple[str, ...]
+    """ARKit's names of the columns of `frames`."""
+    frames: FloatArray = field(repr=False)
+    """(T, 52) float32 in 0-1."""
+    cues: tuple[Cue, ...] = field(repr=False)
+    """Preston Blair's shapes from 0 to the end without gaps, the first and the last one X."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know."""
+
+    def column(self, name: str) -> FloatArray:
+        """(T,) values of one blendshape.
+
+        Raises:
+            OptionError: ARKit has none of that name.
+        """
+        if name not in self.names:
+            raise OptionError(f"expected one of ARKit's blendshapes such as jawOpen, got {name!r}")
+        return self.frames[:, self.names.index(name)]
+
+
+def visemes(
+    speech: SpeechInput,
+    options: VisemeOptions | None = None,
+    *,
+    progress: Callable[[float, float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> VisemeTrack:
+    """Tell the mouth shapes of a speech: ARKit's blendshapes and Preston Blair's letters.
+
+    Args:
+        speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
+        options: everything else.
+        progress: called now and then with the seconds done and the seconds in all.
+        cancelled: asked now and then; True ends the job.
+
+    Returns:
+        All of it; about 5 kB for each second at 25 frames a second.
+
+    Raises:
+        InputError: the speech or the phones can't be used.
+        OptionError: an option makes no sense.
+        EngineError: the network can't run.
+        Cancelled: `cancelled` said so.
+    """
+    with MouthShapes(speech, options, cancelled=cancelled) as shapes:
+        frames: list[FloatArray] = []
+        cues: list[Cue] = []
+        for shape in shapes:
+            if isinstance(shape, BlendshapeFrame):
+                frames.append(shape.values)
+                if progress is not None:
+                    progress(shape.time_s, shapes.duration_s)
+            else:
+                cues.append(shape)
+        return VisemeTrack(
+            shapes.sound_name,
+            shapes.duration_s,
+            float(shapes.fps),
+            ARKIT_NAMES,
+            np.stack(frames),
+            tuple(cues),
+            shapes.warnings,
+        )
+
+
+class MouthShapes:
+    """The mouth shapes of a speech as a stream: frames and cues in the order in which they are known.
+
+    A context manager; iterate once. Cues come about a second after the frames of the same time.
+    """
+
+    def __init__(
+        self,
+        speech: SpeechInput,
+        options: VisemeOptions | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        """Open the speech.
+
+        Raises:
+            InputError: the speech or the phones can't be used.
+            EngineError: the network can't run.
+        """
+        options = options or VisemeOptions()
+        self.fps = Fraction(options.fps)
+        self._cancelled = cancelled
+        self._voice = open_speech(speech)
+        try:
+            self.duration_s = float(self._voice.duration_s)
+            """Length of the speech, seconds."""
+            said = find_phones(options.phones, self.duration_s, language=options.phones_language)
+            device, elsewhere = device_here(options.device)
+            self._phones, self._odd = said.phones, (*said.warnings, *elsewhere)
+            self._motion = MotionStream(
+                intensity=options.intensity,
+                device=device,
+                phones=said.phones,
+                phones_blend=options.phones_blend,
+            )
+        except BaseException:
+            self._voice.close()
+            raise
+
+    @property
+    def sound_name(self) -> str:
+        """The speech's file name."""
+        return self._voice.info.name
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know; more may come while iterating."""
+        return (*self._odd, *self._voice.warnings)
+
+    def __enter__(self) -> MouthShapes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._voice.close()
+
+    def __iter__(self) -> Iterator[BlendshapeFrame | Cue]:
+        """Frames and cues.
+
+        Raises:
+            Cancelled: `cancelled` said so.
+        """
+        with one_thread_each():
+            yield from self._shapes()
+
+    def _shapes(self) -> Iterator[BlendshapeFrame | Cue]:
+        letters, hints = LetterStream(), Hints(self._phones)
+        speech = listen(self._voice)
+        for time_s, is_look in self._moments():
+            if self._cancelled is not None and not is_look and self._cancelled():
+                raise Cancelled("stopped as asked; nothing was written")
+            motion = self._mouth_at(float(time_s), speech)
+            if is_look:
+                readings = Readings.of(motion.displacement)
+                yield from letters.push(distances(readings, motion.activity, hints.at(float(time_s))))
+            else:
+                yield BlendshapeFrame(float(time_s), blendshapes(motion.displacement))
+        yield from letters.finish(self.duration_s)
+
+    def _moments(self) -> Iterator[tuple[Fraction, bool]]:
+        """Times before the end, in order: of frames, and (True) of looks for a letter."""
+        frames = ((Fraction(n) / self.fps, False) for n in itertools.count())
+        looks = ((Fraction(n, LETTER_RATE), True) for n in itertools.count())
+        end_s = self._voice.duration_s
+        return itertools.takewhile(lambda moment: moment[0] < end_s, heapq.merge(frames, looks))
+
+    def _mouth_at(self, time_s: float, speech: Iterator[SpeechChunk]) -> Motion:
+        """The motion of a moment, having heard as much speech as it needs, and no more."""
+        while self._motion.heard_until_s <= time_s:
+            chunk = next(speech, None)
+            if chunk is None:
+                self._motion.finish()
+                break
+            self._motion.hear(chunk)
+        return self._motion.at(time_s)

@@ -1,0 +1,27 @@
+"""What the library logs is told while a command runs, and only then."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from mouthpiece.apps.cli.log_to_console import told_to_people
+from mouthpiece.apps.cli.parameters import Invocation
+
+
+def test_what_is_logged_is_told_while_a_command_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("mouthpiece.somewhere")
+    log.info("before")
+    with told_to_people(Invocation()):
+        log.info("trying %s", "f32, int8")
+        log.debug("detail")
+    log.info("after")
+    assert capsys.readouterr().err == "mouthpiece: trying f32, int8\n"
+    assert logging.getLogger("mouthpiece").level == logging.NOTSET
+
+
+def test_quiet_commands_tell_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with told_to_people(Invocation(quiet=True)):
+        logging.getLogger("mouthpiece").info("trying")
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,77 @@
+"""How far a network opens the mouth, measured and kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.datasets.made_clips import spoken_clip
+
+from mouthpiece.errors import InputError
+from mouthpiece.motion.shaping import Habit
+from mouthpiece.motion.stream import WEIGHTS, MotionStream, basis_path, load_basis, load_habit
+from mouthpiece.training.motion.opening_range import keep_habit, measure_habit
+from mouthpiece.types import FloatArray
+
+
+@pytest.fixture(scope="module")
+def speeches() -> list[FloatArray]:
+    return [spoken_clip(f"habit{i}").samples for i in range(10)]
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A copy of the shipped network that may be written to."""
+    copy = tmp_path / WEIGHTS.name
+    shutil.copy(WEIGHTS, copy)
+    shutil.copy(basis_path(WEIGHTS), basis_path(copy))
+    return copy
+
+
+def test_a_habit_is_measured_and_kept(weights: Path, speeches: list[FloatArray]) -> None:
+    habit = measure_habit(weights, speeches)
+    assert 0.001 < habit.low < habit.high < 0.2
+    before = load_basis(basis_path(weights))
+    keep_habit(weights, habit)
+    kept = load_habit(basis_path(weights))
+    assert kept.low == pytest.approx(habit.low) and kept.high == pytest.approx(habit.high)
+    basis, geometry = load_basis(basis_path(weights))
+    assert geometry == before[1]
+    assert np.array_equal(basis.components, before[0].components)
+
+
+def test_a_network_that_opens_twice_as_far_is_played_alike(weights: Path, speeches: list[FloatArray]) -> None:
+    """With another unit in its basis the same network opens twice as far; its habit makes up for it."""
+    keep_habit(weights, measure_habit(weights, speeches))
+    wide = weights.with_name("wide.onnx")
+    shutil.copy(weights, wide)
+    with np.load(basis_path(weights)) as file:
+        arrays = dict(file)
+    np.savez_compressed(basis_path(wide), **{**arrays, "components": 2 * arrays["components"]})
+    near, far = (measure_habit(path, speeches) for path in (weights, wide))
+    assert far.high == pytest.approx(2 * near.high, rel=1e-3)
+    keep_habit(wide, far)
+    assert _played_high(wide, speeches[0]) == pytest.approx(_played_high(weights, speeches[0]), rel=0.05)
+
+
+def _played_high(weights: Path, samples: FloatArray) -> float:
+    from mouthpiece.evaluation.motion import play
+
+    return float(np.percentile(play(samples, np.arange(70) / 25, weights)[0].opening, 90))
+
+
+def test_too_little_speech_is_told(weights: Path, speeches: list[FloatArray]) -> None:
+    with pytest.raises(InputError, match=r"expected 10 s of speech .* heard"):
+        measure_habit(weights, speeches[:1])
+    with pytest.raises(InputError, match=r"heard 0\.0 s"):
+        measure_habit(weights, [])
+
+
+def test_a_basis_without_a_habit_has_the_usual_one(tmp_path: Path) -> None:
+    with np.load(basis_path(WEIGHTS)) as file:
+        arrays = {name: file[name] for name in file.files if name != "habit"}
+    np.savez_compressed(tmp_path / "old.npz", **arrays)
+    assert load_habit(tmp_path / "old.npz") == Habit()
+    assert MotionStream().basis.size == load_basis(tmp_path / "old.npz")[0].size
