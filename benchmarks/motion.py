@@ -124,8 +124,8 @@ def print_cost(name: str, weights: Path) -> None:
     stream = MotionStream(weights=weights)
     frames, started = 0, time.process_time()
     for chunk in chunks:
-        stream.hear(chunk)
-        while frames / FPS < stream.heard_until_s:
+        stream.push(chunk)
+        while frames / FPS < stream.ready_until_s:
             stream.at(frames / FPS)
             frames += 1
     spent = time.process_time() - started

@@ -35,7 +35,7 @@ class Recipe:
     channels: int = 144
     revoice: float | None = None
     """Share of re-voiced versions, if not the usual one."""
-    mosaic: float = 0.5
+    splice: float = 0.5
     spread: float = 0.0
 
 
@@ -47,7 +47,7 @@ RECIPES = (
     Recipe("faces and synthetic speech", (0.5, 0, 0.5)),
     Recipe("more synthetic speech", (0.2, 0.1, 0.7)),
     Recipe("all three, no re-voicing", revoice=0.0),
-    Recipe("all three, nothing pieced together", mosaic=0.0),
+    Recipe("all three, nothing pieced together", splice=0.0),
     Recipe("all three, a term for the spread", spread=0.1),
     Recipe("all three, 0.5 M parameters", channels=104),
     Recipe("all three, 2.5 M parameters", channels=242),
@@ -97,7 +97,7 @@ def rows(data: Path, work: Path, options: TrainOptions) -> Iterator[list[str]]:
             more_corpora=options.more_corpora[: len(kept) - 1],
             synthetic=options.synthetic if len(kept) > 1 + len(options.more_corpora) else None,
             channels=recipe.channels,
-            mosaic=recipe.mosaic,
+            splice=recipe.splice,
             spread=recipe.spread,
         )
         part = replace(material, corpora=tuple(examples for examples, _ in kept))

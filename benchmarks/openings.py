@@ -77,8 +77,8 @@ def intended_openings(speech: SpeechInput, times_s: Sequence[float]) -> FloatArr
     with open_speech(speech) as voice:
         stream = SpeechStream(reference_level_db=measure_level(voice.samples()))
         for samples in voice.samples():
-            motion.hear(stream.push(samples))
-        motion.hear(stream.finish())
+            motion.push(stream.push(samples))
+        motion.push(stream.finish())
     motion.finish()
     return np.array([motion.at(moment).opening for moment in times_s], dtype=np.float32)
 

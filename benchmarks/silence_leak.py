@@ -71,7 +71,7 @@ class Trial:
     folder: Path
     """Where videos may lie."""
 
-    def hear(self, speech: Waveform) -> Heard:
+    def push(self, speech: Waveform) -> Heard:
         """Sync the photo to a sound and look at the result."""
         out = self.folder / "out.mp4"
         picture = with_height(read_photo(self.photo), self.height)
@@ -120,7 +120,7 @@ def sounds_without_speech(silence_s: float, noise_s: float) -> Iterator[tuple[st
 def measure(trial: Trial, padded: Waveform, others: Sequence[tuple[str, Waveform]]) -> list[tuple[Cell, ...]]:
     """Rows of one photo: pauses of the recording, then the sounds without speech."""
     photo = trial.photo.stem
-    heard = trial.hear(padded)
+    heard = trial.push(padded)
     baseline = float(np.nanpercentile(heard.rendered, BASELINE_PERCENTILE))
     stretches = pauses(padded.samples)
     rows: list[tuple[Cell, ...]] = []
@@ -128,7 +128,7 @@ def measure(trial: Trial, padded: Waveform, others: Sequence[tuple[str, Waveform
         chosen = within(heard.times_s, stretches, AFTER_S, before_s)
         rows.append((photo, name, *heard.leaks(chosen, baseline)))
     for name, sound in others:
-        heard = trial.hear(sound)
+        heard = trial.push(sound)
         rows.append((photo, name, *heard.leaks(np.ones(len(heard.times_s), dtype=bool), baseline)))
     return rows
 

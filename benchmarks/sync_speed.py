@@ -93,7 +93,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class StudioState:
     """What the cases are run on."""
 
     video: Path
@@ -168,7 +168,7 @@ def _bare_frames(video: Path, fps: Fraction, duration_s: Fraction) -> Iterator[F
         yield Frame(number / fps, 1 / fps, nothing, native=picture)
 
 
-def run_rounds(bench: Bench, repeat: int) -> dict[str, Run]:
+def run_rounds(bench: StudioState, repeat: int) -> dict[str, Run]:
     """Run every case in turn, `repeat` times; medians."""
     cases = bench.cases()
     runs: dict[str, list[Run]] = {name: [] for name in cases}
@@ -231,7 +231,7 @@ def main() -> None:
         photo = on_canvas(read_photo(given.data / PORTRAIT))
         video = folder / "video.mp4"
         write_looped_video(given.data / CLIP_720P, video, given.seconds)
-        bench = Bench(video, given.data / CLIP_720P, photo, speech, folder / "out.mp4", given.engine)
+        bench = StudioState(video, given.data / CLIP_720P, photo, speech, folder / "out.mp4", given.engine)
         runs = run_rounds(bench, given.repeat)
     print_table(
         f"Sync of {given.seconds:g} s of 720p, medians of {given.repeat} rounds, engine {given.engine}",

@@ -158,7 +158,7 @@ def test_speed_is_told_by_stage(
     speech = tmp_path / "speech.wav"
     write_wav(little, speech)
     small = shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4"
-    runs = sync_speed.run_rounds(sync_speed.Bench(small, small, photo, speech, tmp_path / "out.mp4", "fake"), 1)
+    runs = sync_speed.run_rounds(sync_speed.StudioState(small, small, photo, speech, tmp_path / "out.mp4", "fake"), 1)
     assert all(run.elapsed_s > 0 and run.cpu_ms_a_frame > 0 and run.seconds == LENGTH_S for run in runs.values())
     rows = {row[0]: row for row in sync_speed.rows_of(runs)}
     ratio = runs[sync_speed.SYNC_VIDEO].elapsed_s / runs[sync_speed.REENCODE].elapsed_s

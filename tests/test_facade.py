@@ -16,7 +16,7 @@ PUBLIC = [
     "CropOptions",
     "FaceStretch",
     "Fit",
-    "Framing",
+    "FrameTransform",
     "LiveFrame",
     "LiveOptions",
     "LiveSession",

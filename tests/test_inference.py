@@ -15,7 +15,7 @@ import pytest
 from mouthpiece import inference
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
-from mouthpiece.inference import Network, _compiled, core, device_here, known_device, made_together
+from mouthpiece.inference import Network, _compiled, core, known_device, resolve_device, run_in_parallel
 from mouthpiece.motion.stream import LIVE_WEIGHTS
 
 
@@ -84,12 +84,12 @@ def test_one_runtime_for_all() -> None:
 )
 def test_devices_are_known_in_any_case(said: str, known: str) -> None:
     assert known_device(said) == known
-    assert device_here(said) == (known, ())
+    assert resolve_device(said) == (known, ())
 
 
 @pytest.mark.parametrize("said", ["cuda", "NO-SUCH", "AUTO:NO-SUCH", "HETERO:NO-SUCH,CPU", "MULTI", "BATCH:NO-SUCH"])
 def test_what_is_not_here_runs_on_the_cpu_and_a_line_says_so(said: str) -> None:
-    assert device_here(said) == ("CPU", (f"device {said} isn't here; running on CPU",))
+    assert resolve_device(said) == ("CPU", (f"device {said} isn't here; running on CPU",))
 
 
 def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:
@@ -154,7 +154,7 @@ def test_two_are_made_at_the_same_time() -> None:
 
         return make
 
-    assert made_together(maker("first"), maker("second")) == ("first", "second")
+    assert run_in_parallel(maker("first"), maker("second")) == ("first", "second")
 
 
 def test_of_two_that_fail_the_first_counts() -> None:
@@ -168,10 +168,10 @@ def test_of_two_that_fail_the_first_counts() -> None:
         raise WeightsError("second")
 
     with pytest.raises(EngineError, match="first"):
-        made_together(first, second)
+        run_in_parallel(first, second)
     assert over.is_set()
     with pytest.raises(WeightsError, match="second"):
-        made_together(lambda: None, second)
+        run_in_parallel(lambda: None, second)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("mouthpiece-load")]
 
 
@@ -187,7 +187,7 @@ def test_several_who_want_the_same_network_wait_for_one_compilation(
         return compile_it(*arguments)
 
     monkeypatch.setattr(inference, "_compile", counted)
-    one, other = made_together(lambda: Network(mine), lambda: Network(mine))
+    one, other = run_in_parallel(lambda: Network(mine), lambda: Network(mine))
     assert len(compiled) == 1
     assert one._compiled is other._compiled
 

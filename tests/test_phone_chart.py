@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 from tools import phone_chart
 
-from mouthpiece.motion.coarticulation import MouthTeacher
+from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.phonetics import all_letters, parse
 
 
 def test_shapes_differ_as_they_should() -> None:
-    teacher = MouthTeacher.load()
+    teacher = CoarticulationModel.load()
     gap = {s: [float(f[14, 1] - f[13, 1]) for f in phone_chart.held_shapes(teacher, s)] for s in ("m", "i", "a", "aʊ")}
     assert gap["m"][0] <= 0 < gap["i"][0] < gap["a"][0]
     assert len(gap["aʊ"]) == 2 and gap["aʊ"][1] < gap["aʊ"][0]
@@ -35,7 +35,7 @@ def test_the_committed_chart_is_small(repo_root: Path) -> None:
 
 
 def test_every_letter_is_described() -> None:
-    rows = phone_chart.table_rows(MouthTeacher.load())
+    rows = phone_chart.table_rows(CoarticulationModel.load())
     assert len(rows) == len(all_letters())
     assert phone_chart.describe(parse("u")[0]) == "close, back, rounded"
     assert phone_chart.describe(parse("m")[0]) == "lips touch"

@@ -25,8 +25,8 @@ from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
-from mouthpiece.pipeline import Fit, Framing, Quality, SyncOptions, SyncResult, probe, sync
-from mouthpiece.types import FloatArray, Frame, Patch, Picture, Progress, TrackedFrame, Unusable
+from mouthpiece.pipeline import Fit, FrameTransform, Quality, SyncOptions, SyncResult, probe, sync
+from mouthpiece.types import FloatArray, Frame, Patch, Picture, Progress, SkipReason, TrackedFrame
 
 FAKE = SyncOptions(engine="fake")
 RATE = 16_000
@@ -165,7 +165,7 @@ def test_a_face_that_leaves_passes_through(tmp_path: Path, person: list[Picture]
     check_timeline(result)
     assert [(s.synced, s.reason) for s in result.timeline] == [
         (True, None),
-        (False, Unusable.NO_FACE),
+        (False, SkipReason.NO_FACE),
         (True, None),
     ]
     gap = result.timeline[1]
@@ -245,7 +245,7 @@ def test_too_small_a_face_says_so(tmp_path: Path, woman: Picture, voice: FloatAr
 
 
 def test_a_mouth_that_is_cut_off_is_said_to_be_so(tmp_path: Path, woman: Picture, voice: FloatArray) -> None:
-    [(face, _)] = FaceTracker().look_at_all(scenes.frame(woman))
+    [(face, _)] = FaceTracker().detect_all(scenes.frame(woman))
     with pytest.raises(NoFaceError, match="the mouth is not in the picture"):
         sync(woman[: int(face.landmarks[13, 1])].copy(), speech(0.5, voice), tmp_path / "out.mp4", FAKE)
     assert left_behind(tmp_path) == []
@@ -288,7 +288,7 @@ def test_cancelling_leaves_nothing(tmp_path: Path, woman: Picture, voice: FloatA
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["prepare", "hear", "render"])
+@pytest.mark.parametrize("place", ["prepare", "push", "render"])
 def test_an_engine_that_fails_ends_the_job(
     tmp_path: Path, woman: Picture, voice: FloatArray, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -460,7 +460,9 @@ def test_a_box_makes_a_drawing_speak(tmp_path: Path, voice: FloatArray, engine: 
 
 def test_a_box_counts_in_the_framed_picture(tmp_path: Path, voice: FloatArray, ffprobe: str) -> None:
     turned = np.ascontiguousarray(np.rot90(drawn_animal()))
-    options = SyncOptions(engine="fake", framing=Framing(rotate=True, crop=(20, 230, 60, 260)), box=(20, 200, 10, 190))
+    options = SyncOptions(
+        engine="fake", framing=FrameTransform(rotate=True, crop=(20, 230, 60, 260)), box=(20, 200, 10, 190)
+    )
     result = sync(turned, speech(0.4, voice), tmp_path / "out.mp4", options)
     assert result.face_chosen is not None
     assert result.face_chosen.x0 == 10
@@ -492,7 +494,7 @@ def test_options_that_the_engine_does_not_heed_are_said(tmp_path: Path, woman: P
 def test_a_framed_video_speaks(tmp_path: Path, person: list[Picture], voice: FloatArray, ffprobe: str) -> None:
     """The face is found in the framed picture; what lies around it is the framed source."""
     face = video_of([np.ascontiguousarray(np.rot90(p)) for p in person], tmp_path / "face.mp4")
-    framing = Framing(rotate=True, crop=(40, -1, 60, 320))
+    framing = FrameTransform(rotate=True, crop=(40, -1, 60, 320))
     result = sync(face, speech(0.6, voice), tmp_path / "out.mp4", SyncOptions(engine="fake", framing=framing))
     assert all(s.synced for s in result.timeline)
     stream = streams(ffprobe, tmp_path / "out.mp4")["video"]
@@ -512,7 +514,7 @@ def test_static_uses_the_first_picture_at_the_videos_rate(
         picture=lambda i: person[i],
         options={"crf": "12"},
     )
-    options = SyncOptions(engine="fake", framing=Framing(static=True), fps=Fraction(50))
+    options = SyncOptions(engine="fake", framing=FrameTransform(static=True), fps=Fraction(50))
     result = sync(face, speech(1.5, voice), tmp_path / "out.mp4", options)
     assert (result.frames, result.seconds) == (45, 1.5)
     assert result.warnings == ("fps is for photos: the video keeps its own 30 frames a second",)
@@ -526,7 +528,7 @@ def test_static_looks_for_the_face_in_the_first_picture_alone(
     tmp_path: Path, person: list[Picture], voice: FloatArray
 ) -> None:
     face = video_of([scenes.grey_like(person[0]), *person[:5]], tmp_path / "face.mp4")
-    options = SyncOptions(engine="fake", framing=Framing(static=True))
+    options = SyncOptions(engine="fake", framing=FrameTransform(static=True))
     with pytest.raises(NoFaceError, match=r"in the first picture of face\.mp4, but none was found"):
         sync(face, speech(0.4, voice), tmp_path / "out.mp4", options)
 

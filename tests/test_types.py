@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mouthpiece import types
-from mouthpiece.types import Box, Face, Frame, HeadPose, Progress, Unusable, Waveform
+from mouthpiece.types import Box, Face, Frame, HeadPose, Progress, SkipReason, Waveform
 
 
 def test_boxes() -> None:
@@ -68,7 +68,7 @@ def test_waveform_duration() -> None:
 
 
 def test_reasons_are_stable_words() -> None:
-    assert [str(reason) for reason in Unusable] == [
+    assert [str(reason) for reason in SkipReason] == [
         "no-face",
         "too-small",
         "turned-away",

@@ -28,7 +28,7 @@ PADS = (0, 10, 0, 0)
 def face_picture() -> Picture:
     """(SIDE, SIDE, 3) uint8 RGB: the sample face's box, MARGIN times as wide and high."""
     with open_face(samples.sample_face()) as source:
-        [frame] = source.survey(1)
+        [frame] = source.sample_frames(1)
     tracked = FaceTracker().track(frame)
     assert tracked.face is not None
     box = CropBox.of(tracked.face, frame, PADS)

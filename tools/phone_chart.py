@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mouthpiece.engines.mesh.topology import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from mouthpiece.face import reference_face
-from mouthpiece.motion.coarticulation import WEIGHTS, MouthStyle, MouthTeacher
+from mouthpiece.motion.coarticulation import WEIGHTS, CoarticulationModel, MouthStyle
 from mouthpiece.motion.phonetics import Part, all_letters, features, parse
 from mouthpiece.types import FloatArray, Phone
 
@@ -50,7 +50,7 @@ LIP, INSIDE, JAW_INK, REST_INK, END_INK = "#c9605c", "#3a1518", "#6b5b53", "#c4c
 FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
 
 
-def held_shapes(teacher: MouthTeacher, symbol: str) -> list[FloatArray]:
+def held_shapes(teacher: CoarticulationModel, symbol: str) -> list[FloatArray]:
     """(468, 3) faces of a phone held for long: at its middle, or at the middles of its first and last part."""
     parts = parse(symbol)
     shares = np.cumsum([0.0, *(part.weight for part in parts)])
@@ -62,7 +62,7 @@ def held_shapes(teacher: MouthTeacher, symbol: str) -> list[FloatArray]:
     return [_face(teacher, motion.coefficients[round((0.5 + share * length) * 50)]) for share in wanted]
 
 
-def _face(teacher: MouthTeacher, coefficients: FloatArray) -> FloatArray:
+def _face(teacher: CoarticulationModel, coefficients: FloatArray) -> FloatArray:
     face = reference_face().copy()
     # The reference face's lips stand slightly apart; the motion counts from closed ones.
     gap = face[INNER_LOWER, 1] - face[INNER_UPPER, 1]
@@ -115,7 +115,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def draw_chart(teacher: MouthTeacher) -> Image.Image:
+def draw_chart(teacher: CoarticulationModel) -> Image.Image:
     """All classes below each other."""
     rows = sum(-(-len(symbols.split()) // COLUMNS) for _, symbols in CLASSES)
     size = (LABEL_W + COLUMNS * CELL_W, rows * CELL_H)
@@ -165,7 +165,7 @@ def describe(part: Part) -> str:
     return "; ".join(words if degree > 0.4 else f"a little: {words}" for degree, words in found)
 
 
-def table_rows(teacher: MouthTeacher) -> list[str]:
+def table_rows(teacher: CoarticulationModel) -> list[str]:
     """A Markdown row for every letter: what it does, its target's opening, width and jaw, and what it insists on."""
     model, basis = teacher.model, teacher.basis
     rows = []
@@ -194,9 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", action="store_true", help="print the rows of docs/phones.md")
     given = parser.parse_args(arguments)
     if given.table:
-        print("\n".join(table_rows(MouthTeacher.load(given.teacher))))
+        print("\n".join(table_rows(CoarticulationModel.load(given.teacher))))
         return
-    draw_chart(MouthTeacher.load(given.teacher)).save(given.out, optimize=True)
+    draw_chart(CoarticulationModel.load(given.teacher)).save(given.out, optimize=True)
     print(f"{given.out}: {given.out.stat().st_size} bytes")
 
 

@@ -16,7 +16,7 @@ from mouthpiece import errors
 if TYPE_CHECKING:
     from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveFrame, LiveOptions, LiveSession, LiveStats, open_live
-    from mouthpiece.pipeline import Fit, Framing, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
+    from mouthpiece.pipeline import Fit, FrameTransform, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
     from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
     from mouthpiece.viseme_tracks import VisemeOptions, VisemeTrack, visemes
 
@@ -30,7 +30,7 @@ _ROOMS = {
     "viseme_tracks": ("VisemeOptions", "VisemeTrack", "visemes"),
     "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
     "live": ("LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "open_live"),
-    "pipeline": ("Fit", "Framing", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
+    "pipeline": ("Fit", "FrameTransform", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
     "types": ("FaceStretch", "Phone", "Progress", "Waveform"),
 }
 """Module -> the public names that come from it."""
@@ -39,7 +39,7 @@ __all__ = [
     "CropOptions",
     "FaceStretch",
     "Fit",
-    "Framing",
+    "FrameTransform",
     "LiveFrame",
     "LiveOptions",
     "LiveSession",

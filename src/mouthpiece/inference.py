@@ -55,7 +55,7 @@ def known_device(device: str) -> str | None:
     return name if name in known or any(other.startswith(f"{name}.") for other in known) else None
 
 
-def device_here(device: str) -> tuple[str, tuple[str, ...]]:
+def resolve_device(device: str) -> tuple[str, tuple[str, ...]]:
     """Where to run what was to run on `device`: there, or on the CPU where it isn't on this machine.
 
     Returns:
@@ -72,7 +72,7 @@ First = TypeVar("First")
 Second = TypeVar("Second")
 
 
-def made_together(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
+def run_in_parallel(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
     """Make two things at the same time, the second in a thread of its own: compiling a network keeps one core busy.
 
     Raises:
@@ -92,7 +92,7 @@ Shapes = Mapping[str, Sequence[int]]
 """Shapes of inputs by name, for a network that leaves them open."""
 
 
-def compiled_once(
+def compile_cached(
     path: Path, device: str, config: Mapping[str, Any], shapes: Shapes | None = None
 ) -> openvino.CompiledModel:
     """A model file compiled for a device, shared by all who ask for the same while anybody holds it.
@@ -168,7 +168,7 @@ class Network:
             raise WeightsError(f"expected a network at {path}, found no file there; reinstall mouthpiece")
         name = known_device(device) or device
         try:
-            compiled = compiled_once(path, name, _config(name, in_caller=in_caller), shapes)
+            compiled = compile_cached(path, name, _config(name, in_caller=in_caller), shapes)
         except RuntimeError as error:
             if not _is_model(path):
                 said = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"

@@ -18,13 +18,13 @@ from mouthpiece.concurrency import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
-from mouthpiece.face import FaceChoice, FaceTracker, PlacedFace
-from mouthpiece.inference import made_together
+from mouthpiece.face import FaceChoice, FaceTracker, FixedBoxTracker
+from mouthpiece.inference import run_in_parallel
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
     Fit,
-    Framing,
+    FrameTransform,
     MediaReport,
     PictureInfo,
     Quality,
@@ -45,13 +45,13 @@ from mouthpiece.types import (
     FaceStretch,
     FloatArray,
     Frame,
-    Moment,
     Phone,
     Progress,
     ProgressCallback,
+    RenderRequest,
+    SkipReason,
     SpeechChunk,
     TrackedFrame,
-    Unusable,
 )
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
@@ -82,7 +82,7 @@ PROBE_FRAMES = 12
 
 __all__ = [
     "Fit",
-    "Framing",
+    "FrameTransform",
     "ProbeReport",
     "Quality",
     "SeenFace",
@@ -93,7 +93,7 @@ __all__ = [
     "sync",
 ]
 
-Tracker = FaceTracker | PlacedFace
+Tracker = FaceTracker | FixedBoxTracker
 """What says where the face is."""
 
 
@@ -111,7 +111,7 @@ class SyncOptions:
     """Frames a second made from a photo; a video keeps its own."""
     face: str = "largest"
     """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
-    framing: Framing = field(default_factory=Framing)
+    framing: FrameTransform = field(default_factory=FrameTransform)
     """What part of the face's picture is taken, how large and which way up; whether a video is held at its start."""
     box: tuple[int, int, int, int] | None = None
     """Where the face is in every frame, forehead to chin and cheek to cheek: top, bottom, left, right in pixels of the
@@ -346,15 +346,15 @@ def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple
     default = SyncOptions()
     if options.box is not None and options.face != default.face:
         odd.append("face chooses among faces that are found: the box says where this one is")
-    padded = "crop" in engine.heeds and options.crop.pads not in (default.crop.pads, NO_PADS)
+    padded = "crop" in engine.supported_options and options.crop.pads not in (default.crop.pads, NO_PADS)
     if options.box is not None and padded:
         odd.append("pads are for faces that are found: the box is taken as it is")
     odd += [
         f"the engine {options.engine} has no use for {said}"
         for name, said in ENGINES_OPTIONS.items()
-        if getattr(options, name) != getattr(default, name) and name not in engine.heeds
+        if getattr(options, name) != getattr(default, name) and name not in engine.supported_options
     ]
-    if options.phones is not None and "phones" not in engine.heeds:
+    if options.phones is not None and "phones" not in engine.supported_options:
         odd.append(f"the engine {options.engine} can't use phones: it moves the mouth by the sound alone")
     return tuple(odd)
 
@@ -401,14 +401,14 @@ def _prepared(
         Cancelled: `stop_if_cancelled` said so.
         NoFaceError: there is nobody in the whole source.
     """
-    frames = in_background(source.survey(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
+    frames = in_background(source.sample_frames(SURVEY_FRAMES), "survey", _frames_ahead(source.info))
     try:
         first = list(itertools.islice(frames, 1))  # Others are decoded while networks are compiled.
         engine, tracker = _loaded(source.info, options, phones)
         looks = _studied(engine, tracker, itertools.chain(first, frames), stop_if_cancelled)
     finally:
         frames.close()
-    if all(unusable for unusable, _ in looks):
+    if all(skip_reason for skip_reason, _ in looks):
         found = None if source.info.is_photo else _first_usable(source, tracker, stop_if_cancelled)
         if found is None:
             raise NoFaceError(why_nobody(looks, source, options))
@@ -428,23 +428,23 @@ def _loaded(info: PictureInfo, options: SyncOptions, phones: tuple[Phone, ...]) 
         tracker = _placed(info, options.box)
         return kind(chosen), tracker
     choice = FaceChoice(options.face)
-    return made_together(lambda: kind(chosen), lambda: FaceTracker(choice, options.device))
+    return run_in_parallel(lambda: kind(chosen), lambda: FaceTracker(choice, options.device))
 
 
 def _studied(
     engine: Engine, tracker: Tracker, frames: Iterable[Frame], stop_if_cancelled: Callable[[], None]
-) -> list[tuple[Unusable | None, int]]:
+) -> list[tuple[SkipReason | None, int]]:
     """Let the engine study frames; of each why it can't be used, and how many faces it shows."""
-    looks: list[tuple[Unusable | None, int]] = []
+    looks: list[tuple[SkipReason | None, int]] = []
 
-    def survey() -> Iterator[TrackedFrame]:
+    def sample_frames() -> Iterator[TrackedFrame]:
         for frame in frames:
             stop_if_cancelled()
             tracked = _look_once(tracker, frame)
-            looks.append((tracked.unusable, tracked.faces_seen))
+            looks.append((tracked.skip_reason, tracked.faces_seen))
             yield tracked
 
-    engine.prepare(survey())
+    engine.prepare(sample_frames())
     return looks
 
 
@@ -462,14 +462,14 @@ def _engine_options(options: SyncOptions, phones: tuple[Phone, ...]) -> EngineOp
     )
 
 
-def _placed(info: PictureInfo, box: tuple[int, int, int, int]) -> PlacedFace:
+def _placed(info: PictureInfo, box: tuple[int, int, int, int]) -> FixedBoxTracker:
     """The face in the user's box.
 
     Raises:
         OptionError: the box lies outside the picture.
     """
     top, bottom, left, right = box
-    return PlacedFace(Box(left, top, right, bottom), info.width, info.height)
+    return FixedBoxTracker(Box(left, top, right, bottom), info.width, info.height)
 
 
 def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:
@@ -482,7 +482,7 @@ def _track(tracker: Tracker, frames: Iterable[Frame], *, again: bool) -> Iterato
     if not again:
         yield from tracker.track_all(frames)
         return
-    known: dict[Fraction | None, tuple[Face | None, Unusable | None, int, int]] = {}
+    known: dict[Fraction | None, tuple[Face | None, SkipReason | None, int, int]] = {}
     for frame in frames:
         seen = known.get(frame.source_time_s)
         if seen is not None:
@@ -490,7 +490,7 @@ def _track(tracker: Tracker, frames: Iterable[Frame], *, again: bool) -> Iterato
             continue
         tracked = tracker.track(frame)
         if len(known) < KNOWN_PICTURES:
-            known[frame.source_time_s] = tracked.face, tracked.unusable, tracked.shot, tracked.faces_seen
+            known[frame.source_time_s] = tracked.face, tracked.skip_reason, tracked.shot, tracked.faces_seen
         yield tracked
 
 
@@ -511,22 +511,22 @@ def _first_usable(source: FaceSource, tracker: Tracker, stop_if_cancelled: Calla
     return None
 
 
-def why_nobody(looks: list[tuple[Unusable | None, int]], source: FaceSource, options: SyncOptions) -> str:
+def why_nobody(looks: list[tuple[SkipReason | None, int]], source: FaceSource, options: SyncOptions) -> str:
     """One line about why no frame can be used."""
     where = "first picture of" if options.framing.static else "photo" if source.info.is_photo else "video"
     choice = options.face
-    reasons = {unusable for unusable, _ in looks}
+    reasons = {skip_reason for skip_reason, _ in looks}
     seen = max((faces for _, faces in looks), default=0)
     if choice.isdigit() and 0 < seen < int(choice):
         how = "leave out --face" if seen == 1 else f"choose 1 to {seen}"
         return f"face {choice} was asked for, but the {where} {source.info.name} shows {seen}; {how}"
-    if Unusable.TURNED in reasons:
+    if SkipReason.TURNED in reasons:
         said = "the face is turned too far away"
-    elif Unusable.TOO_SMALL in reasons:
+    elif SkipReason.TOO_SMALL in reasons:
         said = "the face is too small"
-    elif Unusable.OUTSIDE in reasons:
+    elif SkipReason.OUTSIDE in reasons:
         said = "the mouth is not in the picture"
-    elif Unusable.HIDDEN_MOUTH in reasons:
+    elif SkipReason.HIDDEN_MOUTH in reasons:
         said = "the mouth is hidden"
     else:
         said = "none was found"
@@ -553,22 +553,22 @@ def _first(blocks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]
 
 def _moments(
     engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk], offset_s: float
-) -> Iterator[Moment]:
+) -> Iterator[RenderRequest]:
     """Each frame with its moment of speech, once the engine has heard as much as that needs, and no more."""
     # Added exactly: 1.68 - 0.08 in floats falls short of 1.6, a moment that an engine then takes for 1.6 itself.
     later_s = Fraction(offset_s).limit_denominator(MICROSECONDS)
     for faded in frames:
         moment_s = max(0.0, float(faded.tracked.frame.time_s + later_s))
-        while engine.heard_until_s <= moment_s:
+        while engine.ready_until_s <= moment_s:
             chunk = next(speech, None)
             if chunk is None:
                 engine.finish()
                 break
-            engine.hear(chunk)
-        yield Moment(faded.tracked, moment_s, faded.strength)
+            engine.push(chunk)
+        yield RenderRequest(faded.tracked, moment_s, faded.strength)
 
 
-def _drawn(engine: Engine, moments: Iterable[Moment]) -> Iterator[Frame]:
+def _drawn(engine: Engine, moments: Iterable[RenderRequest]) -> Iterator[Frame]:
     """Give each frame its mouth."""
     for moment, patch in engine.render_all(moments):
         frame = moment.tracked.frame
@@ -579,7 +579,7 @@ class _Journal:
     """What happens during a sync, for progress and the result."""
 
     def __init__(self) -> None:
-        self._notes: list[tuple[float, float, Unusable | None]] = []
+        self._notes: list[tuple[float, float, SkipReason | None]] = []
         self._first: TrackedFrame | None = None
         self._shots: set[int] = set()
         self._first_frame_s = 0.0
@@ -590,10 +590,10 @@ class _Journal:
         """Pass tracked frames on, remembering which could be used."""
         for one in tracked:
             start_s, end_s = float(one.frame.time_s), float(one.frame.time_s + one.frame.duration_s)
-            if self._notes and self._notes[-1][2] == one.unusable:
-                self._notes[-1] = (self._notes[-1][0], end_s, one.unusable)
+            if self._notes and self._notes[-1][2] == one.skip_reason:
+                self._notes[-1] = (self._notes[-1][0], end_s, one.skip_reason)
             else:
-                self._notes.append((start_s, end_s, one.unusable))
+                self._notes.append((start_s, end_s, one.skip_reason))
             if one.face is not None:
                 self._shots.add(one.shot)
                 if self._first is None:
@@ -661,7 +661,7 @@ class SeenFace:
     """Where, pixels."""
     yaw_deg: float
     """Turned how far to the side."""
-    usable: Unusable | None
+    usable: SkipReason | None
     """None if it can be synced, else why not."""
 
 
@@ -693,12 +693,12 @@ def probe(path: str | os.PathLike[str]) -> ProbeReport:
     if media.has_picture:
         tracker = FaceTracker()
         with open_face(path) as source:
-            for frame in itertools.islice(source.survey(PROBE_FRAMES), PROBE_FRAMES):
-                seen = tracker.look_at_all(frame)
+            for frame in itertools.islice(source.sample_frames(PROBE_FRAMES), PROBE_FRAMES):
+                seen = tracker.detect_all(frame)
                 looked += 1
                 most = max(most, len(seen))
-                for number, (face, unusable) in enumerate(seen, start=1):
-                    faces.append(SeenFace(float(frame.time_s), number, face.box, face.pose.yaw_deg, unusable))
+                for number, (face, skip_reason) in enumerate(seen, start=1):
+                    faces.append(SeenFace(float(frame.time_s), number, face.box, face.pose.yaw_deg, skip_reason))
     speech: list[tuple[float, float]] = []
     if media.has_sound:
         with open_speech(path) as voice:

@@ -187,7 +187,7 @@ class Face:
     """Where the head is."""
     score: float
     """0-1: how sure the mesh is that a face is there."""
-    appearance: FloatArray = field(repr=False)
+    descriptor: FloatArray = field(repr=False)
     """(k,) float32 of unit norm: what the upper face looks like; the dot product of two tells two people apart."""
 
     @property
@@ -198,7 +198,7 @@ class Face:
         return Box(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1)
 
 
-class Unusable(StrEnum):
+class SkipReason(StrEnum):
     """Why a frame passes through untouched."""
 
     NO_FACE = "no-face"
@@ -214,8 +214,8 @@ class TrackedFrame:
 
     frame: Frame
     face: Face | None
-    """The chosen face; None exactly when `unusable` says why."""
-    unusable: Unusable | None = None
+    """The chosen face; None exactly when `skip_reason` says why."""
+    skip_reason: SkipReason | None = None
     shot: int = 0
     """Counts up at a cut and whenever another person takes the place: nothing learned in one shot holds in another."""
     faces_seen: int = 1
@@ -223,7 +223,7 @@ class TrackedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RenderRequest:
     """A frame and the moment of the speech that it is to show."""
 
     tracked: TrackedFrame
@@ -273,7 +273,7 @@ class FaceStretch:
     end_s: float
     synced: bool
     """True where the mouth was moved; False where the frames passed through."""
-    reason: Unusable | None = None
+    reason: SkipReason | None = None
     """Why they passed through."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mouthpiece import pipeline
 from mouthpiece.errors import Cancelled
-from mouthpiece.types import Box, FaceStretch, Progress, Unusable
+from mouthpiece.types import Box, FaceStretch, Progress, SkipReason
 
 
 @dataclass
@@ -50,7 +50,7 @@ class StandIn:
             seconds=2.0,
             elapsed_s=0.5,
             first_frame_s=0.1,
-            timeline=(FaceStretch(0.0, 1.5, True), FaceStretch(1.5, 2.0, False, Unusable.TURNED)),
+            timeline=(FaceStretch(0.0, 1.5, True), FaceStretch(1.5, 2.0, False, SkipReason.TURNED)),
             faces_seen=self.faces_seen,
             face_chosen=Box(10, 20, 110, 140),
             engine=options.engine,

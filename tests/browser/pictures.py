@@ -65,7 +65,7 @@ def looks(picture: Picture) -> FloatArray:
     """What the largest face of a picture looks like, (k,) of unit norm: the dot product of two tells people apart."""
     face = _tracker().track(_as_frame(picture, 0, 25)).face
     assert face is not None, "no face in a picture"
-    return face.appearance
+    return face.descriptor
 
 
 def likeness(one: Picture, other: Picture) -> float:

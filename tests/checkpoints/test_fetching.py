@@ -22,14 +22,14 @@ from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
 from mouthpiece.checkpoints import cache, fetching
 from mouthpiece.checkpoints.cache import State, state_of
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.fetching import Patience, Transfer, fetch
+from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer, fetch
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
 
-QUICK = Patience(tries=3, backoff_s=0.01)
+QUICK = RetryPolicy(tries=3, backoff_s=0.01)
 SIZE = len(CONTENT)
 
 
-def fetched(checkpoint: Checkpoint, patience: Patience = QUICK) -> Path:
+def fetched(checkpoint: Checkpoint, patience: RetryPolicy = QUICK) -> Path:
     """Fetch without waiting long, and see that it went well."""
     path = fetch(checkpoint, patience=patience)
     assert path.read_bytes() == CONTENT
@@ -57,7 +57,7 @@ def left_behind(checkpoint: Checkpoint) -> set[str]:
 
 def start_part(checkpoint: Checkpoint, server: Server, count: int) -> None:
     """Have a fetch break off after so many bytes."""
-    vain = Patience(tries=1, backoff_s=0.0)
+    vain = RetryPolicy(tries=1, backoff_s=0.0)
     server.then(serving.cut_after(count))
     with pytest.raises(WeightsError, match="broke off"):
         fetch(checkpoint, patience=vain)
@@ -385,7 +385,7 @@ class TestStopping:
             fetch(
                 publish(server.url()),
                 cancelled=lambda: time.monotonic() - began > 0.3,
-                patience=Patience(backoff_s=30.0),
+                patience=RetryPolicy(backoff_s=30.0),
             )
         assert time.monotonic() - began < 15
 

@@ -11,7 +11,7 @@ from tests import scenes
 
 from mouthpiece.compositing import Faded, fade_near_gaps
 from mouthpiece.compositing.fade import FADE_FRAMES
-from mouthpiece.types import Face, HeadPose, TrackedFrame, Unusable
+from mouthpiece.types import Face, HeadPose, SkipReason, TrackedFrame
 
 FACE = Face(
     np.zeros((468, 3), np.float32),
@@ -29,7 +29,7 @@ def video(script: str) -> list[TrackedFrame]:
     for index, letter in enumerate(script):
         if letter != ".":
             shot = shots.setdefault(letter, len(shots))
-        why = Unusable.NO_FACE if letter == "." else None
+        why = SkipReason.NO_FACE if letter == "." else None
         tracked.append(TrackedFrame(scenes.frame(rgb, index), None if why else FACE, why, shot))
     return tracked
 

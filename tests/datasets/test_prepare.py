@@ -24,13 +24,13 @@ from mouthpiece.datasets.prepare import (
     Source,
     canonical_landmarks,
     find_sources,
-    hear,
     list_prepared,
     load_corpus,
     load_hearing,
     load_recording,
     measure_video,
     prepare_corpus,
+    push,
     read_align,
     read_sound,
     save_recording,
@@ -192,7 +192,7 @@ def test_few_points_are_kept_and_the_others_missed(tmp_path: Path) -> None:
 
 def test_what_was_heard_is_kept_beside(tmp_path: Path) -> None:
     clip = spoken_clip("a")
-    save_recording(clip, tmp_path / "made.with.npz", hear(clip.samples))
+    save_recording(clip, tmp_path / "made.with.npz", push(clip.samples))
     save_recording(clip, tmp_path / "made.without.npz")
     kept, heard = load_hearing(tmp_path / "made.with.npz"), load_hearing(tmp_path / "made.without.npz")
     log_mel, activity = features(clip.samples)

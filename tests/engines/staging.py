@@ -17,12 +17,12 @@ from mouthpiece.types import (
     FloatArray,
     Frame,
     HeadPose,
-    Moment,
     Patch,
     Picture,
+    RenderRequest,
+    SkipReason,
     SpeechChunk,
     TrackedFrame,
-    Unusable,
 )
 
 FPS = 25
@@ -42,10 +42,10 @@ class Stage:
         """The engine's word about itself."""
         return self.engine_class.describe(EngineOptions(network=self.network))
 
-    def prepared(self, *survey: TrackedFrame, seed: int = 0) -> Engine:
+    def prepared(self, *sample_frames: TrackedFrame, seed: int = 0) -> Engine:
         """An engine that knows a face."""
         engine = self.make(EngineOptions(seed=seed, network=self.network))
-        engine.prepare(iter(survey))
+        engine.prepare(iter(sample_frames))
         return engine
 
 
@@ -54,9 +54,9 @@ def frame_of(rgb: Picture, time_s: Fraction = Fraction(0), pixel_aspect: Fractio
     return Frame(time_s, Fraction(1, FPS), np.ascontiguousarray(rgb), pixel_aspect)
 
 
-def without_face(tracked: TrackedFrame, why: Unusable = Unusable.NO_FACE) -> TrackedFrame:
+def without_face(tracked: TrackedFrame, why: SkipReason = SkipReason.NO_FACE) -> TrackedFrame:
     """The same picture, taken for one without a usable face."""
-    return replace(tracked, face=None, unusable=why, faces_seen=0)
+    return replace(tracked, face=None, skip_reason=why, faces_seen=0)
 
 
 def moved(tracked: TrackedFrame, dx: int, dy: int) -> TrackedFrame:
@@ -85,7 +85,7 @@ def scaled(tracked: TrackedFrame, across: float, down: float) -> TrackedFrame:
     aspect = (tracked.frame.pixel_aspect * Fraction(down) / Fraction(across)).limit_denominator(100)
     old = tracked.face.pose
     pose = HeadPose(old.rotation, old.scale * down, (old.centre * down).astype(np.float32))
-    face = Face(tracked.face.landmarks * factors, pose, tracked.face.score, tracked.face.appearance)
+    face = Face(tracked.face.landmarks * factors, pose, tracked.face.score, tracked.face.descriptor)
     return replace(tracked, frame=replace(tracked.frame, rgb=rgb, pixel_aspect=aspect), face=face)
 
 
@@ -118,11 +118,11 @@ def drive(
     patches: list[Patch | None] = []
 
     def draw() -> None:
-        while len(patches) < len(frames) and len(patches) / FPS < engine.heard_until_s:
+        while len(patches) < len(frames) and len(patches) / FPS < engine.ready_until_s:
             patches.append(engine.render(frames[len(patches)], len(patches) / FPS, strength))
 
     for chunk in heard:
-        engine.hear(chunk)
+        engine.push(chunk)
         draw()
     engine.finish()
     draw()
@@ -132,16 +132,16 @@ def drive(
 
 def moments(
     engine: Engine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk], strength: float = 1.0
-) -> Iterator[Moment]:
+) -> Iterator[RenderRequest]:
     """Each frame with its moment, as the pipeline makes them: the engine has heard as much as that needs, no more."""
     for i, tracked in enumerate(frames):
-        while engine.heard_until_s <= i / FPS:
+        while engine.ready_until_s <= i / FPS:
             chunk = next(heard, None)
             if chunk is None:
                 engine.finish()
                 break
-            engine.hear(chunk)
-        yield Moment(tracked, i / FPS, 0.0 if tracked.face is None else strength)
+            engine.push(chunk)
+        yield RenderRequest(tracked, i / FPS, 0.0 if tracked.face is None else strength)
 
 
 def laid_over(tracked: TrackedFrame, patch: Patch | None) -> FloatArray:

@@ -30,7 +30,16 @@ from tests.engines.staging import (
 from mouthpiece.engines.registry import describe_all, engine_names, load_engine
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.speech.stream import LATENCY_S
-from mouthpiece.types import MEL_RATE, SAMPLE_RATE, EngineInfo, FloatArray, Moment, Patch, TrackedFrame, Unusable
+from mouthpiece.types import (
+    MEL_RATE,
+    SAMPLE_RATE,
+    EngineInfo,
+    FloatArray,
+    Patch,
+    RenderRequest,
+    SkipReason,
+    TrackedFrame,
+)
 
 SAME_LEVEL = 1.0
 """Pictures that differ by no more than this (of 255) anywhere are the same: blending rounds."""
@@ -113,18 +122,18 @@ def test_describing_loads_nothing_heavy_and_takes_any_device() -> None:
 def test_it_can_draw_as_soon_as_it_says(whole_stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
     look_ahead_s = whole_stage.describe().look_ahead_s
     engine = whole_stage.prepared(woman)
-    heard, before = 0, engine.heard_until_s
+    heard, before = 0, engine.ready_until_s
     assert before <= 0.0
     for chunk in chunks(speech, lambda: 400):
-        engine.hear(chunk)
+        engine.push(chunk)
         heard += len(chunk.samples)
-        until = engine.heard_until_s
+        until = engine.ready_until_s
         assert until >= before
         assert until <= heard / SAMPLE_RATE
         assert until >= heard / SAMPLE_RATE - look_ahead_s - LATENCY_S - 2 / MEL_RATE
         before = until
     engine.finish()
-    assert engine.heard_until_s == inf
+    assert engine.ready_until_s == inf
 
 
 def test_what_was_not_heard_can_not_be_drawn(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
@@ -132,7 +141,7 @@ def test_what_was_not_heard_can_not_be_drawn(stage: Stage, woman: TrackedFrame, 
     with pytest.raises(MouthpieceError):
         engine.render(woman, 0.0)
     for chunk in chunks(speech[: SAMPLE_RATE // 2], lambda: 1600):
-        engine.hear(chunk)
+        engine.push(chunk)
     with pytest.raises(MouthpieceError):
         engine.render(woman, 0.6)
 
@@ -180,9 +189,9 @@ def test_reset_forgets_the_speech_and_keeps_the_face(stage: Stage, woman: Tracke
     engine = stage.prepared(woman)
     first = drive(engine, frames, in_one(speech))
     engine.reset()
-    assert engine.heard_until_s <= 0.0
+    assert engine.ready_until_s <= 0.0
     for chunk in chunks(speech[::-1].copy(), lambda: 3000):  # another speech, left in the middle
-        engine.hear(chunk)
+        engine.push(chunk)
     engine.reset()
     assert_same(first, drive(engine, frames, in_one(speech)), frames)
 
@@ -191,10 +200,10 @@ def test_another_survey_keeps_the_speech(stage: Stage, woman: TrackedFrame, spee
     again, through = stage.prepared(woman), stage.prepared(woman)
     for engine in (again, through):
         for chunk in in_one(speech):
-            engine.hear(chunk)
-    until_s = again.heard_until_s
+            engine.push(chunk)
+    until_s = again.ready_until_s
     again.prepare([woman])
-    assert again.heard_until_s == until_s
+    assert again.ready_until_s == until_s
     moment_s = until_s - 0.1
     ours, theirs = again.render(woman, moment_s), through.render(woman, moment_s)
     assert ours is not None and theirs is not None
@@ -213,7 +222,7 @@ def test_two_of_them_do_not_know_each_other(
     one, two = stage.prepared(woman), stage.prepared(man)
     for engine, samples in ((one, speech), (two, other_speech)):
         for chunk in in_one(samples):
-            engine.hear(chunk)
+            engine.push(chunk)
         engine.finish()
     together: tuple[list[Patch | None], list[Patch | None]] = ([], [])
     for i in range(len(hers)):
@@ -257,9 +266,9 @@ def test_the_end_of_the_speech_may_be_passed(stage: Stage, woman: TrackedFrame, 
 
 
 def test_it_learns_a_face_from_a_survey_with_gaps(stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
-    survey = [without_face(woman), woman, without_face(woman, Unusable.TURNED), moved(woman, 6, 3), woman]
+    sample_frames = [without_face(woman), woman, without_face(woman, SkipReason.TURNED), moved(woman, 6, 3), woman]
     frames = frames_for(speech, woman)
-    patches = drive(stage.prepared(*survey), frames, in_one(speech))
+    patches = drive(stage.prepared(*sample_frames), frames, in_one(speech))
     assert any(patches)
     for patch, tracked in zip(patches, frames, strict=True):
         check_patch(patch, tracked)
@@ -295,11 +304,11 @@ def test_cuts_from_one_person_to_another(
         for i in range(len(his))
         if i % 8 != 7 or i + 1 == len(his)
     ]
-    survey = [replace(man, shot=0), without_face(man), replace(woman, shot=1)]
-    for tracked, patch in zip(frames, drive(stage.prepared(*survey), frames, in_one(speech)), strict=True):
+    sample_frames = [replace(man, shot=0), without_face(man), replace(woman, shot=1)]
+    for tracked, patch in zip(frames, drive(stage.prepared(*sample_frames), frames, in_one(speech)), strict=True):
         check_patch(patch, tracked)
     silence = np.zeros(len(speech), dtype=np.float32)
-    quiet = drive(stage.prepared(*survey), frames, in_one(silence))
+    quiet = drive(stage.prepared(*sample_frames), frames, in_one(silence))
     alone = drive(stage.prepared(replace(woman, shot=0)), hers[: len(frames)], in_one(silence))
     for tracked, patch, her in zip(frames, quiet, alone, strict=True):
         if tracked.shot % 2:
@@ -347,11 +356,11 @@ def test_few_frames_are_held_back(stage: Stage, woman: TrackedFrame) -> None:
     engine.finish()
     taken = given = 0
 
-    def endless() -> Iterator[Moment]:
+    def endless() -> Iterator[RenderRequest]:
         nonlocal taken
         for i, frame in enumerate(still(woman, 200)):
             taken += 1
-            yield Moment(frame, i / FPS)
+            yield RenderRequest(frame, i / FPS)
 
     for _ in engine.render_all(endless()):
         given += 1
@@ -372,7 +381,7 @@ def test_drawing_may_end_early(stage: Stage, woman: TrackedFrame, speech: FloatA
 
 def test_it_says_which_options_it_heeds_and_what_is_odd(stage: Stage, woman: TrackedFrame) -> None:
     engine = stage.prepared(woman)
-    assert engine.heeds <= {"intensity", "rest", "phones", "network", "crop"}
+    assert engine.supported_options <= {"intensity", "rest", "phones", "network", "crop"}
     assert isinstance(engine.warnings, tuple)
     assert all(line.strip() and "\n" not in line for line in engine.warnings)
 
@@ -387,8 +396,8 @@ def test_memory_does_not_grow_with_the_speech(stage: Stage, woman: TrackedFrame)
     tracemalloc.start()
     try:
         for second, chunk in enumerate(chunks(np.tile(noise, long_s), lambda: SAMPLE_RATE)):
-            engine.hear(chunk)
-            while drawn < engine.heard_until_s:
+            engine.push(chunk)
+            while drawn < engine.ready_until_s:
                 engine.render(replace(woman, frame=replace(woman.frame, time_s=Fraction(drawn))), float(drawn))
                 drawn += 1
             held[second] = tracemalloc.get_traced_memory()[0]

@@ -24,7 +24,7 @@ def heard(samples: FloatArray, seed: int = 0) -> FakeEngine:
     """An engine that has heard a speech to its end."""
     engine = FakeEngine(EngineOptions(seed=seed))
     for chunk in in_one(samples):
-        engine.hear(chunk)
+        engine.push(chunk)
     engine.finish()
     return engine
 
@@ -56,10 +56,10 @@ def test_the_mouth_opens_when_the_sound_begins(woman: TrackedFrame) -> None:
 def test_it_waits_for_its_look_ahead() -> None:
     engine = FakeEngine(EngineOptions())
     for chunk in list(in_one(tone(-20, 0.5)))[:1]:
-        engine.hear(chunk)
-    assert engine.heard_until_s == pytest.approx(0.5 - LOOK_AHEAD_S)
+        engine.push(chunk)
+    assert engine.ready_until_s == pytest.approx(0.5 - LOOK_AHEAD_S)
     engine.finish()
-    assert engine.heard_until_s == inf
+    assert engine.ready_until_s == inf
 
 
 def test_a_moment_not_heard_is_refused(woman: TrackedFrame) -> None:

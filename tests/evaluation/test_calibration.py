@@ -54,9 +54,9 @@ class EarlyEngine(MeshEngine):
     """Shows speech that is yet to come."""
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """It must have heard that already."""
-        return super().heard_until_s - SHIFT_S
+        return super().ready_until_s - SHIFT_S
 
     def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
         """As it will be."""

@@ -11,14 +11,14 @@ from tests import scenes
 
 from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop
 from mouthpiece.errors import OptionError
-from mouthpiece.face import PlacedFace, head_pose
+from mouthpiece.face import FixedBoxTracker, head_pose
 from mouthpiece.types import Box, Face
 
 GREY = np.full((240, 320, 3), 110, np.uint8)
 
 
 def placed(box: Box, pixel_aspect: Fraction = Fraction(1)) -> Face:
-    face = PlacedFace(box, 320, 240).track(scenes.frame(GREY, pixel_aspect=pixel_aspect)).face
+    face = FixedBoxTracker(box, 320, 240).track(scenes.frame(GREY, pixel_aspect=pixel_aspect)).face
     assert face is not None
     return face
 
@@ -66,18 +66,18 @@ def test_the_published_network_sees_exactly_the_box(box: Box) -> None:
 
 
 def test_every_frame_has_it_and_it_is_always_the_same_one() -> None:
-    tracker = PlacedFace(Box(50, 40, 150, 160), 320, 240)
+    tracker = FixedBoxTracker(Box(50, 40, 150, 160), 320, 240)
     tracked = list(tracker.track_all(scenes.frames([GREY, GREY * 0, GREY])))
     tracker.reset()
     tracked.append(tracker.track(scenes.frame(GREY, 3)))
     first = tracked[0].face
     assert first is not None
-    assert np.linalg.norm(first.appearance) == pytest.approx(1)
+    assert np.linalg.norm(first.descriptor) == pytest.approx(1)
     for one in tracked:
-        assert (one.unusable, one.shot, one.faces_seen) == (None, 0, 1)
+        assert (one.skip_reason, one.shot, one.faces_seen) == (None, 0, 1)
         assert one.face is not None
         assert np.array_equal(one.face.landmarks, first.landmarks)
-        assert float(one.face.appearance @ first.appearance) == pytest.approx(1)
+        assert float(one.face.descriptor @ first.descriptor) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -86,5 +86,5 @@ def test_every_frame_has_it_and_it_is_always_the_same_one() -> None:
 )
 def test_boxes_that_can_not_be(box: Box) -> None:
     with pytest.raises(OptionError, match=r"within the picture of 320x240, .* got( -?\d+){4}$") as caught:
-        PlacedFace(box, 320, 240)
+        FixedBoxTracker(box, 320, 240)
     assert "\n" not in str(caught.value)

@@ -16,7 +16,7 @@ from mouthpiece.errors import OptionError
 from mouthpiece.face import Detection, FaceChoice, FaceDetector, FaceTracker
 from mouthpiece.face.mesh import LIP_EDGES
 from mouthpiece.face.tracker import MAX_PITCH_DEG, MAX_YAW_DEG, MIN_EYE_DISTANCE_PX, _why_unusable
-from mouthpiece.types import Face, FloatArray, Picture, TrackedFrame, Unusable
+from mouthpiece.types import Face, FloatArray, Picture, SkipReason, TrackedFrame
 
 PEOPLE = (scenes.PERSON_A, scenes.PERSON_B, "clips/grid_s1_bbaf3s.mpg")
 
@@ -32,7 +32,7 @@ def follow(tracker: FaceTracker, shown: Sequence[Picture]) -> list[TrackedFrame]
 
 
 def face_of(tracked: TrackedFrame) -> Face:
-    assert tracked.face is not None, tracked.unusable
+    assert tracked.face is not None, tracked.skip_reason
     return tracked.face
 
 
@@ -48,7 +48,7 @@ def test_a_clip_is_one_shot_with_a_face_in_every_frame(raw: FaceTracker, shared_
     for stride in (1, 3):
         raw.reset()
         tracked = follow(raw, scenes.pictures(shared_data / scenes.TALKER, 120)[::stride])
-        assert {t.unusable for t in tracked} == {None}
+        assert {t.skip_reason for t in tracked} == {None}
         assert {t.shot for t in tracked} == {0}
         assert {t.faces_seen for t in tracked} == {1}
 
@@ -79,9 +79,9 @@ def test_a_face_that_leaves_comes_back_as_the_same_shot(raw: FaceTracker, clips:
     clip = clips[scenes.PERSON_A]
     blank = scenes.grey_like(clip[0])
     tracked = follow(raw, clip[:6] + [blank] * 6 + clip[6:])
-    assert [t.unusable for t in tracked] == [None] * 6 + [Unusable.NO_FACE] * 6 + [None] * 7
+    assert [t.skip_reason for t in tracked] == [None] * 6 + [SkipReason.NO_FACE] * 6 + [None] * 7
     assert {t.shot for t in tracked} == {0}
-    assert all((t.face is None) == (t.unusable is not None) for t in tracked)
+    assert all((t.face is None) == (t.skip_reason is not None) for t in tracked)
 
 
 def test_another_person_after_a_gap_is_another_shot(raw: FaceTracker, clips: dict[str, list[Picture]]) -> None:
@@ -104,7 +104,7 @@ def test_looks_tell_people_apart(raw: FaceTracker, clips: dict[str, list[Picture
         for name in names:
             raw.reset()
             shown = scenes.pictures(shared_data / "grid_unseen_dev" / f"{name}.mpg", 1)
-            look = face_of(follow(raw, shown)[0]).appearance
+            look = face_of(follow(raw, shown)[0]).descriptor
             assert np.linalg.norm(look) == pytest.approx(1, abs=1e-5)
             looks.setdefault(person, []).append(look)
     for one, other in looks.values():
@@ -125,7 +125,7 @@ def test_the_chosen_face_is_taken(photos: dict[str, Picture], detector: FaceDete
 
 def test_a_number_beyond_the_faces_finds_nobody(woman: Picture) -> None:
     tracked = FaceTracker(FaceChoice("2"), smooth=False).track(scenes.frame(woman))
-    assert tracked.unusable is Unusable.NO_FACE
+    assert tracked.skip_reason is SkipReason.NO_FACE
     assert tracked.faces_seen == 1
 
 
@@ -162,7 +162,7 @@ def test_too_small_a_face_is_said_to_be_so(woman: Picture) -> None:
     small = np.asarray(cv2.resize(woman, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     tracked = FaceTracker(smooth=False).track(scenes.frame(small))
     assert tracked.face is None
-    assert tracked.unusable is Unusable.TOO_SMALL
+    assert tracked.skip_reason is SkipReason.TOO_SMALL
 
 
 def test_what_makes_a_face_unusable(raw: FaceTracker, woman: Picture) -> None:
@@ -175,12 +175,12 @@ def test_what_makes_a_face_unusable(raw: FaceTracker, woman: Picture) -> None:
 
     assert _why_unusable(face, frame) is None
     for sign in (-1, 1):
-        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2)), frame) is Unusable.TURNED
-        assert _why_unusable(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2)), frame) is Unusable.TURNED
+        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2)), frame) is SkipReason.TURNED
+        assert _why_unusable(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2)), frame) is SkipReason.TURNED
         assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG - 2)), frame) is None
         assert _why_unusable(turned([0, 0, 1], sign * 90), frame) is None
     small = replace(face, pose=replace(face.pose, scale=MIN_EYE_DISTANCE_PX - 1))
-    assert _why_unusable(small, frame) is Unusable.TOO_SMALL
+    assert _why_unusable(small, frame) is SkipReason.TOO_SMALL
 
 
 @pytest.mark.parametrize("side", ["below", "right", "left"])
@@ -195,7 +195,7 @@ def test_a_mouth_that_the_picture_cuts_off_is_none(raw: FaceTracker, woman: Pict
     raw.reset()
     tracked = raw.track(scenes.frame(np.ascontiguousarray(woman[top:end, first:last])))
     assert tracked.face is None
-    assert tracked.unusable is Unusable.OUTSIDE
+    assert tracked.skip_reason is SkipReason.OUTSIDE
 
 
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (320, 640)), (Fraction(1, 2), (640, 320))])
@@ -212,7 +212,7 @@ def test_oblong_pixels_do_not_change_the_face(
     # The pose is in square pixels of the picture's height.
     assert wide.pose.scale == pytest.approx(square.pose.scale * size[1] / 640, rel=0.03)
     assert wide.pose.centre == pytest.approx(square.pose.centre * size[1] / 640, abs=4)
-    assert float(wide.appearance @ square.appearance) > 0.9
+    assert float(wide.descriptor @ square.descriptor) > 0.9
 
 
 def test_a_small_face_in_a_large_picture_is_found_through_tiles(

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from mouthpiece.live.pace import PATIENCE_S, Crowd, Pace, Step, ladder
+from mouthpiece.live.pace import PATIENCE_S, PaceGroup, QualityController, Step, quality_levels
 
 
-def run(paces: Sequence[Pace], costs: Sequence[float], seconds: float, machine: float = float("inf")) -> None:
+def run(
+    paces: Sequence[QualityController], costs: Sequence[float], seconds: float, machine: float = float("inf")
+) -> None:
     """Let sessions draw for so long.
 
     Args:
@@ -42,7 +44,7 @@ def _time() -> None:
 
 
 def test_ladders() -> None:
-    assert ladder(25) == (
+    assert quality_levels(25) == (
         Step(25, 1),
         Step(20, 1),
         Step(15, 1),
@@ -50,13 +52,13 @@ def test_ladders() -> None:
         Step(12, 0.75),
         Step(12, 0.5),
     )
-    assert ladder(10) == (Step(10, 1), Step(10, 0.75), Step(10, 0.5))
-    works = [step.work for step in ladder(30)]
+    assert quality_levels(10) == (Step(10, 1), Step(10, 0.75), Step(10, 0.5))
+    works = [step.work for step in quality_levels(30)]
     assert works == sorted(works, reverse=True)
 
 
 def test_a_machine_that_keeps_up_draws_all() -> None:
-    pace = Pace(ladder(25))
+    pace = QualityController(quality_levels(25))
     run([pace], [0.03], 60)
     assert pace.full
 
@@ -66,13 +68,13 @@ def test_a_machine_that_keeps_up_draws_all() -> None:
     [(0.042, Step(20, 1)), (0.055, Step(15, 1)), (0.07, Step(12, 1)), (0.11, Step(12, 0.75)), (0.2, Step(12, 0.5))],
 )
 def test_it_steps_down_as_far_as_it_must(cost_s: float, step: Step) -> None:
-    pace = Pace(ladder(25))
+    pace = QualityController(quality_levels(25))
     run([pace], [cost_s], 12)
     assert pace.step == step
 
 
 def test_it_steps_down_within_seconds_and_stays() -> None:
-    pace = Pace(ladder(25))
+    pace = QualityController(quality_levels(25))
     run([pace], [0.045], 2)
     assert pace.step.fps == 20
     run([pace], [0.045], 60)
@@ -80,7 +82,7 @@ def test_it_steps_down_within_seconds_and_stays() -> None:
 
 
 def test_it_climbs_back_with_patience() -> None:
-    pace = Pace(ladder(25))
+    pace = QualityController(quality_levels(25))
     run([pace], [0.2], 15)
     assert pace.step == Step(12, 0.5)
     run([pace], [0.005], PATIENCE_S)
@@ -91,7 +93,7 @@ def test_it_climbs_back_with_patience() -> None:
 
 def test_steps_up_that_do_not_hold_become_rare() -> None:
     """A load that looks lighter than it is must not make the picture swing."""
-    pace, changes = Pace(ladder(25)), 0
+    pace, changes = QualityController(quality_levels(25)), 0
     for _ in range(300):
         before = pace.rung
         # Below full rate there is room, at full rate there is none.
@@ -101,7 +103,7 @@ def test_steps_up_that_do_not_hold_become_rare() -> None:
 
 
 def test_a_step_that_is_not_possible_is_not_taken_again() -> None:
-    pace = Pace(ladder(25))
+    pace = QualityController(quality_levels(25))
     while pace.step.scale == 1:
         run([pace], [0.5], 1)
     pace.refuse()
@@ -113,8 +115,8 @@ def test_a_step_that_is_not_possible_is_not_taken_again() -> None:
 
 
 def test_neighbours_degrade_alike() -> None:
-    crowd = Crowd()
-    paces = [Pace(ladder(25), crowd) for _ in range(4)]
+    crowd = PaceGroup()
+    paces = [QualityController(quality_levels(25), crowd) for _ in range(4)]
     for _ in range(30):
         run(paces, [0.02] * 4, 2, machine=1.3)
         rungs = [pace.rung for pace in paces]
@@ -124,8 +126,8 @@ def test_neighbours_degrade_alike() -> None:
 
 
 def test_who_comes_late_does_not_pay_alone() -> None:
-    crowd = Crowd()
-    paces = [Pace(ladder(25), crowd) for _ in range(2)]
+    crowd = PaceGroup()
+    paces = [QualityController(quality_levels(25), crowd) for _ in range(2)]
     run(paces[:1], [0.028], 10)
     assert paces[0].full
     run(paces, [0.028] * 2, 40, machine=1.0)
@@ -138,8 +140,11 @@ def test_who_comes_late_does_not_pay_alone() -> None:
 
 def test_who_is_slow_alone_steps_down_alone() -> None:
     computed_s = [0.0]
-    crowd = Crowd()
-    slow, quick = Pace(ladder(25), crowd, lambda: computed_s[0]), Pace(ladder(25), crowd)
+    crowd = PaceGroup()
+    slow, quick = (
+        QualityController(quality_levels(25), crowd, lambda: computed_s[0]),
+        QualityController(quality_levels(25), crowd),
+    )
     for frame in range(2000):
         computed_s[0] += 0.045
         slow.spent(100 + frame * 0.05, 0.05, 0.0)

@@ -66,13 +66,13 @@ def test_what_came_since_the_frame_before_is_heard_at_once(
 ) -> None:
     on = stage(fps=12.5)
     heard: list[int] = []
-    hear = on.live._engine.hear
+    push = on.live._engine.push
 
     def counted(chunk: SpeechChunk) -> None:
         heard.append(len(chunk.samples))
-        hear(chunk)
+        push(chunk)
 
-    monkeypatch.setattr(on.live._engine, "hear", counted)
+    monkeypatch.setattr(on.live._engine, "push", counted)
     on.live.start()
     on.speak(loud)
     frames = on.play(4.0)
@@ -84,13 +84,13 @@ def test_what_came_since_the_frame_before_is_heard_at_once(
 def test_what_came_before_a_stop_is_heard(stage: Make, loud: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
     on = stage(fps=12.5)
     heard: list[int] = []
-    hear = on.live._engine.hear
+    push = on.live._engine.push
 
     def counted(chunk: SpeechChunk) -> None:
         heard.append(len(chunk.samples))
-        hear(chunk)
+        push(chunk)
 
-    monkeypatch.setattr(on.live._engine, "hear", counted)
+    monkeypatch.setattr(on.live._engine, "push", counted)
     on.live.start()
     on.speak(loud[: SAMPLE_RATE // 2])
     on.play(0.501)
@@ -179,11 +179,11 @@ def test_a_stop_shows_within_a_frame(stage: Make, loud: FloatArray) -> None:
 
 def test_sound_before_a_start_is_not_heard(stage: Make, loud: FloatArray) -> None:
     on = stage()
-    on.live.hear(loud)
+    on.live.push(loud)
     on.live.start()
     on.play(0.3)
     on.live.stop()
-    on.live.hear(loud)
+    on.live.push(loud)
     on.play(0.1)
     on.live.start()
     assert on.live.stats().lost_s == 0
@@ -211,7 +211,7 @@ def test_late_sound_is_shown_without_lasting_delay(stage: Make, loud: FloatArray
     on.speak(loud[:SAMPLE_RATE])
     for start in range(SAMPLE_RATE, 2 * SAMPLE_RATE, 320):  # the second second comes half a second late, at once
         late_s = max(now_s + 1.5, now_s + start / SAMPLE_RATE)
-        on.clock.at(late_s, partial(on.live.hear, loud[start : start + 320]))
+        on.clock.at(late_s, partial(on.live.push, loud[start : start + 320]))
     on.speak(loud[2 * SAMPLE_RATE :], now_s + 2)
     on.play(2.0)
     late = [(at_s - now_s) - frame.moment_s for at_s, frame in on.play(2.0)]
@@ -223,7 +223,7 @@ def test_late_sound_is_shown_without_lasting_delay(stage: Make, loud: FloatArray
 def test_a_backlog_is_dropped_and_counted(stage: Make, loud: FloatArray) -> None:
     on = stage()
     on.live.start()
-    on.live.hear(np.concatenate([loud, loud])[: 5 * SAMPLE_RATE])
+    on.live.push(np.concatenate([loud, loud])[: 5 * SAMPLE_RATE])
     assert on.live.stats().lost_s == pytest.approx(4.0)
     frame = on.play(0.1)[-1][1]
     assert 5 - 0.2 < frame.moment_s <= 5
@@ -351,7 +351,7 @@ def test_closing_ends_a_wait(stage: Make) -> None:
     while live.next_frame(5.0) is not None:
         pass
     assert live.next_frame(5.0) is None
-    live.hear(np.zeros(10, np.float32))
+    live.push(np.zeros(10, np.float32))
     live.stop()
 
 
@@ -391,7 +391,7 @@ def test_many_threads_may_talk_to_a_session(stage: Make, loud: FloatArray) -> No
         live.stop()
         live.start()
 
-    jobs = [lambda: live.hear(loud[:320]), lambda: live.hear(loud[320:400], 0.0), live.stats, turn]
+    jobs = [lambda: live.push(loud[:320]), lambda: live.push(loud[320:400], 0.0), live.stats, turn]
     threads = [threading.Thread(target=pester, args=(job,)) for job in jobs]
     for thread in threads:
         thread.start()

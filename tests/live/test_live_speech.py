@@ -115,7 +115,7 @@ def _feed(live: LiveSession, speech: FloatArray) -> None:
     for start in range(0, len(speech), size):
         due_s += CHUNK_S
         time.sleep(max(due_s - time.monotonic(), 0))
-        live.hear(speech[start : start + size])
+        live.push(speech[start : start + size])
 
 
 def test_a_stop_amid_speech_closes_the_mouth_in_time(speech: FloatArray) -> None:

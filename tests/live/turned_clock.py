@@ -73,7 +73,7 @@ class Stage:
         for start in range(0, len(samples), size):
             part = samples[start : start + size]
             when_s += len(part) / SAMPLE_RATE
-            self.clock.at(when_s, partial(self.live.hear, part))
+            self.clock.at(when_s, partial(self.live.push, part))
         return when_s
 
     def play(self, seconds: float) -> list[tuple[float, LiveFrame]]:

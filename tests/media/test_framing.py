@@ -19,7 +19,7 @@ from tests import scenes
 from tests.media.conftest import build_video, grey_of, index_of
 
 from mouthpiece.errors import OptionError
-from mouthpiece.media import FaceSource, Fit, Framing, VideoWriter, open_face
+from mouthpiece.media import FaceSource, Fit, FrameTransform, VideoWriter, open_face
 from mouthpiece.types import Box, Picture
 
 ALL = (0, -1, 0, -1)
@@ -50,19 +50,19 @@ def first(source: FaceSource) -> Picture:
 def test_the_default_is_the_very_same_source(tmp_path: Path) -> None:
     for path in (video(tmp_path / "a.mp4"), build_video(tmp_path / "b.gif", codec="gif", pix_fmt="rgb8")):
         with open_face(path) as plain:
-            assert plain.framed(Framing()) is plain
+            assert plain.framed(FrameTransform()) is plain
     with open_face(scene()(0)) as photo:
-        assert photo.framed(Framing(static=True)) is photo
+        assert photo.framed(FrameTransform(static=True)) is photo
 
 
 FRAMINGS = {
-    "scale=80:60": Framing(resize_factor=2),
-    "scale=52:40": Framing(resize_factor=3),
-    "transpose=clock": Framing(rotate=True),
-    "crop=100:60:20:10": Framing(crop=(10, 70, 20, 120)),
-    "crop=101:61:21:11:exact=1": Framing(crop=(11, 72, 21, 122)),
-    "crop=140:110:20:10": Framing(crop=(10, -1, 20, 4000)),
-    "scale=80:60,transpose=clock,crop=40:60:10:20": Framing(resize_factor=2, rotate=True, crop=(20, -1, 10, 50)),
+    "scale=80:60": FrameTransform(resize_factor=2),
+    "scale=52:40": FrameTransform(resize_factor=3),
+    "transpose=clock": FrameTransform(rotate=True),
+    "crop=100:60:20:10": FrameTransform(crop=(10, 70, 20, 120)),
+    "crop=101:61:21:11:exact=1": FrameTransform(crop=(11, 72, 21, 122)),
+    "crop=140:110:20:10": FrameTransform(crop=(10, -1, 20, 4000)),
+    "scale=80:60,transpose=clock,crop=40:60:10:20": FrameTransform(resize_factor=2, rotate=True, crop=(20, -1, 10, 50)),
 }
 
 
@@ -80,15 +80,15 @@ def test_against_ffmpegs_own_filters(
         assert ours.shape[1::-1] == (face.info.width, face.info.height)
         # RGB first: ffmpeg can cut that anywhere.
         theirs = ffmpeg_frames(path, face.info.width, face.info.height, "-vf", f"format=gbrp,{filters}")[0]
-        assert next(iter(face.survey())).rgb.shape == ours.shape
+        assert next(iter(face.sample_frames())).rgb.shape == ours.shape
     likeness = scenes.psnr(ours, np.asarray(theirs))
     shifted = [np.roll(theirs, step, axis)[2:-2, 2:-2] for axis in (0, 1) for step in (-1, 1)]
     assert likeness > 33
     assert all(scenes.psnr(ours[2:-2, 2:-2], other) < likeness - 1 for other in shifted)
 
 
-@pytest.mark.parametrize("framing", [Framing(rotate=True), Framing(crop=(10, 70, 20, 120))])
-def test_what_nobody_touches_is_written_as_decoded(tmp_path: Path, framing: Framing) -> None:
+@pytest.mark.parametrize("framing", [FrameTransform(rotate=True), FrameTransform(crop=(10, 70, 20, 120))])
+def test_what_nobody_touches_is_written_as_decoded(tmp_path: Path, framing: FrameTransform) -> None:
     """No detour through RGB: the planes that leave are the decoder's own."""
     path = video(tmp_path / "a.mp4", frames=3)
     with av.open(str(path)) as container:
@@ -104,20 +104,20 @@ def test_what_nobody_touches_is_written_as_decoded(tmp_path: Path, framing: Fram
 @pytest.mark.parametrize("fit", list(Fit))
 def test_a_framed_video_plays_like_the_whole_one(tmp_path: Path, fit: Fit) -> None:
     path = build_video(tmp_path / "a.mp4", frames=7, options={"g": "3"})
-    framing = Framing(resize_factor=2)
+    framing = FrameTransform(resize_factor=2)
     with open_face(path) as plain, open_face(path, framing=framing) as face:
         length = Fraction(20, 25)
         expected = [(f.time_s, f.duration_s, f.source_time_s, index_of(f.rgb)) for f in plain.frames(length, fit)]
         got = [(f.time_s, f.duration_s, f.source_time_s, index_of(f.rgb)) for f in face.frames(length, fit)]
-        surveyed = [(f.time_s, index_of(f.rgb)) for f in plain.survey()]
-        assert [(f.time_s, index_of(f.rgb)) for f in face.survey()] == surveyed
+        surveyed = [(f.time_s, index_of(f.rgb)) for f in plain.sample_frames()]
+        assert [(f.time_s, index_of(f.rgb)) for f in face.sample_frames()] == surveyed
     assert got == expected
 
 
 def test_a_long_video_is_surveyed_by_seeking(tmp_path: Path) -> None:
     path = build_video(tmp_path / "a.mp4", frames=500, options={"g": "25", "preset": "ultrafast"})
-    with open_face(path, framing=Framing(rotate=True)) as face:
-        surveyed = list(face.survey(10))
+    with open_face(path, framing=FrameTransform(rotate=True)) as face:
+        surveyed = list(face.sample_frames(10))
     assert len(surveyed) == 10
     assert all(f.rgb.shape == (96, 64, 3) for f in surveyed)
     assert float(surveyed[-1].time_s) > 15
@@ -133,7 +133,7 @@ def test_colours_stay_where_the_size_would_have_told_them(
     path = build_video(tmp_path / "a.mp4", frames=2, size=(1280, 720), picture=lambda _: saturated, context=context)
     with open_face(path) as plain:
         expected = first(plain)[360, 640].astype(int)
-    with open_face(path, framing=Framing(resize_factor=2)) as face:
+    with open_face(path, framing=FrameTransform(resize_factor=2)) as face:
         assert np.abs(first(face)[180, 320].astype(int) - expected).max() <= 2
         with VideoWriter(tmp_path / "o.mp4", face.info, None, duration_s=Fraction(2, 25)) as writer:
             for frame in face.frames(Fraction(2, 25)):
@@ -146,7 +146,7 @@ def test_colours_stay_where_the_size_would_have_told_them(
 
 def test_non_square_pixels_turn_with_the_picture(tmp_path: Path, ask_ffprobe: Callable[..., dict[str, Any]]) -> None:
     path = video(tmp_path / "a.mp4", context={"sample_aspect_ratio": Fraction(4, 3)})
-    with open_face(path, framing=Framing(rotate=True, resize_factor=2)) as face:
+    with open_face(path, framing=FrameTransform(rotate=True, resize_factor=2)) as face:
         assert face.info.pixel_aspect == Fraction(3, 4)
         frames = list(face.frames(Fraction(4, 25)))
         assert all(f.pixel_aspect == Fraction(3, 4) for f in frames)
@@ -168,7 +168,7 @@ def test_high_dynamic_range_stays_deep(
         context={"color_trc": 16, "color_primaries": 9, "colorspace": 9},
         frames=4,
     )
-    framing = Framing(resize_factor=1, rotate=True, crop=crop)
+    framing = FrameTransform(resize_factor=1, rotate=True, crop=crop)
     with open_face(path, framing=framing) as face:
         assert face.info.hdr
         frames = list(face.frames(Fraction(2, 25)))
@@ -185,12 +185,12 @@ def test_high_dynamic_range_stays_deep(
 
 def test_odd_sizes(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", size=(162, 122))
-    with open_face(path, framing=Framing(resize_factor=2)) as face:
+    with open_face(path, framing=FrameTransform(resize_factor=2)) as face:
         assert (face.info.width, face.info.height, face.warnings) == (80, 60, ())
-    with open_face(path, framing=Framing(crop=(0, 61, 0, 80))) as face:
+    with open_face(path, framing=FrameTransform(crop=(0, 61, 0, 80))) as face:
         assert "odd size 80x61" in face.warnings[0]
     odd = video(tmp_path / "b.mp4", size=(161, 121), pix_fmt="yuv444p")
-    with open_face(odd, framing=Framing(crop=(1, -1, 1, -1))) as face:
+    with open_face(odd, framing=FrameTransform(crop=(1, -1, 1, -1))) as face:
         assert (face.info.width, face.info.height, face.warnings) == (160, 120, ())
         assert scenes.psnr(first(face), scene(161, 121)(0)[1:, 1:]) > 35
 
@@ -198,19 +198,19 @@ def test_odd_sizes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001)])
 def test_static_holds_the_first_picture_at_the_videos_rate(tmp_path: Path, fps: Fraction) -> None:
     path = build_video(tmp_path / "a.mp4", frames=9, fps=fps)
-    with open_face(path, framing=Framing(static=True)) as face:
+    with open_face(path, framing=FrameTransform(static=True)) as face:
         assert (face.info.is_photo, face.info.fps, face.info.duration_s) == (True, fps, None)
         frames = list(face.frames(30 / fps))
         assert [f.time_s for f in frames] == [i / fps for i in range(30)]
         assert {index_of(f.rgb) for f in frames} == {0}
         assert frames[0].rgb is not frames[1].rgb
         assert frames[0].native is frames[1].native
-        assert [index_of(f.rgb) for f in face.survey()] == [0]
+        assert [index_of(f.rgb) for f in face.sample_frames()] == [0]
 
 
 def test_static_keeps_shape_and_depth(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mp4", context={"sample_aspect_ratio": Fraction(4, 3)})
-    with open_face(path, framing=Framing(static=True, rotate=True)) as face:
+    with open_face(path, framing=FrameTransform(static=True, rotate=True)) as face:
         frame = next(face.frames(Fraction(1)))
         assert (frame.width, frame.height, frame.pixel_aspect) == (120, 160, Fraction(3, 4))
         assert isinstance(frame.native, av.VideoFrame)
@@ -223,7 +223,7 @@ def test_static_for_a_slow_animation(tmp_path: Path) -> None:
 
     pictures = [Image.new("RGB", (64, 64), (grey_of(i),) * 3) for i in range(3)]
     pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=1000)
-    with open_face(tmp_path / "a.gif", framing=Framing(static=True)) as face:
+    with open_face(tmp_path / "a.gif", framing=FrameTransform(static=True)) as face:
         assert face.info.fps == 25
 
 
@@ -239,14 +239,15 @@ def test_static_for_a_slow_animation(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense(values: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionError, match=said):
-        Framing(**values)
+        FrameTransform(**values)
 
 
 @pytest.mark.parametrize(
-    "framing", [Framing(resize_factor=5), Framing(crop=(0, 20, *ALL[2:])), Framing(crop=(500, -1, 0, -1))]
+    "framing",
+    [FrameTransform(resize_factor=5), FrameTransform(crop=(0, 20, *ALL[2:])), FrameTransform(crop=(500, -1, 0, -1))],
 )
 @pytest.mark.parametrize("kind", ["video", "photo"])
-def test_too_little_left(tmp_path: Path, framing: Framing, kind: str) -> None:
+def test_too_little_left(tmp_path: Path, framing: FrameTransform, kind: str) -> None:
     face = video(tmp_path / "a.mp4") if kind == "video" else scene()(0)
     with pytest.raises(OptionError, match="of 160x120; take more of it"):
         open_face(face, framing=framing)

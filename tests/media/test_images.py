@@ -237,7 +237,7 @@ def test_empty_text_folder_missing(tmp_path: Path) -> None:
 def test_photo_frames_cover_the_duration_exactly() -> None:
     with open_face(np.zeros((48, 64, 3), np.uint8), photo_fps=Fraction(30_000, 1001)) as face:
         frames = list(face.frames(Fraction(5001, 16_000)))
-        assert len(list(face.survey())) == 1
+        assert len(list(face.sample_frames())) == 1
     assert [f.time_s for f in frames] == [Fraction(1001 * i, 30_000) for i in range(10)]
     assert frames[-1].time_s + frames[-1].duration_s == Fraction(5001, 16_000)
     frames[0].rgb[:] = 9
@@ -261,9 +261,9 @@ def test_animations_are_videos(tmp_path: Path, suffix: str) -> None:
         assert not face.info.is_photo
         frames = list(face.frames(Fraction(340, 1000), Fit.CUT))
         longer = list(face.frames(Fraction(600, 1000), Fit.PINGPONG))
-        survey = list(face.survey())
+        sample_frames = list(face.sample_frames())
     assert [f.duration_s * 1000 for f in frames] == delays
     assert [round(float(f.rgb.mean()) / 40) for f in frames] == [0, 1, 2, 3, 4]
     assert [round(float(f.rgb.mean()) / 40) for f in longer] == [0, 1, 2, 3, 4, 3, 2, 1, 0]
     assert longer[-1].time_s + longer[-1].duration_s == Fraction(600, 1000)
-    assert len(survey) == 5
+    assert len(sample_frames) == 5

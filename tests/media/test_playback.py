@@ -15,8 +15,8 @@ from tests.media.conftest import build_video, index_of
 
 from mouthpiece.errors import BrokenMediaError
 from mouthpiece.media import Fit, open_face, playback
-from mouthpiece.media.playback import MovingSource, Reel
-from mouthpiece.media.video import VideoReel
+from mouthpiece.media.playback import FrameReader, MovingSource
+from mouthpiece.media.video import VideoFrameReader
 
 
 def order(path: Path, count: int, fit: Fit, fps: int = 25) -> list[int]:
@@ -79,16 +79,16 @@ def test_pingpong(
 def decoded_for(path: Path, count: int, fit: Fit, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], int]:
     """Which pictures come in so many frames, and how many are decoded for them."""
     decoded = 0
-    original = VideoReel._shot
+    original = VideoFrameReader._shot
 
-    def counted(reel: VideoReel, *arguments: object) -> playback.Shot:
+    def counted(reel: VideoFrameReader, *arguments: object) -> playback.DecodedFrame:
         nonlocal decoded
         decoded += 1
-        shot: playback.Shot = original(reel, *arguments)  # type: ignore[arg-type]
+        shot: playback.DecodedFrame = original(reel, *arguments)  # type: ignore[arg-type]
         return shot
 
     with monkeypatch.context() as patched:
-        patched.setattr(VideoReel, "_shot", counted)
+        patched.setattr(VideoFrameReader, "_shot", counted)
         return order(path, count, fit), decoded
 
 
@@ -144,7 +144,7 @@ def test_pingpong_where_seeking_lies(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert isinstance(face, MovingSource)
         whole = type(face._reel).play
 
-        def nowhere(reel: Reel, from_pts: int | None = None) -> Iterator[playback.Shot]:
+        def nowhere(reel: FrameReader, from_pts: int | None = None) -> Iterator[playback.DecodedFrame]:
             return iter(()) if from_pts is not None else whole(reel)
 
         monkeypatch.setattr(type(face._reel), "play", nowhere)
@@ -175,10 +175,10 @@ def test_exactly_as_long_as_asked(tmp_path: Path) -> None:
 def test_survey_of_a_short_video(tmp_path: Path) -> None:
     path = build_video(tmp_path / "a.mp4", frames=40)
     with open_face(path) as face:
-        times = [float(f.time_s) for f in face.survey(8)]
+        times = [float(f.time_s) for f in face.sample_frames(8)]
         assert times == pytest.approx([i / 5 for i in range(8)], abs=0.041)
-        assert len(list(face.survey(100))) == 40
-        assert list(face.survey(0)) == []
+        assert len(list(face.sample_frames(100))) == 40
+        assert list(face.sample_frames(0)) == []
 
 
 @pytest.mark.parametrize(("gop", "least"), [(25, 15), (10_000, 15)])
@@ -187,17 +187,17 @@ def test_survey_of_a_long_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     decoded = 0
     with open_face(path) as face:
         assert isinstance(face, MovingSource)
-        assert isinstance(face._reel, VideoReel)
-        original = VideoReel._shot
+        assert isinstance(face._reel, VideoFrameReader)
+        original = VideoFrameReader._shot
 
-        def counted(reel: object, *arguments: object) -> playback.Shot:
+        def counted(reel: object, *arguments: object) -> playback.DecodedFrame:
             nonlocal decoded
             decoded += 1
-            shot: playback.Shot = original(reel, *arguments)  # type: ignore[arg-type]
+            shot: playback.DecodedFrame = original(reel, *arguments)  # type: ignore[arg-type]
             return shot
 
-        monkeypatch.setattr(VideoReel, "_shot", counted)
-        times = [float(f.time_s) for f in face.survey(16)]
+        monkeypatch.setattr(VideoFrameReader, "_shot", counted)
+        times = [float(f.time_s) for f in face.sample_frames(16)]
     assert len(times) >= least
     assert decoded < 100
     assert len(set(times)) == len(times)

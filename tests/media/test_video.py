@@ -330,7 +330,7 @@ def test_file_object(tmp_path: Path) -> None:
     path = build_video(tmp_path / "a.mp4")
     with path.open("rb") as file, open_face(file) as face:
         file.seek(17)
-        one, two = face.frames(Fraction(1), Fit.PINGPONG), face.survey()
+        one, two = face.frames(Fraction(1), Fit.PINGPONG), face.sample_frames()
         indices = [(index_of(a.rgb), index_of(b.rgb)) for a, b in zip(one, two, strict=False)]
     assert indices[:12] == [(i, i) for i in range(12)]
     assert grey_of(0) == 20
@@ -341,10 +341,10 @@ def test_real_clips(shared_data: Path, ffmpeg_frames: Any) -> None:
     expected = ffmpeg_frames(path, 360, 288)
     with open_face(path) as face:
         frames = list(face.frames(Fraction(100), Fit.CUT))
-        survey = list(face.survey(8))
+        sample_frames = list(face.sample_frames(8))
     assert len(frames) == len(expected)
     assert np.abs(frames[40].rgb.astype(int) - expected[40]).mean() < 2
-    assert len(survey) == 8
+    assert len(sample_frames) == 8
 
 
 def test_a_photo_that_only_ffmpeg_reads(tmp_path: Path, run_ffmpeg: Run) -> None:

@@ -21,8 +21,8 @@ from mouthpiece.motion.coarticulation import (
     NEIGHBOURS,
     RELEASE_S,
     SILENT_MARGIN_S,
+    CoarticulationModel,
     MouthStyle,
-    MouthTeacher,
     TaughtMotion,
     blend,
     lay_out,
@@ -43,8 +43,8 @@ CONSONANTS = (
 
 
 @pytest.fixture(scope="module")
-def teacher() -> MouthTeacher:
-    return MouthTeacher.load()
+def teacher() -> CoarticulationModel:
+    return CoarticulationModel.load()
 
 
 def said(text: str, length_s: float = 0.1, start_s: float = 0.5) -> tuple[Phone, ...]:
@@ -68,7 +68,7 @@ def chatter(seconds: float, seed: int = 0) -> tuple[Phone, ...]:
     return tuple(phones)
 
 
-def held(teacher: MouthTeacher, symbol: str) -> FloatArray:
+def held(teacher: CoarticulationModel, symbol: str) -> FloatArray:
     """Coefficients of a phone held for long."""
     shape: FloatArray = teacher.motion([Phone(symbol, 0.5, 1.1)], 80).coefficients[40]
     return shape
@@ -79,7 +79,7 @@ def at(motion: TaughtMotion, phone: Phone) -> int:
     return round((phone.start_s + phone.end_s) / 2 * MOTION_RATE)
 
 
-def test_shapes_types_and_ranges(teacher: MouthTeacher) -> None:
+def test_shapes_types_and_ranges(teacher: CoarticulationModel) -> None:
     motion = teacher.motion(chatter(10), 500)
     assert motion.coefficients.shape == (500, teacher.basis.size) and motion.coefficients.dtype == np.float32
     for values in (motion.closure, motion.activity, motion.opening):
@@ -94,7 +94,7 @@ def test_shapes_types_and_ranges(teacher: MouthTeacher) -> None:
 @pytest.mark.parametrize("vowel", ["a", "i", "u", "æ"])
 @pytest.mark.parametrize("length_s", [0.035, 0.08, 0.15])
 def test_lips_touch_in_bilabials_whatever_is_around(
-    teacher: MouthTeacher, labial: str, vowel: str, length_s: float
+    teacher: CoarticulationModel, labial: str, vowel: str, length_s: float
 ) -> None:
     vowels = 0.12
     phones = (
@@ -110,7 +110,7 @@ def test_lips_touch_in_bilabials_whatever_is_around(
     assert motion.opening[at(motion, phones[0])] > 0.008 and motion.opening[at(motion, phones[2])] > 0.008
 
 
-def test_lips_touch_in_every_bilabial_of_long_speech_and_nowhere_else(teacher: MouthTeacher) -> None:
+def test_lips_touch_in_every_bilabial_of_long_speech_and_nowhere_else(teacher: CoarticulationModel) -> None:
     phones = chatter(120)
     motion = teacher.motion(phones, 6000)
     for phone in phones:
@@ -127,7 +127,7 @@ def test_lips_touch_in_every_bilabial_of_long_speech_and_nowhere_else(teacher: M
 
 @pytest.mark.parametrize("sound", ["f", "v"])
 @pytest.mark.parametrize("vowel", ["a", "ɑ", "i", "u"])
-def test_the_lower_lip_nearly_meets_the_teeth_in_f_and_v(teacher: MouthTeacher, sound: str, vowel: str) -> None:
+def test_the_lower_lip_nearly_meets_the_teeth_in_f_and_v(teacher: CoarticulationModel, sound: str, vowel: str) -> None:
     phones = said(f"{vowel} {sound} {vowel}", 0.14)
     motion = teacher.motion(phones, 70)
     opening = motion.opening[at(motion, phones[1])]
@@ -135,7 +135,7 @@ def test_the_lower_lip_nearly_meets_the_teeth_in_f_and_v(teacher: MouthTeacher, 
     assert opening < 0.75 * motion.opening[at(motion, phones[0])]
 
 
-def test_openings_follow_the_height_of_vowels(teacher: MouthTeacher) -> None:
+def test_openings_follow_the_height_of_vowels(teacher: CoarticulationModel) -> None:
     opening = {vowel: float(teacher.basis.opening(held(teacher, vowel))) for vowel in VOWELS[:17]}
     for row in ("i e ɛ a", "u o ɔ ɑ", "y ø œ a", "i ɪ e ɛ æ", "ʊ o ɔ ɑ"):
         values = [opening[vowel] for vowel in row.split()]
@@ -144,7 +144,7 @@ def test_openings_follow_the_height_of_vowels(teacher: MouthTeacher) -> None:
     assert min(opening.values()) > 0.008
 
 
-def test_rounding_narrows_and_spreading_widens(teacher: MouthTeacher) -> None:
+def test_rounding_narrows_and_spreading_widens(teacher: CoarticulationModel) -> None:
     def width(symbol: str) -> float:
         return float(held(teacher, symbol) @ teacher.basis.width_weights)
 
@@ -155,7 +155,7 @@ def test_rounding_narrows_and_spreading_widens(teacher: MouthTeacher) -> None:
         assert width(rounded) < width(plain) - 0.003, (rounded, plain)
 
 
-def test_hissing_sounds_hold_the_jaw_up(teacher: MouthTeacher) -> None:
+def test_hissing_sounds_hold_the_jaw_up(teacher: CoarticulationModel) -> None:
     jaw = {s: float(held(teacher, s) @ teacher.basis.jaw_weights) for s in ("s", "z", "ʃ", "k", "a", "ɑ")}
     assert max(jaw["s"], jaw["z"], jaw["ʃ"]) < jaw["k"] < jaw["a"]
     phones = said("a s a", 0.14)
@@ -165,7 +165,7 @@ def test_hissing_sounds_hold_the_jaw_up(teacher: MouthTeacher) -> None:
 
 
 @pytest.mark.parametrize("sound", ["k", "q", "h", "ʔ", "ħ", "ʕ"])
-def test_sounds_of_the_throat_take_the_shape_of_their_vowels(teacher: MouthTeacher, sound: str) -> None:
+def test_sounds_of_the_throat_take_the_shape_of_their_vowels(teacher: CoarticulationModel, sound: str) -> None:
     basis = teacher.basis
     shapes = {}
     for vowel in ("a", "u", "i"):
@@ -176,7 +176,7 @@ def test_sounds_of_the_throat_take_the_shape_of_their_vowels(teacher: MouthTeach
     assert shapes["i"] @ basis.width_weights > shapes["u"] @ basis.width_weights + 0.006
 
 
-def test_rounding_reaches_back_into_the_consonant_before(teacher: MouthTeacher) -> None:
+def test_rounding_reaches_back_into_the_consonant_before(teacher: CoarticulationModel) -> None:
     width = {}
     for vowel in ("u", "i"):
         phones = said(f"s t {vowel}", 0.08)
@@ -188,20 +188,20 @@ def test_rounding_reaches_back_into_the_consonant_before(teacher: MouthTeacher) 
     assert width["u"] < width["i"] - 0.2
 
 
-def test_short_vowels_fall_short(teacher: MouthTeacher) -> None:
+def test_short_vowels_fall_short(teacher: CoarticulationModel) -> None:
     reached = [teacher.motion(said("t a t", length), 80).opening.max() for length in (0.04, 0.08, 0.16, 0.32)]
     assert all(b > a for a, b in pairwise(reached))
     assert reached[0] < 0.9 * reached[-1]
 
 
-def test_diphthongs_move_from_their_first_part_to_their_last(teacher: MouthTeacher) -> None:
+def test_diphthongs_move_from_their_first_part_to_their_last(teacher: CoarticulationModel) -> None:
     motion = teacher.motion([Phone("aʊ", 0.5, 0.9)], 80)
     early, late = motion.opening[round(0.6 * MOTION_RATE)], motion.opening[round(0.82 * MOTION_RATE)]
     width = motion.coefficients @ teacher.basis.width_weights
     assert late < 0.6 * early and width[round(0.82 * MOTION_RATE)] < width[round(0.6 * MOTION_RATE)]
 
 
-def test_the_mouth_rests_in_silence_and_opens_before_it_sounds(teacher: MouthTeacher) -> None:
+def test_the_mouth_rests_in_silence_and_opens_before_it_sounds(teacher: CoarticulationModel) -> None:
     phones = (Phone("", 0, 1.0), Phone("a", 1.0, 1.3), Phone("", 1.3, 2.3), Phone("a", 2.3, 2.5))
     motion = teacher.motion(phones, 200)
     time_s = np.arange(200) / MOTION_RATE
@@ -216,14 +216,14 @@ def test_the_mouth_rests_in_silence_and_opens_before_it_sounds(teacher: MouthTea
     np.testing.assert_array_equal(teacher.motion((phones[1], phones[3]), 200).coefficients, motion.coefficients)
 
 
-def test_nothing_said_is_rest(teacher: MouthTeacher) -> None:
+def test_nothing_said_is_rest(teacher: CoarticulationModel) -> None:
     for phones in ((), (Phone("", 0.0, 3.0),)):
         motion = teacher.motion(phones, 100)
         assert not motion.coefficients.any() and not motion.activity.any() and not motion.closure.any()
     assert teacher.motion(said("m a"), 0).coefficients.shape == (0, teacher.basis.size)
 
 
-def test_motion_moves_with_its_phones(teacher: MouthTeacher) -> None:
+def test_motion_moves_with_its_phones(teacher: CoarticulationModel) -> None:
     phones = chatter(20, seed=3)
     later = tuple(Phone(p.symbol, p.start_s + 1, p.end_s + 1) for p in phones)
     here, there = teacher.motion(phones, 1000), teacher.motion(later, 1050)
@@ -232,28 +232,28 @@ def test_motion_moves_with_its_phones(teacher: MouthTeacher) -> None:
     np.testing.assert_array_equal(teacher.motion(phones, 1000).coefficients, here.coefficients)
 
 
-def test_what_comes_later_does_not_change_what_is_long_past(teacher: MouthTeacher) -> None:
+def test_what_comes_later_does_not_change_what_is_long_past(teacher: CoarticulationModel) -> None:
     phones = chatter(30, seed=4)
     whole = teacher.motion(phones, 1500)
     part = teacher.motion([p for p in phones if p.end_s < 20], 1500)
     np.testing.assert_allclose(part.coefficients[:900], whole.coefficients[:900], atol=1e-5)
 
 
-def test_frames_at_another_rate_lie_on_the_same_motion(teacher: MouthTeacher) -> None:
+def test_frames_at_another_rate_lie_on_the_same_motion(teacher: CoarticulationModel) -> None:
     phones = chatter(10, seed=5)
     fine, coarse = teacher.motion(phones, 1000, rate=100), teacher.motion(phones, 500)
     error = np.abs(fine.opening[::2] - coarse.opening)
     assert np.percentile(error, 90) < 0.004
 
 
-def test_an_hour_takes_seconds(teacher: MouthTeacher) -> None:
+def test_an_hour_takes_seconds(teacher: CoarticulationModel) -> None:
     phones = chatter(360, seed=6)
     start = time.process_time()
     teacher.motion(phones, 360 * MOTION_RATE)
     assert time.process_time() - start < 2.5
 
 
-def test_style_sets_size_and_care(teacher: MouthTeacher) -> None:
+def test_style_sets_size_and_care(teacher: CoarticulationModel) -> None:
     phones = said("k a s i l o", 0.09)
     usual = teacher.motion(phones, 80)
     large = teacher.motion(phones, 80, style=MouthStyle(gain=1.5))
@@ -265,7 +265,7 @@ def test_style_sets_size_and_care(teacher: MouthTeacher) -> None:
     assert not still.coefficients.any()
 
 
-def test_the_blend_is_the_formula(teacher: MouthTeacher) -> None:
+def test_the_blend_is_the_formula(teacher: CoarticulationModel) -> None:
     """Against a plain reading of Cohen & Massaro's formula, number by number."""
     model = teacher.model
     phones = chatter(3.5, seed=7)
@@ -292,7 +292,7 @@ def test_the_blend_is_the_formula(teacher: MouthTeacher) -> None:
             assert fast[frame, axis] == pytest.approx(above / below, abs=2e-3), (frame, axis)
 
 
-def test_another_motion_space_shows_the_same_face(teacher: MouthTeacher) -> None:
+def test_another_motion_space_shows_the_same_face(teacher: CoarticulationModel) -> None:
     turned, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(teacher.basis.size, teacher.basis.size)))
     other = replace(
         teacher.basis,
@@ -300,7 +300,7 @@ def test_another_motion_space_shows_the_same_face(teacher: MouthTeacher) -> None
         limit=np.full(teacher.basis.size, 100, dtype=np.float32),
     )
     phones = chatter(5, seed=8)
-    here, there = teacher.motion(phones, 250), MouthTeacher(teacher.model, other).motion(phones, 250)
+    here, there = teacher.motion(phones, 250), CoarticulationModel(teacher.model, other).motion(phones, 250)
     assert not np.allclose(here.coefficients, there.coefficients, atol=0.1)
     np.testing.assert_allclose(there.opening, here.opening, atol=2e-4)
     for frame in (60, 120, 180):
@@ -319,19 +319,21 @@ def test_another_motion_space_shows_the_same_face(teacher: MouthTeacher) -> None
         ((Phone("a", float("nan"), 1.0),), "end not before its start"),
     ],
 )
-def test_times_that_make_no_sense_are_refused(teacher: MouthTeacher, phones: tuple[Phone, ...], words: str) -> None:
+def test_times_that_make_no_sense_are_refused(
+    teacher: CoarticulationModel, phones: tuple[Phone, ...], words: str
+) -> None:
     with pytest.raises(OptionError, match=words):
         teacher.motion(phones, 100)
 
 
-def test_styles_that_make_no_sense_are_refused(teacher: MouthTeacher) -> None:
+def test_styles_that_make_no_sense_are_refused(teacher: CoarticulationModel) -> None:
     for style in (MouthStyle(gain=-1), MouthStyle(gain=9), MouthStyle(effort=0)):
         with pytest.raises(OptionError, match="effort"):
             teacher.motion(said("a"), 50, style=style)
 
 
 def test_its_file_is_kept_and_faults_are_told(
-    teacher: MouthTeacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teacher: CoarticulationModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "own.npz"
     save_model(teacher.model, path)
@@ -341,10 +343,10 @@ def test_its_file_is_kept_and_faults_are_told(
         load_model(tmp_path / "none.npz")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="not a phone teacher"):
-        MouthTeacher.load(tmp_path / "bad.npz")
+        CoarticulationModel.load(tmp_path / "bad.npz")
     monkeypatch.setattr(coarticulation, "FEATURES", (*FEATURES, "more"))
     with pytest.raises(WeightsError, match="other phone features"):
         load_model(path)
     small = replace(teacher.model, components=teacher.model.components[:, :9])
     with pytest.raises(WeightsError, match="mesh points"):
-        MouthTeacher(small, MotionBasis.load())
+        CoarticulationModel(small, MotionBasis.load())

@@ -56,13 +56,13 @@ def moments(stream: MotionStream, samples: FloatArray, block: int, fps: int = 25
     total = len(samples) * fps // SAMPLE_RATE
 
     def ask() -> None:
-        while len(motions) < total and len(motions) / fps < stream.heard_until_s:
+        while len(motions) < total and len(motions) / fps < stream.ready_until_s:
             motions.append(stream.at(len(motions) / fps))
 
     for start in range(0, len(samples), block):
-        stream.hear(speech.push(samples[start : start + block]))
+        stream.push(speech.push(samples[start : start + block]))
         ask()
-    stream.hear(speech.finish())
+    stream.push(speech.finish())
     stream.finish()
     ask()
     return motions
@@ -157,9 +157,9 @@ def test_it_tells_what_its_look_ahead_promises() -> None:
     heard_s = 0.0
     for start in range(0, len(samples), 800):
         chunk = speech.push(samples[start : start + 800])
-        stream.hear(chunk)
+        stream.push(chunk)
         heard_s = (chunk.first_mel + len(chunk.log_mel)) / 100
-        assert stream.heard_until_s >= heard_s - stream.look_ahead_s - 0.011
+        assert stream.ready_until_s >= heard_s - stream.look_ahead_s - 0.011
     assert heard_s > 3.8
 
 
@@ -167,9 +167,9 @@ def test_memory_is_bounded() -> None:
     stream = MotionStream()
     mel = np.full((100, MEL_BANDS), SILENT_LOG_MEL, dtype=np.float32)
     for second in range(30):
-        stream.hear(SpeechChunk(0, np.zeros(0, np.float32), second * 100, mel, np.zeros(100, np.float32)))
-        if stream.heard_until_s > 1:
-            stream.at(stream.heard_until_s - 0.1)
+        stream.push(SpeechChunk(0, np.zeros(0, np.float32), second * 100, mel, np.zeros(100, np.float32)))
+        if stream.ready_until_s > 1:
+            stream.at(stream.ready_until_s - 0.1)
     assert len(stream._steps) < 4 * MOTION_RATE
     with pytest.raises(OptionError, match="expected a moment from"):
         stream.at(0.0)
@@ -183,13 +183,13 @@ def test_moments_not_heard_yet_are_refused() -> None:
 def test_chunks_must_follow_each_other() -> None:
     stream = MotionStream()
     with pytest.raises(OptionError, match="from mel frame 0 on, got 5"):
-        stream.hear(SpeechChunk(0, np.zeros(0, np.float32), 5, np.zeros((1, 80), np.float32), np.zeros(1, np.float32)))
+        stream.push(SpeechChunk(0, np.zeros(0, np.float32), 5, np.zeros((1, 80), np.float32), np.zeros(1, np.float32)))
 
 
 def test_after_the_end_the_mouth_is_at_rest() -> None:
     stream = MotionStream()
     moments(stream, babble(1.0), 1600)
-    assert stream.heard_until_s == float("inf")
+    assert stream.ready_until_s == float("inf")
     late = stream.at(60.0)
     assert late.opening == 0.0 and not late.displacement.any()
 
@@ -198,7 +198,7 @@ def test_speech_of_a_moment_and_none_at_all() -> None:
     for count in (0, 1, 800):
         stream = MotionStream()
         log_mel, activity = features(np.zeros(count, dtype=np.float32))
-        stream.hear(SpeechChunk(0, np.zeros(count, dtype=np.float32), 0, log_mel, activity))
+        stream.push(SpeechChunk(0, np.zeros(count, dtype=np.float32), 0, log_mel, activity))
         stream.finish()
         assert stream.at(0.0).opening == 0.0
 
@@ -215,7 +215,7 @@ def test_no_speech_no_motion(kind: str) -> None:
     }[kind].astype(np.float32)
     stream = MotionStream()
     log_mel, activity = features(sound)
-    stream.hear(SpeechChunk(0, sound, 0, log_mel, activity))
+    stream.push(SpeechChunk(0, sound, 0, log_mel, activity))
     stream.finish()
     openings = np.array([stream.at(frame / 25).opening for frame in range(150)])
     assert (openings > 0.02).mean() < 0.02
@@ -263,8 +263,8 @@ def test_the_live_network_waits_for_little() -> None:
 def test_moments_just_before_the_last_one_known_can_be_told() -> None:
     stream, speech, samples = MotionStream(weights=LIVE_WEIGHTS), SpeechStream(live=True), babble(3.0)
     for start in range(0, len(samples), 320):
-        stream.hear(speech.push(samples[start : start + 320]))
-        if (until_s := stream.heard_until_s) > 0:
+        stream.push(speech.push(samples[start : start + 320]))
+        if (until_s := stream.ready_until_s) > 0:
             # In sums of floats this moment is rounded up to the last one at times.
             assert np.isfinite(stream.at(float(np.nextafter(until_s, 0))).opening)
             with pytest.raises(OptionError, match="expected a moment"):

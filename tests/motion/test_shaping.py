@@ -13,9 +13,9 @@ from mouthpiece.motion.shaping import (
     LIVELY_OPENING,
     MAX_OPENING,
     PARTING,
-    Answer,
-    Habit,
-    MotionPlayer,
+    MotionPrediction,
+    MotionShaper,
+    OpeningRange,
     RunningRange,
 )
 from mouthpiece.motion.stream import MotionBasis
@@ -24,15 +24,17 @@ from mouthpiece.types import FloatArray
 RATE = 50
 
 
-def answers(basis: MotionBasis, openings: FloatArray, speaking: FloatArray, closure: float = 0.0) -> list[Answer]:
+def answers(
+    basis: MotionBasis, openings: FloatArray, speaking: FloatArray, closure: float = 0.0
+) -> list[MotionPrediction]:
     """Answers that open so far and are as sure that somebody speaks."""
     return [
-        Answer(np.float32(wide) * basis.opening_direction, float(sure), closure, float(sure))
+        MotionPrediction(np.float32(wide) * basis.opening_direction, float(sure), closure, float(sure))
         for wide, sure in zip(openings, speaking, strict=True)
     ]
 
 
-def played(player: MotionPlayer, given: list[Answer], hold: int = HOLD_FRAMES) -> FloatArray:
+def played(player: MotionShaper, given: list[MotionPrediction], hold: int = HOLD_FRAMES) -> FloatArray:
     """Openings of as many frames as were given; nobody speaks after them."""
     silence = [replace(given[-1], coefficients=0 * given[-1].coefficients, activity=0.0, closure=0.0, voice=0.0)] * hold
     frames = [frame for frame in map(player.push, [*given, *silence]) if frame is not None]
@@ -49,7 +51,7 @@ def syllables(seconds: float, low: float = 0.008, high: float = 0.056) -> FloatA
 
 def test_speech_is_spread_from_closed_to_lively(basis: MotionBasis) -> None:
     wide = syllables(6)
-    made = played(MotionPlayer(basis, closure=False), answers(basis, wide, np.ones_like(wide)))
+    made = played(MotionShaper(basis, closure=False), answers(basis, wide, np.ones_like(wide)))
     assert np.percentile(made, 90) == pytest.approx(LIVELY_OPENING, rel=0.1)
     assert np.percentile(made, 10) < 0.01
     assert np.corrcoef(made[20:], wide[20:])[0, 1] > 0.98
@@ -58,7 +60,7 @@ def test_speech_is_spread_from_closed_to_lively(basis: MotionBasis) -> None:
 def test_mumbled_and_roared_speech_come_to_be_played_more_alike(basis: MotionBasis) -> None:
     for factor in (0.7, 1.4):
         wide = factor * syllables(90)
-        made = played(MotionPlayer(basis, closure=False), answers(basis, wide, np.ones_like(wide)))
+        made = played(MotionShaper(basis, closure=False), answers(basis, wide, np.ones_like(wide)))
         first, last = (np.percentile(part, 90) / LIVELY_OPENING for part in (made[: 5 * RATE], made[-20 * RATE :]))
         assert abs(np.log(last)) < 0.5 * abs(np.log(factor)), "in the end most of the difference is gone"
         assert abs(np.log(first)) > 0.7 * abs(np.log(factor)), "which takes its time"
@@ -67,19 +69,19 @@ def test_mumbled_and_roared_speech_come_to_be_played_more_alike(basis: MotionBas
 
 def test_a_habit_tells_what_to_expect(basis: MotionBasis) -> None:
     wide = syllables(4, 0.02, 0.14)
-    player = MotionPlayer(basis, habit=Habit(0.02, 0.14), closure=False)
+    player = MotionShaper(basis, opening_range=OpeningRange(0.02, 0.14), closure=False)
     made = played(player, answers(basis, wide, np.ones_like(wide)))
     assert np.percentile(made, 90) == pytest.approx(LIVELY_OPENING, rel=0.1)
     with pytest.raises(OptionError, match="low < high"):
-        Habit(0.1, 0.05)
+        OpeningRange(0.1, 0.05)
 
 
 def test_the_range_never_pumps(basis: MotionBasis) -> None:
     """A quiet half after a loud one: gain changes by less than 3 % a second."""
-    running = RunningRange(Habit())
+    running = RunningRange(OpeningRange())
     before = running.high
     for wide in np.concatenate([syllables(60), 0.6 * syllables(60)]):
-        running.hear(float(wide))
+        running.push(float(wide))
         if running._unread == 0:
             assert abs(running.high / before - 1) < 0.03 * RunningRange._EVERY / RATE
             before = running.high
@@ -92,7 +94,7 @@ def test_silence_teaches_nothing(basis: MotionBasis) -> None:
     # In the pause the network opens the mouth, as it will, with nobody speaking.
     long, short = (
         played(
-            MotionPlayer(basis, closure=False),
+            MotionShaper(basis, closure=False),
             [
                 *answers(basis, said, np.ones_like(said)),
                 *answers(basis, pause[:frames] + 0.02, pause[:frames]),
@@ -107,7 +109,7 @@ def test_silence_teaches_nothing(basis: MotionBasis) -> None:
 def test_pauses_are_still_however_the_network_opens(basis: MotionBasis) -> None:
     speaking = np.zeros(8 * RATE, dtype=np.float32)
     speaking[3 * RATE : 5 * RATE] = 1
-    made = played(MotionPlayer(basis), answers(basis, np.full_like(speaking, 0.05), speaking))
+    made = played(MotionShaper(basis), answers(basis, np.full_like(speaking, 0.05), speaking))
     before, after = made[: 3 * RATE], made[5 * RATE :]
     assert not made[: 3 * RATE - HOLD_FRAMES].any(), "nothing before speech is near"
     assert not after[RATE // 2 :].any()
@@ -121,18 +123,18 @@ def test_voice_without_speech_and_speech_without_voice_are_still(basis: MotionBa
     """The network hears speech in a rattle, the speech room's voice activity a voice in music: both must agree."""
     wide = np.full(3 * RATE, 0.05, dtype=np.float32)
     for activity, voice in ((1.0, 0.0), (0.0, 1.0)):
-        given = [Answer(np.float32(w) * basis.opening_direction, activity, 0.0, voice) for w in wide]
-        assert not played(MotionPlayer(basis), given).any()
+        given = [MotionPrediction(np.float32(w) * basis.opening_direction, activity, 0.0, voice) for w in wide]
+        assert not played(MotionShaper(basis), given).any()
 
 
 def test_live_lips_part_on_a_hint_and_no_further(basis: MotionBasis) -> None:
     """Nobody knows yet whether speech comes: the network's guess parts the lips, voice activity alone opens them."""
     wide = np.full(2 * RATE, 0.06, dtype=np.float32)
     for activity, least, most in ((0.04, 0.0, 0.0), (0.35, 0.015, PARTING), (0.9, 0.015, PARTING)):
-        given = [Answer(np.float32(w) * basis.opening_direction, activity, 0.0, 0.0) for w in wide]
-        live = played(MotionPlayer(basis, hold=0), given, 0)
+        given = [MotionPrediction(np.float32(w) * basis.opening_direction, activity, 0.0, 0.0) for w in wide]
+        live = played(MotionShaper(basis, hold=0), given, 0)
         assert least <= live[20:].min() <= live.max() <= most
-        assert not played(MotionPlayer(basis), given).any(), "a file's lips wait for a voice"
+        assert not played(MotionShaper(basis), given).any(), "a file's lips wait for a voice"
 
 
 @pytest.mark.parametrize("hold", [0, HOLD_FRAMES])
@@ -140,18 +142,18 @@ def test_closed_lips_touch_long_enough_to_be_seen(basis: MotionBasis, hold: int)
     """A closure of 60 ms: at 25 frames a second a frame at least must show touching lips, wherever frames fall."""
     given = answers(basis, np.full(100, 0.05, dtype=np.float32), np.ones(100, dtype=np.float32))
     given[50:53] = [replace(one, closure=0.9) for one in given[50:53]]
-    made = played(MotionPlayer(basis, hold=hold), given, hold)
+    made = played(MotionShaper(basis, hold=hold), given, hold)
     touching = np.flatnonzero(made < 0.002)
     assert len(touching) >= 2
     assert abs(touching.mean() - 51) <= (1 if hold else 2.5)
     assert made[44] > 0.05 and made[60] > 0.05, "quickly closed, quickly parted"
-    assert (played(MotionPlayer(basis, hold=hold, closure=False), given, hold)[40:60] > 0.05).all()
+    assert (played(MotionShaper(basis, hold=hold, closure=False), given, hold)[40:60] > 0.05).all()
 
 
 def test_intensity_scales_up_to_a_limit(basis: MotionBasis) -> None:
     wide = syllables(3)
     still, half, plain, wild = (
-        played(MotionPlayer(basis, intensity=i, closure=False), answers(basis, wide, np.ones_like(wide)))
+        played(MotionShaper(basis, intensity=i, closure=False), answers(basis, wide, np.ones_like(wide)))
         for i in (0, 0.5, 1, 4)
     )
     assert not still.any()
@@ -162,7 +164,7 @@ def test_intensity_scales_up_to_a_limit(basis: MotionBasis) -> None:
 
 def test_intensity_out_of_range_is_refused(basis: MotionBasis) -> None:
     with pytest.raises(OptionError, match="intensity expects"):
-        MotionPlayer(basis, intensity=9)
+        MotionShaper(basis, intensity=9)
 
 
 def test_what_is_played_does_not_depend_on_what_comes_later_than_the_hold(basis: MotionBasis) -> None:
@@ -172,7 +174,7 @@ def test_what_is_played_does_not_depend_on_what_comes_later_than_the_hold(basis:
     given = answers(basis, wide, sure, 0.6)
     other = answers(basis, wide[::-1].copy(), sure[::-1].copy(), 0.1)
     for hold in (0, 1, HOLD_FRAMES):
-        one = played(MotionPlayer(basis, hold=hold), given, hold)
-        changed = played(MotionPlayer(basis, hold=hold), [*given[:100], *other[100:]], hold)
+        one = played(MotionShaper(basis, hold=hold), given, hold)
+        changed = played(MotionShaper(basis, hold=hold), [*given[:100], *other[100:]], hold)
         assert np.array_equal(one[: 100 - hold], changed[: 100 - hold])
         assert not np.array_equal(one, changed)

@@ -105,7 +105,7 @@ def test_rest_out_of_range_is_refused() -> None:
         MeshEngine(EngineOptions(rest=1.5))
 
 
-def survey(tracker: FaceTracker, path: Path, count: int = 24, every: int = 3) -> list[TrackedFrame]:
+def sample_frames(tracker: FaceTracker, path: Path, count: int = 24, every: int = 3) -> list[TrackedFrame]:
     """Frames of a clip as the tracker sees them."""
     return [look(tracker, rgb) for rgb in scenes.pictures(path, count * every)[::every]]
 
@@ -116,7 +116,7 @@ def engines(shared_data: Path, tracker: FaceTracker) -> dict[str, MeshEngine]:
     made = {}
     for name, clip, every in (("lively", scenes.TALKER, 10), ("calm", "clips/grid_s1_bbaf3s.mpg", 3)):
         made[name] = MeshEngine(EngineOptions())
-        made[name].prepare(survey(tracker, shared_data / clip, every=every))
+        made[name].prepare(sample_frames(tracker, shared_data / clip, every=every))
     made["photo"] = MeshEngine(EngineOptions())
     made["photo"].prepare([look(tracker, scenes.picture(shared_data / "photos" / "woman_portrait.png", 512))])
     return made

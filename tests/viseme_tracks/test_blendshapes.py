@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mouthpiece.motion.coarticulation import MouthTeacher
+from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.shaping import MAX_OPENING
 from mouthpiece.motion.stream import MOTION_POINTS, MOTION_RATE, MotionBasis, motion_row
 from mouthpiece.types import FloatArray, Phone
@@ -110,25 +110,25 @@ def test_bared_lower_teeth_are_the_lower_lips_doing() -> None:
 
 
 @pytest.fixture(scope="module")
-def teacher() -> MouthTeacher:
-    return MouthTeacher.load()
+def teacher() -> CoarticulationModel:
+    return CoarticulationModel.load()
 
 
-def said(teacher: MouthTeacher, symbol: str, around: str = "a") -> dict[str, float]:
+def said(teacher: CoarticulationModel, symbol: str, around: str = "a") -> dict[str, float]:
     """Shapes in the middle of a sound between two others."""
     phones = [Phone(around, 0.2, 0.4), Phone(symbol, 0.4, 0.6), Phone(around, 0.6, 0.8)]
     taught = teacher.motion(phones, 60)
     return shapes(teacher.basis.displacement(taught.coefficients[MOTION_RATE // 2]))
 
 
-def test_closed_lips_of_m_b_p(teacher: MouthTeacher) -> None:
+def test_closed_lips_of_m_b_p(teacher: CoarticulationModel) -> None:
     for symbol in "mbp":
         closed = said(teacher, symbol)
         assert closed["mouthClose"] == pytest.approx(closed["jawOpen"], abs=1e-3)
         assert closed["jawOpen"] < said(teacher, "a")["jawOpen"] / 2
 
 
-def test_f_and_v_roll_the_lower_lip_in(teacher: MouthTeacher) -> None:
+def test_f_and_v_roll_the_lower_lip_in(teacher: CoarticulationModel) -> None:
     for symbol in "fv":
         rolled = said(teacher, symbol)
         assert rolled["mouthRollLower"] > 0.1
@@ -136,7 +136,7 @@ def test_f_and_v_roll_the_lower_lip_in(teacher: MouthTeacher) -> None:
         assert 0 < rolled["mouthClose"] < rolled["jawOpen"]
 
 
-def test_rounded_spread_and_open_vowels(teacher: MouthTeacher) -> None:
+def test_rounded_spread_and_open_vowels(teacher: CoarticulationModel) -> None:
     u, i, a = (said(teacher, symbol, around="t") for symbol in ("uː", "iː", "a"))
 
     def sum_of(shape: dict[str, float], *names: str) -> float:

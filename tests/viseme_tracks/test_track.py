@@ -48,7 +48,7 @@ def test_a_track_covers_the_speech(track: VisemeTrack) -> None:
 def test_the_jaw_is_the_engines_own_at_the_very_moment(track: VisemeTrack, speech: FloatArray) -> None:
     log_mel, activity = features(speech)
     stream = MotionStream()
-    stream.hear(SpeechChunk(0, speech, 0, log_mel, activity))
+    stream.push(SpeechChunk(0, speech, 0, log_mel, activity))
     stream.finish()
     opening = np.array([stream.at(n / 25).opening for n in range(150)])
     jaw = track.column("jawOpen")

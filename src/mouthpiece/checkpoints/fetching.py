@@ -41,7 +41,7 @@ _UNSATISFIED = re.compile(r"bytes \*/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait and how often to ask."""
 
     connect_timeout_s: float = 10.0
@@ -67,7 +67,7 @@ class Transfer:
     """Bytes a second since this process began."""
 
 
-Watcher = Callable[[Transfer], None]
+TransferProgress = Callable[[Transfer], None]
 
 
 class _SourceFailed(Exception):
@@ -85,10 +85,10 @@ class _BrokeOff(Exception):
 def fetch(
     checkpoint: Checkpoint,
     *,
-    progress: Watcher | None = None,
+    progress: TransferProgress | None = None,
     waiting: Callable[[], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Path:
     """Have a checkpoint in the cache, from the first of its sources that serves the right bytes.
 
@@ -119,7 +119,7 @@ def fetch(
             return whole
         target = cache.made(cache.folder_of(checkpoint.name)) / checkpoint.file_name
         cache.sweep(checkpoint.name)
-        job = _Job(checkpoint, target, progress, cancelled, patience or Patience())
+        job = _Job(checkpoint, target, progress, cancelled, patience or RetryPolicy())
         failures = []
         for url in checkpoint.sources:
             try:
@@ -147,9 +147,9 @@ class _Job:
 
     checkpoint: Checkpoint
     target: Path
-    progress: Watcher | None
+    progress: TransferProgress | None
     cancelled: Callable[[], bool] | None
-    patience: Patience
+    patience: RetryPolicy
 
     @property
     def sha256(self) -> str | None:

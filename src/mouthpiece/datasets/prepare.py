@@ -30,11 +30,11 @@ from mouthpiece.datasets.recordings import (
     Prepared,
     Recording,
     Word,
-    hear,
     list_prepared,
     load_corpus,
     load_hearing,
     load_recording,
+    push,
     save_recording,
 )
 from mouthpiece.errors import Cancelled, InputError, MouthpieceError, OptionError, OutputError
@@ -57,13 +57,13 @@ __all__ = [
     "Word",
     "canonical_landmarks",
     "find_sources",
-    "hear",
     "list_prepared",
     "load_corpus",
     "load_hearing",
     "load_recording",
     "measure_video",
     "prepare_corpus",
+    "push",
     "read_align",
     "read_curves",
     "read_report",
@@ -187,8 +187,8 @@ def prepare_corpus(
     corpus = every[0].corpus
     _make_folder(out)
     known = read_report(out, corpus)
-    unusable = {} if retry else {name: clip for name, clip in known.items() if clip.status is not ClipStatus.PREPARED}
-    missing = [s for s in sources if s.name not in unusable and not (out / s.cached_name).is_file()]
+    refused = {} if retry else {name: clip for name, clip in known.items() if clip.status is not ClipStatus.PREPARED}
+    missing = [s for s in sources if s.name not in refused and not (out / s.cached_name).is_file()]
     there = [source for source in sources if (out / source.cached_name).is_file()]
     known |= {source.name: _remembered(source, out) for source in there if source.name not in known}
     made = 0
@@ -396,7 +396,7 @@ def _take_place(hidden: Path, out: Path, tally: _Tally, lag_s: float) -> None:
     if lag_s:
         part = corrected(part, lag_s)
     path = out / f"{part.corpus}.{part.name}.npz"
-    save_recording(part, path, hear(part.samples))
+    save_recording(part, path, push(part.samples))
     tally.seconds += part.frames / part.fps
     tally.bytes += path.stat().st_size
 

@@ -118,7 +118,7 @@ class Hearing:
     """(M,) 0-1: how surely somebody speaks."""
 
 
-def hear(samples: FloatArray) -> Hearing:
+def push(samples: FloatArray) -> Hearing:
     """Listen to a recording: (n,) mono at SAMPLE_RATE."""
     from mouthpiece.speech import features, mfcc
 
@@ -242,7 +242,7 @@ def load_hearing(path: Path) -> Hearing:
                 return Hearing(**heard, activity=file["activity"].astype(np.float32) / 255)
     except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
-    return hear(load_recording(path).samples)
+    return push(load_recording(path).samples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from mouthpiece.errors import OptionError
-from mouthpiece.types import EngineInfo, Moment, Patch, Phone, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
 MAX_BATCH = 256
 MAX_PAD_PX = 10_000
@@ -107,11 +107,11 @@ class EngineOptions:
 class Engine(ABC):
     """One face being made to speak. Used from one thread at a time.
 
-    Order of calls: `prepare`, then `hear` any number of times mixed with `render` or `render_all`, `finish` when the
+    Order of calls: `prepare`, then `push` any number of times mixed with `render` or `render_all`, `finish` when the
     speech is over, `reset` before the next speech with the same face.
     """
 
-    heeds: ClassVar[frozenset[str]] = frozenset()
+    supported_options: ClassVar[frozenset[str]] = frozenset()
     """Fields of `EngineOptions` that make a difference to this engine, of those that not every engine has a use for:
     intensity, rest, phones, network, crop."""
 
@@ -130,24 +130,24 @@ class Engine(ABC):
         """What the engine is and needs; loads nothing heavy and never raises for missing weights."""
 
     @abstractmethod
-    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+    def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Study the face: a few dozen frames spread over the source (one for a photo), some of them without a face.
 
-        They may show several people; `Face.appearance` tells them apart. Another survey later, amid a speech too, takes
+        They may show several people; `Face.descriptor` tells them apart. Another survey later, amid a speech too, takes
         the place of this one (a live session does that to draw smaller); what was heard stays heard.
         """
 
     @abstractmethod
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """Take the next chunk of speech."""
 
     @abstractmethod
     def finish(self) -> None:
-        """The speech is over: what is missing of the look-ahead is silence. `heard_until_s` becomes infinite."""
+        """The speech is over: what is missing of the look-ahead is silence. `ready_until_s` becomes infinite."""
 
     @property
     @abstractmethod
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """Moments before this one (seconds of speech time) can be drawn now."""
 
     @abstractmethod
@@ -156,7 +156,7 @@ class Engine(ABC):
 
         Args:
             tracked: a frame with a face, in the order of the video.
-            speech_s: the moment, seconds of speech time, below `heard_until_s`. Moments don't go back.
+            speech_s: the moment, seconds of speech time, below `ready_until_s`. Moments don't go back.
             strength: 0-1, how far to go from the frame's own mouth to the speaking one (frames near a stretch
                 without a face fade in and out).
 
@@ -164,7 +164,7 @@ class Engine(ABC):
             What to lay over the frame, or None where it should stay as it is.
         """
 
-    def render_all(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Patch | None]]:
+    def render_all(self, moments: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw moments as they come, each once and in order; the same patches as `render` gives one at a time.
 
         An engine that is quicker with several at once holds some of them back, few enough to be bounded in memory; it

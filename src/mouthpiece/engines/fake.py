@@ -60,9 +60,9 @@ class FakeEngine(Engine):
             ready=True,
         )
 
-    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+    def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Nothing to learn; the survey is read to its end as other engines do."""
-        for _ in survey:
+        for _ in sample_frames:
             pass
 
     def reset(self) -> None:
@@ -72,7 +72,7 @@ class FakeEngine(Engine):
         self._forgotten = 0
         self._finished = False
 
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """Add the chunk's loudness to the envelope, on a grid that doesn't depend on where chunks end."""
         samples = np.concatenate([self._rest, chunk.samples])
         hops = len(samples) // HOP
@@ -89,7 +89,7 @@ class FakeEngine(Engine):
         self._finished = True
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """40 ms less than what was heard."""
         heard_s = (self._forgotten + len(self._levels)) / HOP_RATE
         return inf if self._finished else max(0.0, heard_s - LOOK_AHEAD_S)
@@ -100,8 +100,8 @@ class FakeEngine(Engine):
         Raises:
             EngineError: the moment was not heard yet.
         """
-        if speech_s >= self.heard_until_s:
-            raise EngineError(f"expected a moment before {self.heard_until_s:.3f} s, got {speech_s:.3f} s")
+        if speech_s >= self.ready_until_s:
+            raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {speech_s:.3f} s")
         opening = self._opening(speech_s)
         if tracked.face is None or strength <= 0:
             return None

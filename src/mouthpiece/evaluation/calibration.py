@@ -183,7 +183,7 @@ def calibrate(
 
 def _unheeded(sync: SyncOptions) -> tuple[str, ...]:
     """Whether weights were chosen for an engine that has its own."""
-    if sync.network == NetworkOptions() or "network" in load_engine(sync.engine).heeds:
+    if sync.network == NetworkOptions() or "network" in load_engine(sync.engine).supported_options:
         return ()
     return (f"the engine {sync.engine} has weights of its own: checkpoint, runtime and precision make no difference",)
 

@@ -39,7 +39,7 @@ from mouthpiece.speech import SpeechStream, features, speech_stretches
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 
 if TYPE_CHECKING:
-    from mouthpiece.motion.coarticulation import MouthTeacher
+    from mouthpiece.motion.coarticulation import CoarticulationModel
 
 LEAK_ABOVE = 0.02
 """An opening beyond this (outer eye distances) in a pause is a leak."""
@@ -195,8 +195,8 @@ def _played(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArra
     """The motion at each moment, asked for as soon as it can be told: the stream forgets what is long past."""
     asked = 0
     for chunk in chunks:
-        stream.hear(chunk)
-        while asked < len(times_s) and times_s[asked] < stream.heard_until_s:
+        stream.push(chunk)
+        while asked < len(times_s) and times_s[asked] < stream.ready_until_s:
             yield stream.at(float(times_s[asked]))
             asked += 1
     stream.finish()
@@ -231,7 +231,7 @@ def measured_curves(recording: Recording) -> Curves:
     return Curves(jaw, rig_width(recording), jaw)
 
 
-def reference_of(recording: Recording, teacher: MouthTeacher | None = None) -> Reference:
+def reference_of(recording: Recording, teacher: CoarticulationModel | None = None) -> Reference:
     """What a recording says that the mouth should do.
 
     Args:
@@ -252,13 +252,13 @@ def reference_of(recording: Recording, teacher: MouthTeacher | None = None) -> R
     raise InputError(f"{recording.name}: expected a face, rig curves or phones to judge by, found none; leave it out")
 
 
-def _load_teacher() -> MouthTeacher:
-    from mouthpiece.motion.coarticulation import MouthTeacher
+def _load_teacher() -> CoarticulationModel:
+    from mouthpiece.motion.coarticulation import CoarticulationModel
 
-    return MouthTeacher.load()
+    return CoarticulationModel.load()
 
 
-def _taught(recording: Recording, teacher: MouthTeacher) -> Reference:
+def _taught(recording: Recording, teacher: CoarticulationModel) -> Reference:
     """What the phone teacher would do."""
     count = motion_frames(len(recording.samples))
     taught = teacher.motion(recording.phones, count)
@@ -422,7 +422,7 @@ def score_recordings(
     live = is_live(weights) if live is None else live
     played = MotionStream(intensity=intensity, weights=weights)
     bare = MotionStream(intensity=intensity, weights=weights, gate=False, closure=False)
-    teacher: MouthTeacher | None = None
+    teacher: CoarticulationModel | None = None
     rows = []
     for recording in recordings:
         if teacher is None and recording.phones:
@@ -455,7 +455,7 @@ class _ClipScore:
 
 
 def _score_clip(
-    recording: Recording, played: MotionStream, bare: MotionStream, teacher: MouthTeacher | None, *, live: bool
+    recording: Recording, played: MotionStream, bare: MotionStream, teacher: CoarticulationModel | None, *, live: bool
 ) -> _ClipScore:
     times_s = np.arange(recording.frames) / recording.fps
     chunks = list(chunks_of(recording.samples, live=live))

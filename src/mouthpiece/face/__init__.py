@@ -1,12 +1,12 @@
 """The face room: finding, measuring and following faces.
 
-`FaceTracker` turns frames into tracked frames, and so does `PlacedFace`, which is told where the face is; `FaceChoice`
-says which face is meant; `FaceDetector` and `FaceMesh` are the two networks beneath; `head_pose` and `reference_face`
+`FaceTracker` turns frames into tracked frames, and so does `FixedBoxTracker`, which is told where the face is;
+`FaceChoice` says which face is meant; `FaceDetector` and `FaceMesh` are the two networks beneath; `head_pose` and `reference_face`
 give the canonical coordinates that motion is said in.
 """
 
 from mouthpiece.face.detector import Detection, FaceDetector
-from mouthpiece.face.fixed_box import PlacedFace
+from mouthpiece.face.fixed_box import FixedBoxTracker
 from mouthpiece.face.mesh import FaceMesh
 from mouthpiece.face.pose import head_pose, reference_face
 from mouthpiece.face.tracker import FaceChoice, FaceTracker
@@ -17,7 +17,7 @@ __all__ = [
     "FaceDetector",
     "FaceMesh",
     "FaceTracker",
-    "PlacedFace",
+    "FixedBoxTracker",
     "head_pose",
     "reference_face",
 ]

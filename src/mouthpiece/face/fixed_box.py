@@ -17,7 +17,7 @@ APPEARANCE_SIZE = 480
 """Numbers that tell people apart; here they are always the same ones, as it is always the same face."""
 
 
-class PlacedFace:
+class FixedBoxTracker:
     """The mean face, seen from the front and stretched into a box, in every frame; used in place of a `FaceTracker`."""
 
     def __init__(self, box: Box, width: int, height: int) -> None:

@@ -22,8 +22,8 @@ from mouthpiece.face.mesh import CROP_FACTOR, LIP_EDGES, FaceMesh
 from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import MouthWatch
-from mouthpiece.inference import device_here, made_together
-from mouthpiece.types import Face, FloatArray, Frame, Picture, TrackedFrame, Unusable, as_float
+from mouthpiece.inference import resolve_device, run_in_parallel
+from mouthpiece.types import Face, FloatArray, Frame, Picture, SkipReason, TrackedFrame, as_float
 
 MIN_MESH_SCORE = 0.5
 MIN_EYE_DISTANCE_PX = 14.0
@@ -90,7 +90,7 @@ def _mean_look() -> FloatArray:
     return look
 
 
-def appearance(rgb: Picture, landmarks: FloatArray) -> FloatArray:
+def descriptor(rgb: Picture, landmarks: FloatArray) -> FloatArray:
     """How the upper face differs from the average one, whatever its place, light and contrast: (480,) float32 of unit
     norm."""
     own = thumbnail_of_face(rgb, landmarks) - _mean_look()
@@ -128,8 +128,8 @@ class FaceTracker:
             WeightsError: the models are not installed.
             EngineError: the device can't run them.
         """
-        here, _ = device_here(device)
-        self._detector, self._mesh = made_together(lambda: FaceDetector(here), lambda: FaceMesh(here))
+        here, _ = resolve_device(device)
+        self._detector, self._mesh = run_in_parallel(lambda: FaceDetector(here), lambda: FaceMesh(here))
         self._choice = choice or FaceChoice()
         self._filter = OneEuroFilter() if smooth else None
         self._mouth_watch = MouthWatch()
@@ -170,17 +170,17 @@ class FaceTracker:
                 self._filter.reset()
         if measured is None:
             self._last = None
-            return TrackedFrame(frame, None, Unusable.NO_FACE, self._shot, self._faces_seen)
+            return TrackedFrame(frame, None, SkipReason.NO_FACE, self._shot, self._faces_seen)
         square, score, looks = measured
         self._last, self._look = square, looks
         if self._filter:
             square = self._filter(square, float(frame.time_s), float(np.linalg.norm(square[33] - square[263])))
         face = _face(square, score, looks, aspect)
-        unusable = _why_unusable(face, frame)
-        if unusable is None and self._mouth_watch.hidden(frame.rgb, face):
-            unusable = Unusable.HIDDEN_MOUTH
-        if unusable is not None:
-            return TrackedFrame(frame, None, unusable, self._shot, self._faces_seen)
+        skip_reason = _why_unusable(face, frame)
+        if skip_reason is None and self._mouth_watch.hidden(frame.rgb, face):
+            skip_reason = SkipReason.HIDDEN_MOUTH
+        if skip_reason is not None:
+            return TrackedFrame(frame, None, skip_reason, self._shot, self._faces_seen)
         return TrackedFrame(frame, face, None, self._shot, self._faces_seen)
 
     def _follow(self, frame: Frame, last: FloatArray, aspect: float) -> tuple[FloatArray, float, FloatArray] | None:
@@ -232,7 +232,7 @@ class FaceTracker:
                 confirmed.append((detection, refined))
         return confirmed
 
-    def look_at_all(self, frame: Frame) -> list[tuple[Face, Unusable | None]]:
+    def detect_all(self, frame: Frame) -> list[tuple[Face, SkipReason | None]]:
         """Every face of one picture, left to right as `FaceChoice` counts them, each with why it can't be used."""
         self._searched_s = None
         aspect = float(frame.pixel_aspect)
@@ -276,7 +276,7 @@ class FaceTracker:
         if score < MIN_MESH_SCORE:
             return None
         stored = (square / np.array([aspect, 1, 1])).astype(np.float32)
-        return square, score, appearance(frame.rgb, stored)
+        return square, score, descriptor(frame.rgb, stored)
 
 
 def _face(square: FloatArray, score: float, looks: FloatArray, aspect: float) -> Face:
@@ -295,13 +295,13 @@ def _crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:
     return centre.astype(np.float32), float((high - low).max()) * CROP_FACTOR, angle
 
 
-def _why_unusable(face: Face, frame: Frame) -> Unusable | None:
+def _why_unusable(face: Face, frame: Frame) -> SkipReason | None:
     """What makes a face that is there unfit to be worked on."""
     if face.pose.scale < MIN_EYE_DISTANCE_PX:
-        return Unusable.TOO_SMALL
+        return SkipReason.TOO_SMALL
     if abs(face.pose.yaw_deg) > MAX_YAW_DEG or abs(face.pose.pitch_deg) > MAX_PITCH_DEG:
-        return Unusable.TURNED
+        return SkipReason.TURNED
     lips = face.landmarks[LIP_EDGES, :2]
     if (lips < 0).any() or (lips > np.array([frame.width - 1, frame.height - 1])).any():
-        return Unusable.OUTSIDE  # where the picture ends, the mesh goes on by guessing
+        return SkipReason.OUTSIDE  # where the picture ends, the mesh goes on by guessing
     return None

@@ -71,7 +71,7 @@ class MouthWatch:
         yaw_deg = face.pose.yaw_deg
         lower = lower_face_look(rgb, face.landmarks)
         turned_alike = [look for look in self._looks if abs(look.yaw_deg - yaw_deg) <= COMPARABLE_YAW_DEG]
-        comparable = [look for look in turned_alike if float(look.upper @ face.appearance) >= SAME_LIGHT]
+        comparable = [look for look in turned_alike if float(look.upper @ face.descriptor) >= SAME_LIGHT]
         if turned_alike and not comparable:
             # The whole face looks different: this proves nothing, and nothing is to be learned from it.
             return self._hidden
@@ -80,7 +80,7 @@ class MouthWatch:
         if not self._hidden:
             self._hidden_frames = 0
             self._seen_frames += 1
-            self._learn(_Look(yaw_deg, face.appearance, lower), comparable)
+            self._learn(_Look(yaw_deg, face.descriptor, lower), comparable)
             return False
         self._hidden_frames += 1
         if self._hidden_frames > max(LONGEST_UNPROVEN_FRAMES, self._seen_frames):

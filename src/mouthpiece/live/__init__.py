@@ -11,7 +11,7 @@ Feed a recording as if it were spoken now, and count the frames::
         frames, began = 0, time.monotonic()
         for block in speech.samples():
             for at in range(0, len(block), 320):            # 20 ms, as a microphone gives them
-                live.hear(block[at : at + 320])
+                live.push(block[at : at + 320])
                 began += 0.02
                 while (left := began - time.monotonic()) > 0:
                     frames += live.next_frame(left) is not None

@@ -39,37 +39,37 @@ class Step:
         return self.fps * self.scale**2
 
 
-def ladder(fps: float) -> tuple[Step, ...]:
+def quality_levels(fps: float) -> tuple[Step, ...]:
     """From all that was asked for down to the least, slower first and then smaller."""
     rates = [fps, *(rate for rate in STEPPED_FPS if rate < fps)]
     return tuple(Step(rate, 1.0) for rate in rates) + tuple(Step(rates[-1], scale) for scale in STEPPED_SCALES)
 
 
-class Crowd:
+class PaceGroup:
     """The sessions that share a machine: when it can't keep up they step down in turn, so that all do alike."""
 
     def __init__(self) -> None:
-        self._paces: WeakSet[Pace] = WeakSet()
+        self._paces: WeakSet[QualityController] = WeakSet()
         self.lock = threading.Lock()
 
-    def join(self, pace: Pace) -> None:
+    def join(self, pace: QualityController) -> None:
         """One more session."""
         with self.lock:
             self._paces.add(pace)
 
-    def others(self, pace: Pace) -> list[Pace]:
+    def others(self, pace: QualityController) -> list[QualityController]:
         """The other sessions that speak now. Whoever asks holds the lock."""
         return [other for other in self._paces if other is not pace and other.active]
 
 
-class Pace:
+class QualityController:
     """Steps down the ladder when drawing takes all the time there is, and up again when there is room.
 
     Used from one thread; those of a crowd look at each other.
     """
 
     def __init__(
-        self, steps: tuple[Step, ...], crowd: Crowd | None = None, computed: Callable[[], float] = lambda: 0.0
+        self, steps: tuple[Step, ...], crowd: PaceGroup | None = None, computed: Callable[[], float] = lambda: 0.0
     ) -> None:
         """Start at the top.
 
@@ -89,7 +89,7 @@ class Pace:
         self._lowest = len(steps) - 1
         self._told = False
         """Whether another session needs this one to step down."""
-        self._crowd = crowd or Crowd()
+        self._crowd = crowd or PaceGroup()
         self._computed = computed
         self._own_from: tuple[float, float] | None = None
         """When `computed` was asked last, and what it said."""

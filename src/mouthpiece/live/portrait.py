@@ -9,7 +9,7 @@ import numpy as np
 
 from mouthpiece.errors import NoFaceError
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.media import FaceInput, Framing, open_face
+from mouthpiece.media import FaceInput, FrameTransform, open_face
 from mouthpiece.pipeline import SyncOptions, why_nobody
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
@@ -32,15 +32,15 @@ class Still:
             InputError: it can't be read.
             NoFaceError: it shows no usable face.
         """
-        options = replace(options, framing=Framing(static=True))
+        options = replace(options, framing=FrameTransform(static=True))
         self._tracker = FaceTracker(FaceChoice(options.face), options.device)
         with open_face(face, framing=options.framing) as source:
-            frame = replace(next(iter(source.survey(1))), native=None)
+            frame = replace(next(iter(source.sample_frames(1))), native=None)
             side = max(frame.width, frame.height)
             self._frame = frame if most_side is None else _smaller(frame, min(most_side / side, 1.0))
             tracked = self._track(self._frame)
-            if tracked.unusable is not None:
-                raise NoFaceError(why_nobody([(tracked.unusable, tracked.faces_seen)], source, options))
+            if tracked.skip_reason is not None:
+                raise NoFaceError(why_nobody([(tracked.skip_reason, tracked.faces_seen)], source, options))
         self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
 
     @property
@@ -55,7 +55,7 @@ class Still:
             if min(frame.width, frame.height) < LEAST_SIDE:
                 return None
             tracked = self._track(frame)
-            if tracked.unusable is not None:
+            if tracked.skip_reason is not None:
                 return None
             self._sizes[scale] = tracked
         return self._sizes[scale]

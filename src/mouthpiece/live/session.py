@@ -19,7 +19,7 @@ from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkO
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
 from mouthpiece.live.inbox import GAP_S, Heard, Inbox, Piece, as_sound
-from mouthpiece.live.pace import Crowd, Pace, ladder
+from mouthpiece.live.pace import PaceGroup, QualityController, quality_levels
 from mouthpiece.live.portrait import LEAST_SIDE, Still
 from mouthpiece.media import FaceInput
 from mouthpiece.pipeline import SyncOptions
@@ -43,7 +43,7 @@ SILENCE_S = 0.02
 MOST_SILENCE_S = 1.0
 """And of at most this: who asked for no frame in the meantime is owed no more."""
 JUST_BEFORE_S = 1e-4
-"""Moments before an engine's `heard_until_s` can be drawn: so long before, for sums in floats to stay before it."""
+"""Moments before an engine's `ready_until_s` can be drawn: so long before, for sums in floats to stay before it."""
 SHORTEST_WAIT_S = 0.0005
 """Waits are no shorter, lest rounding makes them nothing."""
 STATS_S = 10.0
@@ -162,7 +162,7 @@ class LiveStats:
     """Speech since its start that came faster than it could be heard, seconds."""
 
 
-_HERE = Crowd()
+_HERE = PaceGroup()
 """The sessions of this process."""
 
 
@@ -201,7 +201,7 @@ class LiveSession:
         self._tracked = self._still.whole
         self._engine = _load(options)
         self._engine.prepare([self._tracked])
-        self._pace = Pace(ladder(options.fps), _HERE, time.thread_time)
+        self._pace = QualityController(quality_levels(options.fps), _HERE, time.thread_time)
         self._rest: dict[float, Picture] = {}
         """The face at rest at each scale."""
 
@@ -289,7 +289,7 @@ class LiveSession:
                 self._asked, self._started = False, False
             self._changed.notify_all()
 
-    def hear(self, samples: FloatArray, arrived_s: float | None = None) -> None:
+    def push(self, samples: FloatArray, arrived_s: float | None = None) -> None:
         """Take sound as it comes; returns at once. Ignored unless started.
 
         Args:
@@ -365,7 +365,7 @@ class LiveSession:
         if asked:
             self._begin(now_s)
         elif asked is False and self._state is _State.SPEAKING:
-            self._engine.hear(self._speech.finish())
+            self._engine.push(self._speech.finish())
             self._engine.finish()
             self._state, self._stopped_s = _State.CLOSING, now_s
             self._pace.rest()
@@ -395,7 +395,7 @@ class LiveSession:
         self._listen(np.concatenate([piece.samples for piece in pieces]))
 
     def _listen(self, samples: FloatArray) -> None:
-        self._engine.hear(self._speech.push(samples))
+        self._engine.push(self._speech.push(samples))
 
     def _fill(self, now_s: float) -> None:
         """Where sound stays away, there is silence by the clock."""
@@ -431,7 +431,7 @@ class LiveSession:
         """The moment of the engine's speech to be shown; None while nothing new is known."""
         if self._state is _State.CLOSING:
             return max(self._moment_s, 0.0) + CLOSING_SPEED * (now_s - self._drawn_s)
-        return self._playout.moment(now_s, self._engine.heard_until_s - JUST_BEFORE_S, self._moment_s)
+        return self._playout.moment(now_s, self._engine.ready_until_s - JUST_BEFORE_S, self._moment_s)
 
     def _keep_pace(self, now_s: float) -> None:
         """Count what was missed, say how busy it was, step up or down, and set when the next frame is due."""

@@ -23,8 +23,8 @@ may end before `duration_s`; the writer then ends the sound with the last frame.
 
 `probe_media(path) -> MediaReport` tells what is in a file.
 
-`open_face(..., framing=Framing(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part of the
-picture, smaller, turned, or the first one alone; info and frames are then as if the file were so.
+`open_face(..., framing=FrameTransform(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part
+of the picture, smaller, turned, or the first one alone; info and frames are then as if the file were so.
 
 A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
 from `native` bit for bit. `frame.rgb` is an array of the frame's own.
@@ -37,7 +37,7 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 from __future__ import annotations
 
 from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import Framing
+from mouthpiece.media.framing import FrameTransform
 from mouthpiece.media.info import ColourTags, PictureInfo
 from mouthpiece.media.open import FaceInput, FaceSource, open_face
 from mouthpiece.media.output_file import check_output
@@ -51,7 +51,7 @@ __all__ = [
     "FaceInput",
     "FaceSource",
     "Fit",
-    "Framing",
+    "FrameTransform",
     "MediaReport",
     "PictureInfo",
     "PictureStream",

@@ -96,7 +96,7 @@ _MEDIA_STARTS: tuple[tuple[int, bytes, str], ...] = (
 """(offset, bytes, name): how files begin that certainly are media, to tell damaged from foreign ones."""
 
 
-class ByteStore(ABC):
+class ByteSource(ABC):
     """Bytes that can be read several times at once, each reader with a position of its own."""
 
     name: str
@@ -118,7 +118,7 @@ class ByteStore(ABC):
             return reader.read(count)
 
 
-class _PathStore(ByteStore):
+class _PathStore(ByteSource):
     """A file on disk, opened anew by every reader."""
 
     def __init__(self, path: Path) -> None:
@@ -174,7 +174,7 @@ class _SharedCursor(io.RawIOBase):
         return len(data)
 
 
-class _FileStore(ByteStore):
+class _FileStore(ByteSource):
     """A seekable file object, the caller's or our own temporary one."""
 
     def __init__(self, file: BinaryIO, *, own: bool) -> None:
@@ -191,7 +191,7 @@ class _FileStore(ByteStore):
             self._file.close()
 
 
-def open_store(source: str | os.PathLike[str] | BinaryIO) -> ByteStore:
+def open_store(source: str | os.PathLike[str] | BinaryIO) -> ByteSource:
     """Bytes to read from a path or a binary file object (read from its beginning, whatever its position).
 
     What can't seek (a pipe) is first copied to an unnamed temporary file. Names are file names and nothing else:
@@ -211,7 +211,7 @@ def open_store(source: str | os.PathLike[str] | BinaryIO) -> ByteStore:
     return store
 
 
-def _store_of(source: str | os.PathLike[str] | BinaryIO) -> ByteStore:
+def _store_of(source: str | os.PathLike[str] | BinaryIO) -> ByteSource:
     if isinstance(source, str | os.PathLike):
         return _path_store(Path(os.fsdecode(source)))
     if not hasattr(source, "read"):
@@ -224,7 +224,7 @@ def _store_of(source: str | os.PathLike[str] | BinaryIO) -> ByteStore:
     return _spooled(source)
 
 
-def _path_store(path: Path) -> ByteStore:
+def _path_store(path: Path) -> ByteSource:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -239,7 +239,7 @@ def _path_store(path: Path) -> ByteStore:
     raise InputError(f"expected a file at {path}, found {kind}")
 
 
-def _spooled(stream: BinaryIO) -> ByteStore:
+def _spooled(stream: BinaryIO) -> ByteSource:
     """A copy on disk of something that can be read only once."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - the store closes it
     try:
@@ -279,7 +279,7 @@ def _allowed_formats() -> str:
 
 
 @contextlib.contextmanager
-def open_container(store: ByteStore) -> Iterator[InputContainer]:
+def open_container(store: ByteSource) -> Iterator[InputContainer]:
     """FFmpeg's reading of the bytes, closed at the end.
 
     Raises:
@@ -307,7 +307,7 @@ def open_container(store: ByteStore) -> Iterator[InputContainer]:
             container.close()
 
 
-def unreadable(store: ByteStore) -> InputError:
+def unreadable(store: ByteSource) -> InputError:
     """The right error for bytes that can't be opened: damaged media, or something else altogether."""
     start = store.start(64)
     for offset, magic, kind in _MEDIA_STARTS:

@@ -14,7 +14,7 @@ from av import VideoFrame
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.info import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
-from mouthpiece.media.planes import Converter, Turn, plane_views, sws_matrix, tag
+from mouthpiece.media.planes import Converter, Orientation, plane_views, sws_matrix, tag
 from mouthpiece.types import Box, Picture
 
 TO_EDGE = -1
@@ -25,7 +25,7 @@ _BT601 = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Framing:
+class FrameTransform:
     """How a face's picture is taken before anything else looks at it. The default changes nothing and costs nothing."""
 
     static: bool = False
@@ -60,10 +60,10 @@ class Framing:
         return self.resize_factor != 1 or self.rotate or self.crop != (0, TO_EDGE, 0, TO_EDGE)
 
 
-class Framer:
-    """Takes one source's pictures as a `Framing` says. For one thread."""
+class FrameTransformer:
+    """Takes one source's pictures as a `FrameTransform` says. For one thread."""
 
-    def __init__(self, framing: Framing, info: PictureInfo) -> None:
+    def __init__(self, framing: FrameTransform, info: PictureInfo) -> None:
         """Work out the sizes.
 
         Args:
@@ -74,7 +74,7 @@ class Framer:
             OptionError: too little of the picture would be left.
         """
         self._scaled = _smaller(info.width, info.height, framing.resize_factor)
-        self._turn = Turn(True, flip_x=True) if framing.rotate else Turn()
+        self._turn = Orientation(True, flip_x=True) if framing.rotate else Orientation()
         width, height = self._turn.size(*self._scaled)
         top, bottom, left, right = framing.crop
         wanted = Box(left, top, width if right == TO_EDGE else right, height if bottom == TO_EDGE else bottom)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mouthpiece.errors import BrokenMediaError, InputError, PictureSizeError
-from mouthpiece.media.container import MAX_PIXELS, ByteStore, unreadable
+from mouthpiece.media.container import MAX_PIXELS, ByteSource, unreadable
 from mouthpiece.media.info import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
 from mouthpiece.media.open import FaceSource
 from mouthpiece.media.planes import Converter
-from mouthpiece.media.playback import MovingSource, Reel, Shot
+from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
 from mouthpiece.media.still import StillSource
 from mouthpiece.types import Picture
 
@@ -34,7 +34,7 @@ _USUAL_DELAY_MS = 100
 """Delays up to 10 ms are shown as 100 ms: what browsers do with animations that name no sensible one."""
 
 
-def open_picture(store: ByteStore, photo_fps: Fraction) -> FaceSource | None:
+def open_picture(store: ByteSource, photo_fps: Fraction) -> FaceSource | None:
     """The photo or animation in the store; None when it is neither, which leaves it to the video reader.
 
     Raises:
@@ -57,7 +57,7 @@ def open_picture(store: ByteStore, photo_fps: Fraction) -> FaceSource | None:
         reader.close()
 
 
-def _identified(reader: Any, store: ByteStore) -> Image.Image | None:
+def _identified(reader: Any, store: ByteSource) -> Image.Image | None:
     """Pillow's view of the header; nothing is decoded yet. None for what is no picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # check_size is stricter than Pillow's own warning
@@ -195,7 +195,7 @@ class PhotoSource(StillSource):
         fps: Fraction,
         name: str,
         codec: str,
-        store: ByteStore | None = None,
+        store: ByteSource | None = None,
     ) -> None:
         rgb, odd = decoded
         height, width = rgb.shape[:2]
@@ -227,10 +227,10 @@ class PhotoSource(StillSource):
         return cls(_rgb_of_array(array), fps, "the array", "array")
 
 
-class _AnimationReel(Reel):
+class _AnimationReel(FrameReader):
     """An animated GIF, PNG, WebP or AVIF; it plays from its start only."""
 
-    def __init__(self, store: ByteStore, size: tuple[int, int]) -> None:
+    def __init__(self, store: ByteSource, size: tuple[int, int]) -> None:
         self._store = store
         self._size = size
         self._converter = Converter(PHOTO_COLOURS)
@@ -239,11 +239,11 @@ class _AnimationReel(Reel):
     def time_base(self) -> Fraction:
         return _MILLISECOND
 
-    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+    def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
         time_ms = 0
         for rgb, delay_ms in self._pictures():
             native = self._converter.native(VideoFrame.from_ndarray(rgb, "rgb24"), "yuv420p")
-            yield Shot(time_ms, delay_ms, False, native)
+            yield DecodedFrame(time_ms, delay_ms, False, native)
             time_ms += delay_ms
 
     def _pictures(self) -> Iterator[tuple[Picture, int]]:
@@ -277,7 +277,7 @@ def _delay_ms(image: Image.Image) -> int:
     return delay if delay > _FASTEST_DELAY_MS else _USUAL_DELAY_MS
 
 
-def _open_animation(store: ByteStore, image: Image.Image, photo_fps: Fraction) -> FaceSource:
+def _open_animation(store: ByteSource, image: Image.Image, photo_fps: Fraction) -> FaceSource:
     """An animation as a video of its own variable rate."""
     count = int(getattr(image, "n_frames", 1))
     delay_ms = _delay_ms(image)

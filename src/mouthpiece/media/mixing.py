@@ -25,7 +25,7 @@ class ChannelMeter:
         self._names = names
         self._products: NDArray[np.float64] = np.zeros((len(names), len(names)))
 
-    def hear(self, samples: FloatArray) -> None:
+    def push(self, samples: FloatArray) -> None:
         """Take (channels, n) float32 more."""
         self._products += np.asarray(samples @ samples.T, dtype=np.float64)
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
-from mouthpiece.media.container import ByteStore, open_store
+from mouthpiece.media.container import ByteSource, open_store
 from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import Framing
+from mouthpiece.media.framing import FrameTransform
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.types import Frame
@@ -31,15 +31,15 @@ SURVEY_FRAMES = 32
 class FaceSource(OpenSource[PictureInfo]):
     """A face's photo or video, open for reading. A context manager; iterators end with it.
 
-    `survey` and `frames` may be called any number of times, each reads from the start on its own.
+    `sample_frames` and `frames` may be called any number of times, each reads from the start on its own.
     """
 
-    def __init__(self, info: PictureInfo, store: ByteStore | None = None) -> None:
+    def __init__(self, info: PictureInfo, store: ByteSource | None = None) -> None:
         super().__init__(info)
         self._store = store
 
     @abstractmethod
-    def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
         """Up to `limit` frames spread over the source, cheaply; `time_s` is the time in the source. One for a photo."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class FaceSource(OpenSource[PictureInfo]):
         """
 
     @abstractmethod
-    def framed(self, framing: Framing) -> FaceSource:
+    def framed(self, framing: FrameTransform) -> FaceSource:
         """The same source in another frame, to be used in its place; itself where nothing changes.
 
         Raises:
@@ -67,7 +67,7 @@ class FaceSource(OpenSource[PictureInfo]):
 
 
 def open_face(
-    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, framing: Framing | None = None
+    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, framing: FrameTransform | None = None
 ) -> FaceSource:
     """Open a face's photo or video; what it is, is told by its content and never by its name.
 
@@ -91,7 +91,7 @@ def open_face(
     photo_fps = Fraction(photo_fps).limit_denominator(1001)
     from mouthpiece.media import images, video
 
-    framing = framing or Framing()
+    framing = framing or FrameTransform()
     if isinstance(source, np.ndarray):
         return images.PhotoSource.of_array(source, photo_fps).framed(framing)
     store = open_store(source)

@@ -181,7 +181,7 @@ def _relabelled(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
     return twin
 
 
-class Turn:
+class Orientation:
     """How to bring a stored picture upright: an optional transposition, then optional flips."""
 
     def __init__(self, transpose: bool = False, flip_x: bool = False, flip_y: bool = False) -> None:
@@ -193,13 +193,13 @@ class Turn:
         return self.transpose or self.flip_x or self.flip_y
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> Turn:
+    def of(cls, frame: VideoFrame) -> Orientation:
         """The turn that a frame's display matrix asks for; odd angles are rounded to a quarter turn."""
         data: Any = frame.side_data.get("DISPLAYMATRIX")
         return cls() if data is None else cls._of_matrix(np.frombuffer(bytes(data), np.int32))
 
     @classmethod
-    def _of_matrix(cls, matrix: NDArray[np.int32]) -> Turn:
+    def _of_matrix(cls, matrix: NDArray[np.int32]) -> Orientation:
         # x' = a x + c y and y' = b x + d y; only the signs of a pure quarter turn matter here.
         a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
         if abs(b) + abs(c) > abs(a) + abs(d):

@@ -12,9 +12,9 @@ from itertools import islice, pairwise
 from av import VideoFrame
 
 from mouthpiece.errors import BrokenMediaError
-from mouthpiece.media.container import ByteStore
+from mouthpiece.media.container import ByteSource
 from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import Framer, Framing
+from mouthpiece.media.framing import FrameTransform, FrameTransformer
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
 from mouthpiece.media.planes import Converter
@@ -37,7 +37,7 @@ _NO_PTS = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class DecodedFrame:
     """A decoded picture, ready to travel."""
 
     pts: int | None
@@ -50,7 +50,7 @@ class Shot:
     """Upright, in a native format."""
 
 
-class Reel(ABC):
+class FrameReader(ABC):
     """A file's pictures from its start or from a key picture on. Every `play` reads on its own."""
 
     warnings: list[str]
@@ -61,7 +61,7 @@ class Reel(ABC):
         """The tick, seconds."""
 
     @abstractmethod
-    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+    def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
         """Pictures in the order they are shown, from the start or from the key picture at or before a time stamp."""
 
     @property
@@ -69,7 +69,7 @@ class Reel(ABC):
         """Time stamp of the first picture, where pictures can be looked for by time; else None."""
         return None
 
-    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
+    def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
         """The key picture at or before each time stamp, quickly; none where it can't be found."""
         raise NotImplementedError
 
@@ -97,7 +97,7 @@ class _Moment:
     """Ticks from the first picture."""
     duration: int
     """Ticks."""
-    shot: Shot
+    shot: DecodedFrame
 
 
 @dataclass(slots=True)
@@ -118,14 +118,14 @@ class _Log:
         self.duration.append(moment.duration)
 
 
-class _FramedReel(Reel):
+class _FramedReel(FrameReader):
     """Another reel's pictures, each framed as it comes: nothing of what is cut away is kept."""
 
-    def __init__(self, reel: Reel, framing: Framing, info: PictureInfo) -> None:
+    def __init__(self, reel: FrameReader, framing: FrameTransform, info: PictureInfo) -> None:
         self._reel = reel
         self._framing = framing
         self._unframed = info
-        self.info = Framer(framing, info).info
+        self.info = FrameTransformer(framing, info).info
         self._rgb = Converter(self.info.colours)
 
     @property
@@ -140,14 +140,14 @@ class _FramedReel(Reel):
     def odd(self) -> list[str]:
         return self._reel.odd
 
-    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+    def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
         return self._framed(self._reel.play(from_pts))
 
-    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
-        return self._framed(self._reel.glance(times))
+    def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
+        return self._framed(self._reel.seek_frames(times))
 
-    def _framed(self, shots: Iterator[Shot]) -> Iterator[Shot]:
-        framer = Framer(self._framing, self._unframed)
+    def _framed(self, shots: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+        framer = FrameTransformer(self._framing, self._unframed)
         for shot in shots:
             yield replace(shot, picture=framer.native(shot.picture))
 
@@ -158,7 +158,7 @@ class _FramedReel(Reel):
 class MovingSource(FaceSource):
     """A video or an animation."""
 
-    def __init__(self, info: PictureInfo, reel: Reel, photo_fps: Fraction, store: ByteStore | None) -> None:
+    def __init__(self, info: PictureInfo, reel: FrameReader, photo_fps: Fraction, store: ByteSource | None) -> None:
         super().__init__(info, store)
         self._reel = reel
         self._photo_fps = photo_fps
@@ -175,7 +175,7 @@ class MovingSource(FaceSource):
             self._warn(text)
         return super().warnings
 
-    def framed(self, framing: Framing) -> FaceSource:
+    def framed(self, framing: FrameTransform) -> FaceSource:
         """The same pictures in another frame, or the first of them alone."""
         source = self
         if framing.changes_picture:
@@ -195,7 +195,7 @@ class MovingSource(FaceSource):
 
     def _moments(self) -> Iterator[_Moment]:
         """All pictures once, on a clock that starts at 0, never stands still and never leaps."""
-        waiting: Shot | None = None
+        waiting: DecodedFrame | None = None
         start = 0
         for shot in self._reel.play():
             if waiting is not None:
@@ -207,7 +207,7 @@ class MovingSource(FaceSource):
             raise BrokenMediaError(f"{self.info.name}: none of its pictures can be decoded; get a whole copy")
         yield _Moment(start, self._last_duration(waiting), waiting)
 
-    def _step_between(self, shot: Shot, following: Shot) -> int:
+    def _step_between(self, shot: DecodedFrame, following: DecodedFrame) -> int:
         usual = shot.duration or self._usual
         if shot.pts is None or following.pts is None:
             return usual
@@ -217,7 +217,7 @@ class MovingSource(FaceSource):
         self._warn("broken time stamps: repaired")
         return usual
 
-    def _last_duration(self, shot: Shot) -> int:
+    def _last_duration(self, shot: DecodedFrame) -> int:
         duration = shot.duration or self._usual
         return duration if duration * self._tick <= LONGEST_GAP_S else self._usual
 
@@ -285,7 +285,7 @@ class MovingSource(FaceSource):
             yield self._frame(moment.shot, out, min(step, stop - out), source_time)
             out += step
 
-    def _frame(self, shot: Shot, time_s: Fraction, duration_s: Fraction, source_time_s: Fraction) -> Frame:
+    def _frame(self, shot: DecodedFrame, time_s: Fraction, duration_s: Fraction, source_time_s: Fraction) -> Frame:
         return Frame(
             time_s,
             duration_s,
@@ -311,7 +311,7 @@ class MovingSource(FaceSource):
                     yield _Moment(log.start[index], log.duration[index], shots.pop())
                 stop = low
 
-    def _fetch(self, log: _Log, key: int, low: int, stop: int) -> list[Shot]:
+    def _fetch(self, log: _Log, key: int, low: int, stop: int) -> list[DecodedFrame]:
         """Pictures low to stop-1, decoded from the key picture if the file can seek, else from its start."""
         if self._can_seek and key > 0:
             shots = self._fetch_from_key(log, key, low, stop)
@@ -323,12 +323,12 @@ class MovingSource(FaceSource):
             raise BrokenMediaError(f"{self.info.name} reads differently the second time; copy it to a local disk first")
         return shots
 
-    def _fetch_from_key(self, log: _Log, key: int, low: int, stop: int) -> list[Shot] | None:
+    def _fetch_from_key(self, log: _Log, key: int, low: int, stop: int) -> list[DecodedFrame] | None:
         """The same by seeking; None when the pictures found are not exactly the ones that were played before."""
         wanted = list(log.pts[low:stop])
         if log.pts[key] == _NO_PTS or any(b <= a for a, b in pairwise(wanted)):
             return None
-        shots: list[Shot] = []
+        shots: list[DecodedFrame] = []
         for shot in self._reel.play(log.pts[key]):
             if shot.pts is None or shot.pts > wanted[-1]:
                 break
@@ -340,7 +340,7 @@ class MovingSource(FaceSource):
 
     # --- survey -----------------------------------------------------------------------------------------------------
 
-    def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
         """Frames spread over the video: key pictures of a long one, else out of its first seconds."""
         if limit <= 0:
             return
@@ -359,7 +359,7 @@ class MovingSource(FaceSource):
         first = self._reel.first_pts or 0
         latest: int | None = None
         targets = (first + int(length * (number + 0.5) / limit / self._tick) for number in range(limit))
-        for shot in self._reel.glance(targets):
+        for shot in self._reel.seek_frames(targets):
             if shot.pts is None or (latest is not None and shot.pts <= latest):
                 continue
             latest = shot.pts

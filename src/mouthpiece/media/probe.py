@@ -11,7 +11,7 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from mouthpiece.media.container import ByteStore, open_container, open_store
+from mouthpiece.media.container import ByteSource, open_container, open_store
 from mouthpiece.media.images import open_picture
 from mouthpiece.media.info import ColourTags
 from mouthpiece.media.open import DEFAULT_PHOTO_FPS, FaceSource
@@ -113,7 +113,7 @@ def _picture_report(picture: FaceSource) -> MediaReport:
     return MediaReport(info.name, info.container, info.duration_s, (stream,), ())
 
 
-def _report(container: InputContainer, store: ByteStore) -> MediaReport:
+def _report(container: InputContainer, store: ByteSource) -> MediaReport:
     pictures = tuple(
         PictureStream(
             codec=s.codec_context.codec.canonical_name,

@@ -23,7 +23,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from mouthpiece.errors import BrokenMediaError, InputError, NoSoundError, SpeechTooShortError
-from mouthpiece.media.container import ByteStore, open_container
+from mouthpiece.media.container import ByteSource, open_container
 from mouthpiece.media.container import open_store as _open_store
 from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.media.mixing import ChannelMeter, mixed
@@ -234,7 +234,7 @@ class _ArraySpeech(SpeechSource):
         self._names = names
         self._duration_s = _counted(Fraction(samples.shape[1], sample_rate))
         meter = ChannelMeter(names)
-        meter.hear(samples[:, : _METER_S * sample_rate])
+        meter.push(samples[:, : _METER_S * sample_rate])
         self._weights = {names: meter.weights()}
 
     def blocks(self) -> Iterator[Block]:
@@ -306,7 +306,7 @@ def _long_enough(source: SpeechSource) -> SpeechSource:
 class _MediaSpeech(SpeechSource):
     """The first sound track of a file."""
 
-    def __init__(self, store: ByteStore) -> None:
+    def __init__(self, store: ByteSource) -> None:
         self._store = store
         self._zero: Fraction | None = None
         self.continuous = True
@@ -335,7 +335,7 @@ class _MediaSpeech(SpeechSource):
         with closing(self._heard()) as blocks:
             for block in blocks:
                 total += _length(block)
-                meters.setdefault(block.names, ChannelMeter(block.names)).hear(block.samples)
+                meters.setdefault(block.names, ChannelMeter(block.names)).push(block.samples)
                 if np.abs(block.samples).max(initial=0.0) > _AUDIBLE:
                     sounding += _length(block)
                 if sounding > _METER_S:
@@ -417,7 +417,7 @@ class _MediaSpeech(SpeechSource):
 class _StoredTrack(PacketTrack):
     """The packets of a file's sound track."""
 
-    def __init__(self, store: ByteStore, index: int, zero: Fraction, codec: str) -> None:
+    def __init__(self, store: ByteSource, index: int, zero: Fraction, codec: str) -> None:
         self._store = store
         self._index = index
         self._zero = zero
@@ -451,7 +451,7 @@ def _sound_streams(container: InputContainer) -> list[AudioStream]:
     return [s for s, context in contexts if context is not None and context.sample_rate >= MIN_SAMPLE_RATE]
 
 
-def _speech_info(container: InputContainer, stream: AudioStream, store: ByteStore, odd: tuple[str, ...]) -> SpeechInfo:
+def _speech_info(container: InputContainer, stream: AudioStream, store: ByteSource, odd: tuple[str, ...]) -> SpeechInfo:
     duration_s = None
     if stream.duration and stream.time_base and stream.duration > 0:
         duration_s = float(stream.duration * stream.time_base)

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from av import VideoFrame
 
-from mouthpiece.media.container import ByteStore
+from mouthpiece.media.container import ByteSource
 from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import Framer, Framing
+from mouthpiece.media.framing import FrameTransform, FrameTransformer
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
 from mouthpiece.types import Frame, Picture
@@ -19,7 +19,7 @@ from mouthpiece.types import Frame, Picture
 class StillSource(FaceSource):
     """One picture, shown again and again."""
 
-    def __init__(self, info: PictureInfo, rgb: Picture, native: VideoFrame, store: ByteStore | None = None) -> None:
+    def __init__(self, info: PictureInfo, rgb: Picture, native: VideoFrame, store: ByteSource | None = None) -> None:
         """Hold a picture.
 
         Args:
@@ -32,18 +32,18 @@ class StillSource(FaceSource):
         self._rgb = rgb
         self._native = native
 
-    def framed(self, framing: Framing) -> FaceSource:
+    def framed(self, framing: FrameTransform) -> FaceSource:
         """The picture as the framing says; a still one it is anyway."""
         if not framing.changes_picture:
             return self
-        framer = Framer(framing, self.info)
+        framer = FrameTransformer(framing, self.info)
         rgb = framer.rgb(self._rgb)
         return StillSource(framer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._store)
 
     def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
         return Frame(time_s, duration_s, self._rgb.copy(), self.info.pixel_aspect, self._native)
 
-    def survey(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
         """The picture, once."""
         if limit > 0:
             yield self._frame(Fraction(0), 1 / self.info.fps)

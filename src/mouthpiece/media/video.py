@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mouthpiece.errors import BrokenMediaError, NoPictureError, NotMediaError
-from mouthpiece.media.container import ByteStore, open_container, unreadable
+from mouthpiece.media.container import ByteSource, open_container, unreadable
 from mouthpiece.media.images import PhotoSource, on_white
 from mouthpiece.media.info import (
     BT709,
@@ -30,8 +30,8 @@ from mouthpiece.media.info import (
     odd_size_warning,
 )
 from mouthpiece.media.open import FaceSource
-from mouthpiece.media.planes import Converter, Turn
-from mouthpiece.media.playback import MovingSource, Reel, Shot
+from mouthpiece.media.planes import Converter, Orientation
+from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
@@ -53,7 +53,7 @@ def picture_streams(container: InputContainer) -> list[VideoStream]:
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.codec_context]
 
 
-def open_video(store: ByteStore, photo_fps: Fraction) -> FaceSource:
+def open_video(store: ByteSource, photo_fps: Fraction) -> FaceSource:
     """The first video track of the store, or a photo of a kind that only FFmpeg knows.
 
     Raises:
@@ -71,14 +71,14 @@ def open_video(store: ByteStore, photo_fps: Fraction) -> FaceSource:
         if stream.codec_context.width and stream.codec_context.height:
             check_size(stream.codec_context.width, stream.codec_context.height, store.name)
         look = _first_look(container, stream, store)
-        reel = VideoReel(store, look)
+        reel = VideoFrameReader(store, look)
         if container.format.name.endswith("_pipe"):
             return _photo(reel, stream, store, photo_fps)
         info = _info(container, stream, look, store, odd)
     return MovingSource(info, reel, photo_fps, store)
 
 
-def _refuse_heic(store: ByteStore) -> None:
+def _refuse_heic(store: ByteSource) -> None:
     """FFmpeg reads an iPhone photo as a video of its first tile.
 
     Raises:
@@ -89,7 +89,7 @@ def _refuse_heic(store: ByteStore) -> None:
         raise NotMediaError(f"{store.name} is a HEIC photo, which can't be read here; convert it to JPEG or PNG")
 
 
-def _photo(reel: VideoReel, stream: VideoStream, store: ByteStore, photo_fps: Fraction) -> FaceSource:
+def _photo(reel: VideoFrameReader, stream: VideoStream, store: ByteSource, photo_fps: Fraction) -> FaceSource:
     """The only picture of a file that is one."""
     rgb = next((reel.rgb(shot.picture) for shot in reel.play()), None)
     if rgb is None:
@@ -103,7 +103,7 @@ class _Look:
     def __init__(self, frame: VideoFrame, stream: VideoStream, interlaced: bool) -> None:
         self.index = stream.index
         self.width, self.height = frame.width, frame.height
-        self.turn = Turn.of(frame)
+        self.turn = Orientation.of(frame)
         self.interlaced = interlaced
         self.stored = _stored_colours(frame, stream)
         self.rgb_coded = bool(frame.format.is_rgb) or frame.format.name == "pal8"
@@ -136,7 +136,7 @@ def _leaving_colours(stored: ColourTags, rgb_coded: bool) -> ColourTags:
     return ColourTags(RANGE_LIMITED, stored.primaries, stored.transfer, BT709)
 
 
-def _first_look(container: InputContainer, stream: VideoStream, store: ByteStore) -> _Look:
+def _first_look(container: InputContainer, stream: VideoStream, store: ByteSource) -> _Look:
     """Decode a few pictures.
 
     Raises:
@@ -154,7 +154,7 @@ def _first_look(container: InputContainer, stream: VideoStream, store: ByteStore
     return _Look(first, stream, interlaced)
 
 
-def _decoded(container: InputContainer, stream: VideoStream, reel: VideoReel | None) -> Iterator[VideoFrame]:
+def _decoded(container: InputContainer, stream: VideoStream, reel: VideoFrameReader | None) -> Iterator[VideoFrame]:
     """Frames as they come out of the decoder; damaged packets are passed over."""
     packets = container.demux(stream)
     while True:
@@ -186,12 +186,14 @@ def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> 
     return None
 
 
-def _note(reel: VideoReel | None, text: str) -> None:
+def _note(reel: VideoFrameReader | None, text: str) -> None:
     if reel is not None:
         reel.warn(text)
 
 
-def _info(container: InputContainer, stream: VideoStream, look: _Look, store: ByteStore, odd: list[str]) -> PictureInfo:
+def _info(
+    container: InputContainer, stream: VideoStream, look: _Look, store: ByteSource, odd: list[str]
+) -> PictureInfo:
     width, height = look.turn.size(look.width, look.height)
     fps = _rate(stream)
     duration_s = _duration_s(container, stream)
@@ -239,10 +241,10 @@ def _aspect(stream: VideoStream) -> Fraction:
     return Fraction(aspect)
 
 
-class VideoReel(Reel):
+class VideoFrameReader(FrameReader):
     """A video track, decoded: deinterlaced, upright, in the native format, all of one size."""
 
-    def __init__(self, store: ByteStore, look: _Look) -> None:
+    def __init__(self, store: ByteSource, look: _Look) -> None:
         self._store = store
         self._look = look
         self._rgb = Converter(look.colours)
@@ -259,7 +261,7 @@ class VideoReel(Reel):
     def rgb(self, picture: VideoFrame) -> Picture:
         return self._rgb.rgb(picture)
 
-    def play(self, from_pts: int | None = None) -> Iterator[Shot]:
+    def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
         with open_container(self._store) as container:
             stream = container.streams[self._look.index]
             if not isinstance(stream, VideoStream):
@@ -278,7 +280,7 @@ class VideoReel(Reel):
                     self.warn("damaged pictures: shown as far as they decode")
                 yield self._shot(frame, converter)
 
-    def glance(self, times: Iterable[int]) -> Iterator[Shot]:
+    def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
         with open_container(self._store) as container:
             stream = container.streams[self._look.index]
             assert isinstance(stream, VideoStream)
@@ -288,8 +290,8 @@ class VideoReel(Reel):
                 if frame is not None:
                     yield self._shot(frame, converter)
 
-    def _shot(self, frame: VideoFrame, converter: Converter) -> Shot:
-        return Shot(
+    def _shot(self, frame: VideoFrame, converter: Converter) -> DecodedFrame:
+        return DecodedFrame(
             self._ticks(frame.pts, frame.time_base),
             self._ticks(frame.duration or 0, frame.time_base) or 0,
             frame.key_frame,

@@ -140,7 +140,7 @@ def lay_out(phones: Sequence[Phone]) -> Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class ArticulationModel:
+class CoarticulationWeights:
     """What was fitted. D = K directions of the motion space, F = len(FEATURES)."""
 
     components: FloatArray
@@ -167,7 +167,7 @@ class ArticulationModel:
         return np.asarray(features(list(parts)) @ self.target + own[rows], dtype=np.float32)
 
 
-def load_model(path: Path = WEIGHTS) -> ArticulationModel:
+def load_model(path: Path = WEIGHTS) -> CoarticulationWeights:
     """Read a teacher's file.
 
     Raises:
@@ -178,7 +178,7 @@ def load_model(path: Path = WEIGHTS) -> ArticulationModel:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["features"])
-            model = ArticulationModel(
+            model = CoarticulationWeights(
                 components=file["components"].astype(np.float32),
                 directions=file["directions"].astype(np.float32),
                 target=file["target"].astype(np.float32),
@@ -194,7 +194,7 @@ def load_model(path: Path = WEIGHTS) -> ArticulationModel:
     return model
 
 
-def save_model(model: ArticulationModel, path: Path) -> None:
+def save_model(model: CoarticulationWeights, path: Path) -> None:
     """Write a teacher's file."""
     np.savez_compressed(
         path,
@@ -209,10 +209,10 @@ def save_model(model: ArticulationModel, path: Path) -> None:
     )
 
 
-class MouthTeacher:
+class CoarticulationModel:
     """Phones in, motion out. Deterministic; knows nothing of sound."""
 
-    def __init__(self, model: ArticulationModel, basis: MotionBasis) -> None:
+    def __init__(self, model: CoarticulationWeights, basis: MotionBasis) -> None:
         """A teacher of a motion space; of another one than it was fitted in, it means the same displacements.
 
         Raises:
@@ -223,7 +223,7 @@ class MouthTeacher:
         self._directions = _in_space(model, basis)
 
     @classmethod
-    def load(cls, path: Path = WEIGHTS, basis: MotionBasis | None = None) -> MouthTeacher:
+    def load(cls, path: Path = WEIGHTS, basis: MotionBasis | None = None) -> CoarticulationModel:
         """The shipped teacher, or another.
 
         Raises:
@@ -264,7 +264,7 @@ class MouthTeacher:
         return TaughtMotion(coefficients, closure, activity, self.basis.opening(coefficients))
 
 
-def _in_space(model: ArticulationModel, basis: MotionBasis) -> FloatArray:
+def _in_space(model: CoarticulationWeights, basis: MotionBasis) -> FloatArray:
     """(D, K) the model's directions as coefficients of a basis."""
     if model.components.shape[1:] != basis.components.shape[1:]:
         raise WeightsError(
@@ -283,7 +283,7 @@ def softplus(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.logaddexp(0, values))
 
 
-def blend(model: ArticulationModel, line: Timeline, time_s: np.ndarray, effort: float = 1.0) -> FloatArray:
+def blend(model: CoarticulationWeights, line: Timeline, time_s: np.ndarray, effort: float = 1.0) -> FloatArray:
     """Targets weighted by dominance at each moment, (T, D)."""
     rows = features(list(line.parts))
     targets = model.targets(line.parts)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.coarticulation import MouthTeacher
+from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.phonetics import parse
-from mouthpiece.motion.shaping import Answer
+from mouthpiece.motion.shaping import MotionPrediction
 from mouthpiece.types import Phone
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def held(phones: Sequence[Phone]) -> list[Phone]:
     return cut
 
 
-class TaughtAnswers:
+class PhoneDrivenMotion:
     """What the teacher says of each motion frame of a speech."""
 
     def __init__(self, phones: Sequence[Phone], basis: MotionBasis, blend: float, rate: float) -> None:
@@ -64,10 +64,10 @@ class TaughtAnswers:
             raise OptionError(f"expected a blend of 0 (sound alone) to 1 (phones alone), got {blend:g}")
         self._share = np.float32(blend)
         end_s = max((phone.end_s for phone in phones), default=0.0) + TAIL_S
-        taught = MouthTeacher.load(basis=basis).motion(held(phones), int(np.ceil(end_s * rate)), rate=rate)
+        taught = CoarticulationModel.load(basis=basis).motion(held(phones), int(np.ceil(end_s * rate)), rate=rate)
         self._coefficients, self._closure, self._activity = taught.coefficients, taught.closure, taught.activity
 
-    def mixed(self, heard: Answer, frame: int) -> Answer:
+    def mixed(self, heard: MotionPrediction, frame: int) -> MotionPrediction:
         """The answer for a motion frame.
 
         Args:
@@ -80,7 +80,7 @@ class TaughtAnswers:
         else:
             coefficients, closure, activity = np.zeros_like(heard.coefficients), 0.0, 0.0
         share = float(self._share)
-        return Answer(
+        return MotionPrediction(
             heard.coefficients + self._share * (coefficients - heard.coefficients),
             heard.activity + share * (activity - heard.activity),
             heard.closure + share * (closure - heard.closure),

@@ -61,7 +61,7 @@ _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class OpeningRange:
     """How far a network opens the mouth in speech of all kinds: where its range lies before anything was heard."""
 
     low: float = 0.008
@@ -80,7 +80,7 @@ class Habit:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MotionPrediction:
     """One motion frame as the network answers it."""
 
     coefficients: FloatArray
@@ -94,7 +94,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class MotionFrame:
     """One motion frame, ready for use."""
 
     coefficients: FloatArray
@@ -120,19 +120,19 @@ class RunningRange:
     _LOW_BOUNDS, _HIGH_BOUNDS = (0.4, 2.0), (0.65, 1.5)
     """How far the ends may leave the habit's, as factors."""
 
-    def __init__(self, habit: Habit) -> None:
-        self._habit = habit
-        self._counts = self._PRIOR_FRAMES * _lognormal_shares(habit, self._edges())
+    def __init__(self, opening_range: OpeningRange) -> None:
+        self._habit = opening_range
+        self._counts = self._PRIOR_FRAMES * _lognormal_shares(opening_range, self._edges())
         self._unread = 0
         self._at_first = self._ends()
         """What is read before anything was heard: about the habit, but for the bins' width."""
-        self.low, self.high = habit.low, habit.high
+        self.low, self.high = opening_range.low, opening_range.high
 
     @classmethod
     def _edges(cls) -> np.ndarray:
         return np.linspace(0.0, cls._TOP, cls._BINS + 1)
 
-    def hear(self, opening: float) -> None:
+    def push(self, opening: float) -> None:
         """Take the opening of one frame of speech."""
         self._counts *= 1 - 1 / self._MEMORY_FRAMES
         self._counts[min(int(max(opening, 0.0) / self._TOP * self._BINS), self._BINS - 1)] += 1
@@ -152,10 +152,13 @@ class RunningRange:
         return np.asarray(np.interp(np.array([LOW_SHARE, HIGH_SHARE]) * below[-1], below, self._edges()))
 
 
-def _lognormal_shares(habit: Habit, edges: np.ndarray) -> np.ndarray:
+def _lognormal_shares(opening_range: OpeningRange, edges: np.ndarray) -> np.ndarray:
     """Shares of openings between edges, of a log-normal distribution with the habit's ends; they add up to 1."""
     quantile = 1.2816  # of the standard normal distribution at HIGH_SHARE
-    middle, spread = (log(habit.low) + log(habit.high)) / 2, (log(habit.high) - log(habit.low)) / (2 * quantile)
+    middle, spread = (
+        (log(opening_range.low) + log(opening_range.high)) / 2,
+        (log(opening_range.high) - log(opening_range.low)) / (2 * quantile),
+    )
     position = (np.log(np.maximum(edges, 1e-9)) - middle) / spread
     # The logistic curve is close enough to the normal distribution's, and its ends are made exact.
     rate = log(HIGH_SHARE / LOW_SHARE) / (2 * quantile)
@@ -177,7 +180,7 @@ class _Slew:
         return self._level * self._level * (3 - 2 * self._level)
 
 
-class MotionPlayer:
+class MotionShaper:
     """Answers in, one motion frame after the other; played frames out, `hold` frames later."""
 
     def __init__(
@@ -186,7 +189,7 @@ class MotionPlayer:
         *,
         intensity: float = 1.0,
         hold: int = HOLD_FRAMES,
-        habit: Habit | None = None,
+        opening_range: OpeningRange | None = None,
         closure: bool = True,
         gate: bool = True,
     ) -> None:
@@ -213,15 +216,15 @@ class MotionPlayer:
         self._gate = gate
         self._opening_weights = basis.opening_weights
         self._opening_direction = basis.opening_direction
-        self._around: deque[Answer] = deque(maxlen=_BEFORE + 1 + hold)
+        self._around: deque[MotionPrediction] = deque(maxlen=_BEFORE + 1 + hold)
         """Answers around the frame to be played next, which is the one `hold` from the end."""
         self._unplayed = 0
-        self._range = RunningRange(habit or Habit())
+        self._range = RunningRange(opening_range or OpeningRange())
         self._speaking = _Slew(_ATTACK_FRAMES, _RELEASE_FRAMES)
         self._parting = _Slew(_PARTING_FRAMES, _RELEASE_FRAMES)
         self._closing = _Slew(_CLOSING_FRAMES, _LEAVING_FRAMES)
 
-    def push(self, answer: Answer) -> Played | None:
+    def push(self, answer: MotionPrediction) -> MotionFrame | None:
         """Take the next answer; the frame `hold` before it, once there is one."""
         self._around.append(answer)
         self._unplayed += 1
@@ -230,23 +233,23 @@ class MotionPlayer:
         self._unplayed -= 1
         return self._play(list(self._around))
 
-    def _play(self, around: list[Answer]) -> Played:
+    def _play(self, around: list[MotionPrediction]) -> MotionFrame:
         now = len(around) - 1 - self._hold
         answer = around[now]
         coefficients = self._basis.clamp(answer.coefficients)
         if not self._gate:
-            return Played(coefficients * np.float32(self._intensity), 1.0, 0.0)
+            return MotionFrame(coefficients * np.float32(self._intensity), 1.0, 0.0)
         opening = max(float(coefficients @ self._opening_weights), 0.0)
         speaking, moving = self._gates(around, now)
         if speaking > 0.5:
-            self._range.hear(opening)
+            self._range.push(opening)
         closed = self._closed(around, now) * speaking
         open_wide = self._spread(opening)
         parted = speaking * open_wide + (1 - speaking) * moving * _bounded(open_wide, PARTING)
         shaped = coefficients * np.float32(moving * self._intensity * LIVELY_OPENING / self._range.high)
-        return Played(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
+        return MotionFrame(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
 
-    def _gates(self, around: list[Answer], now: int) -> tuple[float, float]:
+    def _gates(self, around: list[MotionPrediction], now: int) -> tuple[float, float]:
         """How far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
         first = max(now - _VOICE_BEFORE, 0)
         voice = max(one.voice for one in around[first : now + _VOICE_AFTER + 1])
@@ -258,7 +261,7 @@ class MotionPlayer:
             coming = max(coming, _ramp(activity, _HINT))
         return speaking, max(self._parting.follow(coming), speaking)
 
-    def _closed(self, around: list[Answer], now: int) -> float:
+    def _closed(self, around: list[MotionPrediction], now: int) -> float:
         """How far the lips are pulled together; a frame early where that is known, and long enough to be seen."""
         if not self._closure:
             return 0.0

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
-from mouthpiece.motion.shaping import HOLD_FRAMES, Answer, Habit, MotionPlayer, Played
+from mouthpiece.motion.shaping import HOLD_FRAMES, MotionFrame, MotionPrediction, MotionShaper, OpeningRange
 from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, Phone, SpeechChunk
 
 if TYPE_CHECKING:
-    from mouthpiece.motion.phone_driven import TaughtAnswers
+    from mouthpiece.motion.phone_driven import PhoneDrivenMotion
 
 MOTION_RATE = 50
 """Motion frames a second."""
@@ -220,9 +220,11 @@ def shipped_weights(*, live: bool = False) -> Path:
     return LIVE_WEIGHTS if live and LIVE_WEIGHTS.is_file() else WEIGHTS
 
 
-def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path, habit: Habit | None = None) -> None:
+def save_basis(
+    basis: MotionBasis, geometry: NetworkGeometry, path: Path, opening_range: OpeningRange | None = None
+) -> None:
     """Write a basis, the geometry of its network, and how far that opens the mouth."""
-    habit = habit or Habit()
+    opening_range = opening_range or OpeningRange()
     np.savez_compressed(
         path,
         points=MOTION_POINTS.astype(np.int32),
@@ -232,7 +234,7 @@ def save_basis(basis: MotionBasis, geometry: NetworkGeometry, path: Path, habit:
         limit=basis.limit,
         geometry=np.array([geometry.past, geometry.ahead, geometry.block, *geometry.memory], dtype=np.int32),
         runs=np.array(geometry.runs, dtype=np.int32),
-        habit=np.array([habit.low, habit.high], dtype=np.float32),
+        habit=np.array([opening_range.low, opening_range.high], dtype=np.float32),
     )
 
 
@@ -262,7 +264,7 @@ def load_basis(path: Path | None = None) -> tuple[MotionBasis, NetworkGeometry]:
     return basis, geometry
 
 
-def load_habit(path: Path) -> Habit:
+def load_opening_range(path: Path) -> OpeningRange:
     """How far a basis's network opens the mouth in speech; the usual where the file doesn't say.
 
     Raises:
@@ -270,7 +272,7 @@ def load_habit(path: Path) -> Habit:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Habit(*(float(value) for value in file["habit"])) if "habit" in file else Habit()
+            return OpeningRange(*(float(value) for value in file["habit"])) if "habit" in file else OpeningRange()
     except (OSError, ValueError, TypeError, OptionError) as error:
         raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error
 
@@ -311,7 +313,7 @@ class _Listener:
         """Mel frames that the next run still needs."""
         return max(self._geometry.input_mels - len(self._mel), 0)
 
-    def hear(self, log_mel: FloatArray) -> Iterator[tuple[FloatArray, float, float]]:
+    def push(self, log_mel: FloatArray) -> Iterator[tuple[FloatArray, float, float]]:
         """Take mel frames, (m, MEL_BANDS); coefficients (K,), activity and closure of each frame that they complete."""
         self._mel = np.concatenate([self._mel, log_mel])
         while not self.missing:
@@ -398,11 +400,11 @@ class MotionStream:
         beside, self._geometry = load_basis(basis_path(weights))
         self.basis = basis or beside
         self._play = partial(
-            MotionPlayer,
+            MotionShaper,
             self.basis,
             intensity=intensity,
             hold=_hold(self._geometry),
-            habit=load_habit(basis_path(weights)),
+            opening_range=load_opening_range(basis_path(weights)),
             closure=closure,
             gate=gate,
         )
@@ -422,7 +424,7 @@ class MotionStream:
         self._heard_mels = 0
         self._answered = 0
         """Motion frames that the network has answered."""
-        self._steps: deque[Played] = deque()
+        self._steps: deque[MotionFrame] = deque()
         self._first_step = 0
         """Motion frame that _steps[0] is."""
         self._player = self._play()
@@ -438,13 +440,13 @@ class MotionStream:
         return _look_ahead_s(self._geometry)
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """Moments before this one can be told now, seconds; infinite once the speech is over."""
         if self._finished:
             return float("inf")
         return max(self._first_step + len(self._steps) - 1, 0) / MOTION_RATE
 
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """Take the next chunk of speech.
 
         Raises:
@@ -471,7 +473,7 @@ class MotionStream:
         """The mouth at a moment.
 
         Args:
-            time_s: seconds of speech time, below `heard_until_s`; not more than a second before the last one asked for.
+            time_s: seconds of speech time, below `ready_until_s`; not more than a second before the last one asked for.
 
         Raises:
             OptionError: that moment was not heard yet, or is forgotten.
@@ -479,21 +481,21 @@ class MotionStream:
         position = time_s * MOTION_RATE
         last = self._first_step + len(self._steps) - 1
         if position >= last and self._finished:
-            return self._motion(Played(self.basis.rest, 0.0, 0.0))
-        # A moment just before `heard_until_s` may be rounded up to it.
+            return self._motion(MotionFrame(self.basis.rest, 0.0, 0.0))
+        # A moment just before `ready_until_s` may be rounded up to it.
         first = min(int(np.floor(position)), last - 1)
-        if first < self._first_step or time_s >= self.heard_until_s:
+        if first < self._first_step or time_s >= self.ready_until_s:
             kept_s = self._first_step / MOTION_RATE
-            raise OptionError(f"expected a moment from {kept_s:.2f} to {self.heard_until_s:.2f} s, got {time_s:.3f} s")
+            raise OptionError(f"expected a moment from {kept_s:.2f} to {self.ready_until_s:.2f} s, got {time_s:.3f} s")
         here, there = self._steps[first - self._first_step], self._steps[first - self._first_step + 1]
         share = np.float32(position - first)
         coefficients = here.coefficients + share * (there.coefficients - here.coefficients)
         activity = here.activity + float(share) * (there.activity - here.activity)
         closed = here.closed + float(share) * (there.closed - here.closed)
         self._forget(time_s)
-        return self._motion(Played(coefficients, activity, closed))
+        return self._motion(MotionFrame(coefficients, activity, closed))
 
-    def _motion(self, played: Played) -> Motion:
+    def _motion(self, played: MotionFrame) -> Motion:
         displacement = (played.coefficients @ self._components).reshape(-1, 3) + self.basis.mean
         opening = float(played.coefficients @ self._opening_weights)
         return Motion(displacement.astype(np.float32), opening, played.activity, played.closed)
@@ -508,10 +510,10 @@ class MotionStream:
     def _take(self, log_mel: FloatArray, activity: FloatArray) -> None:
         """Hear mel frames and play every motion frame that they complete."""
         self._activity = np.concatenate([self._activity, activity])
-        for coefficients, speaking, closure in self._listener.hear(log_mel):
+        for coefficients, speaking, closure in self._listener.push(log_mel):
             voice = float(self._activity[: self._coming_mels].max())
             self._activity = self._activity[MELS_PER_FRAME:]
-            answer = Answer(coefficients, speaking, closure, voice)
+            answer = MotionPrediction(coefficients, speaking, closure, voice)
             if self._taught is not None:
                 answer = self._taught.mixed(answer, self._answered)
             self._answered += 1
@@ -520,13 +522,13 @@ class MotionStream:
                 self._steps.append(played)
 
 
-def _taught(phones: Sequence[Phone], basis: MotionBasis, blend: float) -> TaughtAnswers | None:
+def _taught(phones: Sequence[Phone], basis: MotionBasis, blend: float) -> PhoneDrivenMotion | None:
     """The phone teacher's answers, where phones are known."""
     if not phones:
         return None
-    from mouthpiece.motion.phone_driven import TaughtAnswers
+    from mouthpiece.motion.phone_driven import PhoneDrivenMotion
 
-    return TaughtAnswers(phones, basis, blend, MOTION_RATE)
+    return PhoneDrivenMotion(phones, basis, blend, MOTION_RATE)
 
 
 def motion_info(options: EngineOptions) -> EngineInfo:

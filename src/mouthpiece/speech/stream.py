@@ -112,14 +112,14 @@ class _Analysis:
 
     def push(self, samples: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n,) samples -> (m, MEL_BANDS) mel power, (m,) mean square in the speech bands, (m,) activity."""
-        return self._release(self._hear(self._cutter.push(samples)))
+        return self._release(self._push(self._cutter.push(samples)))
 
     def finish(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The frames still waiting."""
-        decided = self._hear(self._cutter.finish())
+        decided = self._push(self._cutter.finish())
         return self._release(np.concatenate([decided, self._activity.finish()]))
 
-    def _hear(self, windows: FloatArray) -> FloatArray:
+    def _push(self, windows: FloatArray) -> FloatArray:
         decided, mels, louds = [np.zeros(0, dtype=np.float32)], [self._mel], [self._mean_square]
         for start in range(0, len(windows), _BLOCK):
             block = windows[start : start + _BLOCK]

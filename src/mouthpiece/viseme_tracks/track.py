@@ -12,7 +12,7 @@ import numpy as np
 
 from mouthpiece.concurrency import one_thread_each
 from mouthpiece.errors import Cancelled, OptionError
-from mouthpiece.inference import device_here
+from mouthpiece.inference import resolve_device
 from mouthpiece.media import SpeechInput, open_speech
 from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.phones import PhonesInput, find_phones
@@ -165,7 +165,7 @@ class MouthShapes:
             self.duration_s = float(self._voice.duration_s)
             """Length of the speech, seconds."""
             said = find_phones(options.phones, self.duration_s, language=options.phones_language)
-            device, elsewhere = device_here(options.device)
+            device, elsewhere = resolve_device(options.device)
             self._phones, self._odd = said.phones, (*said.warnings, *elsewhere)
             self._motion = MotionStream(
                 intensity=options.intensity,
@@ -225,10 +225,10 @@ class MouthShapes:
 
     def _mouth_at(self, time_s: float, speech: Iterator[SpeechChunk]) -> Motion:
         """The motion of a moment, having heard as much speech as it needs, and no more."""
-        while self._motion.heard_until_s <= time_s:
+        while self._motion.ready_until_s <= time_s:
             chunk = next(speech, None)
             if chunk is None:
                 self._motion.finish()
                 break
-            self._motion.hear(chunk)
+            self._motion.push(chunk)
         return self._motion.at(time_s)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mouthpiece.apps.cli.console import as_json, clock, one_line
-from mouthpiece.types import Unusable
+from mouthpiece.types import SkipReason
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Example:
 
     path: Path = Path("a b")
     rate: Fraction = Fraction(30000, 1001)
-    reason: Unusable | None = Unusable.TURNED
+    reason: SkipReason | None = SkipReason.TURNED
     level_db: float = float("-inf")
     mean: np.float32 = field(default_factory=lambda: np.float32(0.5))
     box: tuple[int, ...] = (1, 2)

@@ -22,7 +22,7 @@ from mouthpiece.apps.cli.commands.inference import with_static_value
 from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
 from mouthpiece.errors import InputError
 from mouthpiece.networks.layers import GENERATOR
-from mouthpiece.pipeline import Framing, SyncOptions
+from mouthpiece.pipeline import FrameTransform, SyncOptions
 
 Run = Callable[..., Said]
 NEEDED = ("--checkpoint_path", "checkpoints/wav2lip.pth", "--face", "face.mp4", "--audio", "speech.wav")
@@ -68,7 +68,7 @@ def test_every_published_option_reaches_the_pipeline(here: Run, stand_in: StandI
         engine="wav2lip",
         fit=pipeline.Fit.LOOP,
         fps=Fraction(30000, 1001),
-        framing=Framing(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
+        framing=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
         box=(10, 90, 20, 80),
         network=NetworkOptions("checkpoints/wav2lip.pth", batch_size=32),
         crop=CropOptions((0, 20, -5, 0), smooth=False),
@@ -173,7 +173,7 @@ def test_sync_takes_the_same_in_its_own_words(run: Run, stand_in: StandIn) -> No
         crop=CropOptions((1, 2, 3, 4), smooth=False),
         audio_offset_s=-0.04,
         box=(10, 90, 20, 80),
-        framing=Framing(static=True),
+        framing=FrameTransform(static=True),
     )
 
 

@@ -22,7 +22,7 @@ from mouthpiece import samples
 from mouthpiece.apps.cli.commands import weights
 from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.fetching import Patience, Transfer
+from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer
 from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip import runtimes
 from mouthpiece.errors import MissingExtraError, WeightsError
@@ -50,10 +50,10 @@ def known(cache_folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -
 def holds(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Say which network every file holds: real ones are large."""
 
-    def say(name: str) -> None:
+    def print_out(name: str) -> None:
         monkeypatch.setattr(weights, "_architecture_in", lambda _: name)
 
-    return say
+    return print_out
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ class TestFetch:
             began = time.monotonic()
             assert other.stderr
             said = other.stderr.read().splitlines()
-            assert time.monotonic() - began < Patience().read_timeout_s / 2
+            assert time.monotonic() - began < RetryPolicy().read_timeout_s / 2
         assert other.returncode == 130
         assert said[-1] == (
             "mouthpiece: cancelled; what was fetched so far is kept, and the next fetch goes on from there"

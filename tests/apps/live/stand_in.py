@@ -59,7 +59,7 @@ class StandInSession:
             self._due_s = time.monotonic()
             self._changed.notify_all()
 
-    def hear(self, samples: FloatArray, arrived_s: float | None = None) -> None:
+    def push(self, samples: FloatArray, arrived_s: float | None = None) -> None:
         assert samples.dtype == np.float32
         with self._changed:
             self.heard += len(samples)

@@ -12,8 +12,8 @@ from tests.apps.live.visiting import Visitor, form, photo
 
 from mouthpiece.apps.addresses import is_loopback
 from mouthpiece.apps.live import LiveConfig
-from mouthpiece.apps.live.access import Gate, check_token, name_of, new_token, new_visitor, read_message
-from mouthpiece.apps.live.http_errors import Refusal
+from mouthpiece.apps.live.access import AccessPolicy, check_token, name_of, new_client_id, new_token, read_message
+from mouthpiece.apps.live.http_errors import HttpError
 from mouthpiece.apps.live.server import link
 from mouthpiece.errors import OptionError
 
@@ -135,16 +135,16 @@ def test_without_the_token_there_is_nothing_but_how_it_looks(client: Client) -> 
 
 
 def test_cookies_are_ours_or_nobody_s() -> None:
-    def gate(token: str | None = TOKEN, secret: bytes = b"s" * 32) -> Gate:
-        return Gate(host="127.0.0.1", token=token, names=(), secret=secret)
+    def gate(token: str | None = TOKEN, secret: bytes = b"s" * 32) -> AccessPolicy:
+        return AccessPolicy(host="127.0.0.1", token=token, names=(), secret=secret)
 
-    visitor = new_visitor()
+    visitor = new_client_id()
     cookie = gate().cookie(visitor)
-    assert gate().visitor(cookie) == visitor
+    assert gate().client_id(cookie) == visitor
     for other in (gate(token="another-token-it-is"), gate(token=None), gate(secret=b"t" * 32)):
-        assert other.visitor(cookie) is None
+        assert other.client_id(cookie) is None
     for bad in (None, "", ".", visitor, cookie[:-1], cookie + "0", "." + cookie, "\u00e9.\u00e9", "\ud800.x"):
-        assert gate().visitor(bad) is None
+        assert gate().client_id(bad) is None
 
 
 def test_tokens_of_our_own_are_long_and_fit_for_links() -> None:
@@ -179,7 +179,11 @@ def test_every_answer_carries_the_headers(client: Client) -> None:
 
 def test_pages_have_nothing_inline(client: Client) -> None:
     visitor = client(token=TOKEN)
-    for page in (visitor.get("/", headers={"Accept": "text/html"}), visitor.get(f"/?token={TOKEN}"), visitor.get("/")):
+    for page in (
+        visitor.get("/", headers={"Accept": "text/html"}),
+        visitor.get(f"/?token={TOKEN}"),
+        visitor.get("/"),
+    ):
         assert "<style" not in page.text and " style=" not in page.text and " onclick=" not in page.text
         assert "<script>" not in page.text
 
@@ -200,5 +204,5 @@ def test_cookies_are_for_https_where_there_is_https(client: Client) -> None:
 def test_messages_are_small_and_flat() -> None:
     assert read_message('{"type": "ping", "t": 1.5}') == {"type": "ping", "t": 1.5}
     for bad in ("[" * 1000, "1" * 1025, '{"type": null}', '{"type": "ping", "t": [1]}', "\ud800"):
-        with pytest.raises(Refusal):
+        with pytest.raises(HttpError):
             read_message(bad)

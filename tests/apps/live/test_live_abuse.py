@@ -68,7 +68,7 @@ class Abuse:
     """Somebody with raw sockets and a seed."""
 
     def __init__(self, visitor: Visitor, seed: int) -> None:
-        self.visitor = visitor
+        self.client_id = visitor
         self.random = random.Random(seed)
         self.open: list[socket.socket] = []
         self.seen: Counter[int] = Counter()
@@ -80,7 +80,7 @@ class Abuse:
 
     def send(self, data: bytes) -> int:
         """Send bytes and hear the status, 0 if there is none."""
-        with socket.create_connection((self.visitor.host, self.visitor.port), READ_S) as connection:
+        with socket.create_connection((self.client_id.host, self.client_id.port), READ_S) as connection:
             with suppress(OSError):
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
@@ -94,7 +94,7 @@ class Abuse:
 
     def leave_half_open(self, data: bytes) -> None:
         """Send bytes and say no more."""
-        connection = socket.create_connection((self.visitor.host, self.visitor.port), READ_S)
+        connection = socket.create_connection((self.client_id.host, self.client_id.port), READ_S)
         connection.sendall(data)
         self.open.append(connection)
         self.seen[0] += 1
@@ -102,8 +102,8 @@ class Abuse:
     def request(self, method: bytes, path: bytes, headers: Headers | None = None, body: bytes = b"") -> bytes:
         """The bytes of a request."""
         head: dict[str, bytes | str] = {
-            "Host": f"localhost:{self.visitor.port}",
-            "Cookie": self.visitor.cookie,
+            "Host": f"localhost:{self.client_id.port}",
+            "Cookie": self.client_id.cookie,
             "Content-Length": str(len(body)),
         }
         head |= headers or {}
@@ -225,7 +225,7 @@ def http_abuses(abuse: Abuse) -> list[Callable[[], object]]:
             {"Origin": pick(["https://evil.example", "null", "http://localhost:1"])},
             {"Sec-Fetch-Site": "cross-site"},
             {"Host": pick([b"evil.example", b"", b"\xff", b"a" * 3000, b"localhost, evil.example"])},
-            {"Cookie": pick([b"\xff=\xfe", b"a=b;" * 1500, b"mouthpiece_%d=x.y" % abuse.visitor.port])},
+            {"Cookie": pick([b"\xff=\xfe", b"a=b;" * 1500, b"mouthpiece_%d=x.y" % abuse.client_id.port])},
             {"Content-Length": pick(["-1", "x", "99999999999999999999", str(1 << 33)])},
             {"Transfer-Encoding": pick(["chunked", "gzip", "chunked, chunked", "\x0bchunked"])},
             {"Authorization": b"Bearer " + abuse.bytes(20).replace(b"\r", b"").replace(b"\n", b"")},
@@ -339,7 +339,7 @@ def messages(abuse: Abuse) -> Iterator[bytes]:
 def speak_badly(abuse: Abuse, count: int) -> None:
     """Open a WebSocket, send messages as long as it stands, and go without a word."""
     said = messages(abuse)
-    connection = socket.create_connection((abuse.visitor.host, abuse.visitor.port), READ_S)
+    connection = socket.create_connection((abuse.client_id.host, abuse.client_id.port), READ_S)
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13"}
     with connection:
         connection.sendall(abuse.request(b"GET", b"/live", upgrade))

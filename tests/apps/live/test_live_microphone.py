@@ -33,7 +33,7 @@ class Ear:
         self.full, self.stopped = threading.Event(), threading.Event()
         self._enough = enough
 
-    def hear(self, sound: FloatArray) -> None:
+    def push(self, sound: FloatArray) -> None:
         self.heard.append(sound)
         self.at_s.append(time.monotonic())
         if sum(map(len, self.heard)) >= self._enough:

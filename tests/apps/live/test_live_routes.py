@@ -20,7 +20,7 @@ from mouthpiece import samples
 from mouthpiece.apps.live import LiveConfig, create_app, default_sessions
 from mouthpiece.apps.live.face_uploads import MOST_BYTES, read_face
 from mouthpiece.apps.live.routes import EXTENSION
-from mouthpiece.apps.live.session_registry import FORGET_S, KEEP_FACE_S, House
+from mouthpiece.apps.live.session_registry import FORGET_S, KEEP_FACE_S, SessionRegistry
 from mouthpiece.errors import InputError, OptionError
 
 Client = Callable[..., FlaskClient]
@@ -33,8 +33,8 @@ def upload(client: FlaskClient, data: bytes, headers: dict[str, str] = JSON, nam
     return client.post("/upload", data=body, content_type=kind, headers=headers)
 
 
-def house_of(client: FlaskClient) -> House:
-    house: House = client.application.extensions[EXTENSION]
+def house_of(client: FlaskClient) -> SessionRegistry:
+    house: SessionRegistry = client.application.extensions[EXTENSION]
     return house
 
 

@@ -17,10 +17,10 @@ from tests.apps.live.visiting import LineClosed, Visitor, photo
 
 from mouthpiece.apps.live import create_app
 from mouthpiece.apps.live.access import Bucket
-from mouthpiece.apps.live.http_errors import NoFaceYet, Refusal
+from mouthpiece.apps.live.http_errors import HttpError, NoFaceYet
 from mouthpiece.apps.live.routes import EXTENSION
 from mouthpiece.apps.live.server import threaded_server
-from mouthpiece.apps.live.session_registry import MOST_WATCHERS, House, Session, Shot, Watcher
+from mouthpiece.apps.live.session_registry import MOST_WATCHERS, Client, EncodedFrame, Session, SessionRegistry
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
 from mouthpiece.errors import EngineError
 from mouthpiece.live import LiveFrame, LiveOptions
@@ -236,13 +236,13 @@ def test_speaking_ends_with_the_last_page(visitor: Visitor) -> None:
 
 
 def test_a_watcher_gets_the_newest_frame_and_counts_what_it_missed() -> None:
-    watcher = Watcher("socket")
+    watcher = Client("socket")
     for moment_s in (0.0, 0.04, 0.08):
-        watcher.show(Shot(b"", moment_s, 0.0))
+        watcher.show(EncodedFrame(b"", moment_s, 0.0))
     watcher.tell({"type": "state"})
     assert watcher.next(0) == {"type": "state"}
     shot = watcher.next(0)
-    assert isinstance(shot, Shot) and shot.moment_s == 0.08 and watcher.dropped == 2
+    assert isinstance(shot, EncodedFrame) and shot.moment_s == 0.08 and watcher.dropped == 2
     assert watcher.next(0) is None
 
 
@@ -279,12 +279,12 @@ def test_one_thread_draws_for_all_and_only_while_somebody_watches() -> None:
         time.sleep(0.1)
         assert live.drawers == set()
         watchers = [session.watch("socket"), session.watch("feed")]
-        shots: list[list[Shot]] = [[], []]
+        shots: list[list[EncodedFrame]] = [[], []]
         end_s = time.monotonic() + SOON_S
         while min(map(len, shots)) < 5 and time.monotonic() < end_s:
             for watcher, seen in zip(watchers, shots, strict=True):
                 item = watcher.next(0.05)
-                if isinstance(item, Shot):
+                if isinstance(item, EncodedFrame):
                     seen.append(item)
         assert len(live.drawers) == 1
         assert {id(shot) for shot in shots[0]} & {id(shot) for shot in shots[1]}  # the very same, encoded once
@@ -322,15 +322,15 @@ def test_a_new_face_takes_the_place_of_the_old_one() -> None:
 
 
 def test_a_house_that_is_closed_is_empty() -> None:
-    house = House(2, lambda _: a_live(), Quiet())
+    house = SessionRegistry(2, lambda _: a_live(), Quiet())
     session = house.enter("a")
     session.put_face(np.full((48, 64, 3), 200, np.uint8))
     watcher = session.watch("socket")
     house.close()
     assert watcher.dismissed and house.sessions == []
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         house.enter("a")
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         session.watch("socket")
 
 

@@ -21,7 +21,7 @@ from mouthpiece.apps.studio import state as benches
 from mouthpiece.apps.studio.serving import APP
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.errors import Cancelled
-from mouthpiece.types import Box, FaceStretch, Progress, Unusable
+from mouthpiece.types import Box, FaceStretch, Progress, SkipReason
 
 WAIT_S = 20.0
 
@@ -51,7 +51,7 @@ class Player:
             seconds=4.0,
             elapsed_s=2.0,
             first_frame_s=0.1,
-            timeline=(FaceStretch(0.0, 3.0, True), FaceStretch(3.0, 4.0, False, Unusable.TURNED)),
+            timeline=(FaceStretch(0.0, 3.0, True), FaceStretch(3.0, 4.0, False, SkipReason.TURNED)),
             faces_seen=1,
             face_chosen=Box(10, 20, 110, 140),
             engine=options.engine,

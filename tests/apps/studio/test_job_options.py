@@ -24,13 +24,13 @@ from mouthpiece.apps.studio.translations import ENGLISH
 from mouthpiece.apps.uploads import Limits
 from mouthpiece.errors import EngineError, InputError, NoFaceError, NoSoundError, OptionError
 from mouthpiece.inference import _compiled
-from mouthpiece.types import FaceStretch, Progress, Unusable
+from mouthpiece.types import FaceStretch, Progress, SkipReason
 
 ARABIC = "صورة.png"
 
 
 def test_large_and_odd_pictures_become_such_as_browsers_play() -> None:
-    assert framing_of(768, 960, full_size=False) == pipeline.Framing()
+    assert framing_of(768, 960, full_size=False) == pipeline.FrameTransform()
     assert framing_of(769, 961, full_size=True).crop == (0, 960, 0, 768)
     assert framing_of(4000, 3000, full_size=False).resize_factor == 3
     assert framing_of(4001, 3000, full_size=True).crop == (0, -1, 0, 4000)
@@ -172,7 +172,7 @@ def test_progress_is_said() -> None:
 
 
 def test_what_was_done_is_said() -> None:
-    timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, Unusable.NO_FACE))
+    timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, SkipReason.NO_FACE))
     warnings = ("1.50 s passed through untouched (no-face)", "odd size 3x3: kept")
     result = pipeline.SyncResult(Path("a"), 1562, 62.5, 31.25, 0.1, timeline, 2, None, "mesh", warnings)
     assert facts(ENGLISH, result) == [

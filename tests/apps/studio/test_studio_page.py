@@ -278,7 +278,7 @@ def test_a_broken_engine_of_another_package_says_so(
     studio: Studio, player: Player, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken:
-        heeds = frozenset({"intensity"})
+        supported_options = frozenset({"intensity"})
 
         @classmethod
         def describe(cls, _: object) -> None:

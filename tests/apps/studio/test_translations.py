@@ -19,7 +19,7 @@ from mouthpiece.apps.studio.job_options import RESTS
 from mouthpiece.apps.studio.jobs import Standing, State
 from mouthpiece.apps.studio.styles import words_of_streamlit
 from mouthpiece.apps.studio.translations import ARABIC, ENGLISH, LANGUAGES, Texts, preferred
-from mouthpiece.types import FaceStretch, Progress, Unusable
+from mouthpiece.types import FaceStretch, Progress, SkipReason
 
 ARABIC_LETTER = re.compile("[\u0621-\u064a]")
 KEPT = ("language", "own_name", "direction", "errors", "streamlit")
@@ -95,7 +95,7 @@ def test_progress_and_facts_in_arabic() -> None:
     line = progress_line(ARABIC, Standing(State.RUNNING, progress=Progress(50, 200, 2.0, 1.0)))
     assert "50 من 200" in line and "0:03" in line
     assert progress_line(ARABIC, Standing(State.WAITING, 3)).endswith("3")
-    timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, Unusable.NO_FACE))
+    timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, SkipReason.NO_FACE))
     result = pipeline.SyncResult(Path("a"), 1562, 62.5, 31.25, 0.1, timeline, 2, None, "mesh", ())
     first, _, passed = facts(ARABIC, result)
     assert "1562" in first and "31.2 ث" in first

@@ -28,13 +28,13 @@ class Puppeteer:
         self._mode = basis.opening_mode
         self._script = script
 
-    heard_until_s = inf
+    ready_until_s = inf
 
     def at(self, time_s: float) -> Motion:
         wide = self._script(time_s)
         return Motion((wide * self._mode).astype(np.float32), wide, 1.0)
 
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """It has a script."""
 
     finish = reset = lambda self: None
@@ -43,13 +43,13 @@ class Puppeteer:
 class Puppet:
     """A mesh engine whose mouth is told how far to open, and a tracker that measures what came out."""
 
-    def __init__(self, tracker: FaceTracker, survey: Iterable[TrackedFrame]) -> None:
+    def __init__(self, tracker: FaceTracker, sample_frames: Iterable[TrackedFrame]) -> None:
         self.engine = MeshEngine(EngineOptions())
         self.basis = self.engine._basis
         self._wide = 0.0
         puppeteer = Puppeteer(self.basis, lambda _: self._wide)
         self.engine._motion = puppeteer  # type: ignore[assignment]
-        self.engine.prepare(survey)
+        self.engine.prepare(sample_frames)
         self._tracker = tracker
 
     def speak(self, tracked: TrackedFrame, wide: float, strength: float = 1.0) -> Picture:

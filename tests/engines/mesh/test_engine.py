@@ -164,7 +164,7 @@ def test_people_are_told_apart_by_their_looks(portraits: dict[str, TrackedFrame]
         [rgb] = scenes.pictures(shared_data / clip, 1)
         face = look(tracker, rgb).face
         assert face is not None
-        looks.append(face.appearance)
+        looks.append(face.descriptor)
     likeness = np.array(looks) @ np.array(looks).T
     assert likeness[~np.eye(3, dtype=bool)].max() < SAME_PERSON
 

@@ -76,8 +76,8 @@ def test_closed_mouths_give_none(puppets: dict[str, Puppet], name: str) -> None:
 def test_of_a_video_the_frame_with_teeth_is_taken(shared_data: Path, tracker: FaceTracker) -> None:
     """A speaker of GRID's whose mouth is dark in most open frames, and shows two bright front teeth in some."""
     clip = shared_data / "grid_unseen_dev" / "s5_bbae8n.mpg"
-    survey = [look(tracker, rgb) for rgb in scenes.pictures(clip, 75)[::3]]
-    own = own_of(Puppet(tracker, survey))
+    sample_frames = [look(tracker, rgb) for rgb in scenes.pictures(clip, 75)[::3]]
+    own = own_of(Puppet(tracker, sample_frames))
     assert own is not None
     solid = own.upper[own.upper[..., 3] > 0.9][:, :3]
     bright = solid[solid.max(axis=1) > 0.5 * own.light.max()]

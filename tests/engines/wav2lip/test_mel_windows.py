@@ -194,12 +194,12 @@ def test_each_window_can_be_had_as_soon_as_is_said(speech: FloatArray, most: int
     whole.push(speech)
     whole.finish()
     windows, heard, picture, fps = SpeechWindows(), 0, 0, Fraction(30000, 1001)
-    assert windows.heard_until_s == 0
+    assert windows.ready_until_s == 0
     rng = np.random.default_rng(most)
     for piece in pieces(speech, lambda: int(rng.integers(1, most))):
         windows.push(piece)
         heard += len(piece)
-        until_s = windows.heard_until_s
+        until_s = windows.ready_until_s
         assert until_s == 0 or heard / SAMPLE_RATE - LOOK_AHEAD_S - 2e-6 <= until_s <= heard / SAMPLE_RATE - 0.2
         with pytest.raises(EngineError, match=r"expected a moment before \d"):
             windows.at(until_s)
@@ -207,15 +207,15 @@ def test_each_window_can_be_had_as_soon_as_is_said(speech: FloatArray, most: int
             np.testing.assert_array_equal(windows.at(moment_s), whole.at(moment_s))
             picture += 1
     windows.finish()
-    assert windows.heard_until_s == inf and picture > 0
+    assert windows.ready_until_s == inf and picture > 0
     np.testing.assert_array_equal(windows.at(100.0), whole.at(100.0))
 
 
 def test_what_is_heard_says_the_last_moment_before() -> None:
     windows = SpeechWindows()
     windows.push(np.zeros(HOP * (WINDOW - 1) + 400, dtype=np.float32))
-    assert floor(windows.heard_until_s * RATE) == 0 < windows.heard_until_s < 1 / RATE
-    windows.at(float(np.nextafter(windows.heard_until_s, 0)))
+    assert floor(windows.ready_until_s * RATE) == 0 < windows.ready_until_s < 1 / RATE
+    windows.at(float(np.nextafter(windows.ready_until_s, 0)))
     assert pytest.approx(0.2125) == LOOK_AHEAD_S
 
 
@@ -248,7 +248,7 @@ def test_order_of_calls(speech: FloatArray) -> None:
     with pytest.raises(EngineError, match="reset first"):
         windows.push(speech)
     windows.reset()
-    assert windows.heard_until_s == 0
+    assert windows.ready_until_s == 0
     windows.push(speech)
     np.testing.assert_array_equal(windows.at(0.1), mel_spectrogram(speech).T[:, 8:24])
 

@@ -20,13 +20,13 @@ from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop, mean_box, network
 from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
-from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Moment, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
 SAME_LEVEL = 1.0
 CLIP = "clips/grid_s22_on_720p.mp4"
 CLIP_FRAMES = 19
 
-Drawn = list[tuple[Moment, Patch | None]]
+Drawn = list[tuple[RenderRequest, Patch | None]]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def draw(engine: Wav2LipEngine, frames: Iterable[TrackedFrame], heard: Iterator[
     return list(engine.render_all(moments(engine, frames, heard)))
 
 
-def part(moment: Moment, patch: Patch | None, around: Box) -> FloatArray:
+def part(moment: RenderRequest, patch: Patch | None, around: Box) -> FloatArray:
     """A part of the frame with the patch on it, float32."""
     shown = moment.tracked.frame.rgb[around.slices].astype(np.float32)
     if patch is not None:
@@ -61,7 +61,7 @@ def part(moment: Moment, patch: Patch | None, around: Box) -> FloatArray:
     return shown
 
 
-def difference(moment: Moment, a: Patch | None, b: Patch | None) -> float:
+def difference(moment: RenderRequest, a: Patch | None, b: Patch | None) -> float:
     """The greatest difference between what two patches show, levels."""
     boxes = [patch.box for patch in (a, b) if patch is not None]
     if not boxes:
@@ -72,7 +72,7 @@ def difference(moment: Moment, a: Patch | None, b: Patch | None) -> float:
     return float(np.abs(part(moment, a, around) - part(moment, b, around)).max())
 
 
-def change(moment: Moment, patch: Patch | None) -> float:
+def change(moment: RenderRequest, patch: Patch | None) -> float:
     """The greatest change that a patch makes to its frame, levels."""
     return difference(moment, patch, None)
 
@@ -95,7 +95,7 @@ def whole(clip: list[TrackedFrame], speech: FloatArray) -> Drawn:
 
 def test_it_is_registered() -> None:
     assert load_engine("wav2lip") is Wav2LipEngine
-    assert Wav2LipEngine.heeds == {"network", "crop"}
+    assert Wav2LipEngine.supported_options == {"network", "crop"}
 
 
 @pytest.mark.parametrize("size", [1, 3, 40])
@@ -125,7 +125,7 @@ def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> No
     for options, held in (({}, BATCH + REACH), ({"crop": CropOptions(smooth=False)}, BATCH), ({"live": True}, 1)):
         engine, taken, given = engine_for(**options), 0, 0
 
-        def counted(asked: Iterable[Moment]) -> Iterator[Moment]:
+        def counted(asked: Iterable[RenderRequest]) -> Iterator[RenderRequest]:
             nonlocal taken
             for moment in asked:
                 taken += 1
@@ -279,9 +279,9 @@ def test_it_passes_on_what_the_generator_says(woman: TrackedFrame) -> None:
 def test_moments_must_have_been_heard(woman: TrackedFrame, speech: FloatArray) -> None:
     engine = engine_for()
     with pytest.raises(EngineError, match=r"^expected a moment before 0.000 s, got 0.000 s$"):
-        list(engine.render_all([Moment(woman, 0.0)]))
+        list(engine.render_all([RenderRequest(woman, 0.0)]))
     for chunk in in_one(speech):
-        engine.hear(chunk)
+        engine.push(chunk)
     with pytest.raises(EngineError, match="expected a moment before"):
         engine.render(woman, 0.95)
 

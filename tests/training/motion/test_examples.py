@@ -95,7 +95,7 @@ def test_pieces_count_for_nothing_at_their_joints(basis: MotionBasis) -> None:
     corpora = [[versions(spoken_clip(name), t, 1, 1)[0]] for name, t in zip("ab", targets, strict=True)]
     geometry = NetworkGeometry(past=20, ahead=10, block=100)
     noises = noise_bank(2, 3.0, 1)
-    pieced = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0, mosaic=1)
+    pieced = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0, splice=1)
     whole = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0)
     rng = np.random.default_rng(3)
     batch, plain = pieced.draw(rng), whole.draw(rng)

@@ -73,12 +73,12 @@ def openings(stream: MotionStream, chunks: list[SpeechChunk]) -> FloatArray:
     total = SECONDS * 30
 
     def ask() -> None:
-        while len(rows) < total and len(rows) / 30 < stream.heard_until_s:
+        while len(rows) < total and len(rows) / 30 < stream.ready_until_s:
             motion = stream.at(len(rows) / 30)
             rows.append([motion.opening, motion.activity, *motion.displacement[:20].ravel()])
 
     for chunk in chunks:
-        stream.hear(chunk)
+        stream.push(chunk)
         ask()
     stream.finish()
     ask()
@@ -128,9 +128,9 @@ def test_live_look_ahead_is_what_it_says(tmp_path: Path) -> None:
         assert geometry.ahead / MEL_RATE <= LIVE_LOOK_AHEAD_S
         assert stream.look_ahead_s == pytest.approx(geometry.ahead / MEL_RATE + (block + 1) / MOTION_RATE)
         for chunk in microphone(160)[:-1]:
-            stream.hear(chunk)
+            stream.push(chunk)
             heard_s = (chunk.first_mel + len(chunk.log_mel)) / MEL_RATE
-            assert stream.heard_until_s >= heard_s - stream.look_ahead_s - 1e-9
+            assert stream.ready_until_s >= heard_s - stream.look_ahead_s - 1e-9
 
 
 def test_memory_and_cost_stay_steady(tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_memory_and_cost_stay_steady(tmp_path: Path) -> None:
         started = time.process_time()
         for offset, chunk in enumerate(second):
             mel = chunk.log_mel[:1] if len(chunk.log_mel) else np.zeros((1, MEL_BANDS), np.float32)
-            stream.hear(SpeechChunk(0, chunk.samples, start + offset, mel, np.ones(1, np.float32)))
-            while asked / 25 < stream.heard_until_s:
+            stream.push(SpeechChunk(0, chunk.samples, start + offset, mel, np.ones(1, np.float32)))
+            while asked / 25 < stream.ready_until_s:
                 stream.at(asked / 25)
                 asked += 1
         spent.append(time.process_time() - started)

@@ -12,8 +12,8 @@ from tests.datasets.made_clips import spoken_clip
 
 from mouthpiece.datasets.prepare import save_recording
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.shaping import Habit
-from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream, basis_path, load_basis, load_habit
+from mouthpiece.motion.shaping import OpeningRange
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream, basis_path, load_basis, load_opening_range
 from mouthpiece.speech import features
 from mouthpiece.training.motion.train import TrainOptions, train_motion
 from mouthpiece.types import Phone, SpeechChunk
@@ -60,10 +60,10 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
     assert "minutes of training" in card
     assert basis_path(out).is_file()
     samples = spoken_clip("z").samples
-    assert load_habit(basis_path(out)) != Habit(), "measured, not assumed"
+    assert load_opening_range(basis_path(out)) != OpeningRange(), "measured, not assumed"
     stream = MotionStream(weights=out)
     log_mel, activity = features(samples)
-    stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
+    stream.push(SpeechChunk(0, samples, 0, log_mel, activity))
     stream.finish()
     assert np.isfinite(stream.at(1.5).displacement).all()
 

@@ -13,7 +13,7 @@ import pytest
 from mouthpiece.datasets.prepare import read_sound
 from mouthpiece.errors import MissingExtraError
 from mouthpiece.training.synthetic import voice_perturbation
-from mouthpiece.training.synthetic.voice_perturbation import Voice, in_voice, random_voice, revoiced
+from mouthpiece.training.synthetic.voice_perturbation import Voice, in_voice, perturb_voice, random_voice
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 librosa = pytest.importorskip("librosa")
@@ -87,7 +87,7 @@ def test_whisper_has_no_pitch(speech: FloatArray) -> None:
 
 
 def test_same_seed_same_sound(speech: FloatArray) -> None:
-    one, two = (revoiced(speech, np.random.default_rng(5)) for _ in range(2))
+    one, two = (perturb_voice(speech, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
 
 

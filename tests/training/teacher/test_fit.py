@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.motion.coarticulation import MouthTeacher, load_model
+from mouthpiece.motion.coarticulation import CoarticulationModel, load_model
 from mouthpiece.motion.phonetics import parse
 from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.training.teacher.articulatory import (
@@ -28,7 +28,7 @@ SYMBOLS = (
 )  # fmt: skip
 
 
-def lesson(teacher: MouthTeacher, seed: int, seconds: float = 10.0) -> Taught:
+def lesson(teacher: CoarticulationModel, seed: int, seconds: float = 10.0) -> Taught:
     """Random phones, shown by a teacher."""
     from mouthpiece.training.motion.examples import Targets
 
@@ -61,19 +61,19 @@ def basis() -> MotionBasis:
 
 
 def test_a_fit_learns_what_it_is_shown_and_repeats_itself(basis: MotionBasis) -> None:
-    shipped = MouthTeacher.load(basis=basis)
+    shipped = CoarticulationModel.load(basis=basis)
     lessons = [lesson(shipped, seed) for seed in range(2)]
     said: list[str] = []
     model = fit_teacher(lessons, basis, steps=50, progress=said.append)
     assert len(said) == 1 and said[0].startswith("step 50 of 50")
-    unseen = score_teacher(MouthTeacher(model, basis), "test", [lesson(shipped, 9)])
+    unseen = score_teacher(CoarticulationModel(model, basis), "test", [lesson(shipped, 9)])
     assert unseen.opening_r_speaking > 0.9 and unseen.width_r > 0.8 and unseen.jaw_r > 0.85
     short = [fit_teacher(lessons[:1], basis, steps=3) for _ in range(2)]
     np.testing.assert_array_equal(short[0].letter_target, short[1].letter_target)
 
 
 def test_a_teacher_agrees_with_itself(basis: MotionBasis) -> None:
-    shipped = MouthTeacher.load(basis=basis)
+    shipped = CoarticulationModel.load(basis=basis)
     score = score_teacher(shipped, "same", [lesson(shipped, 1), lesson(shipped, 2)])
     assert score.clips == 2
     assert min(score.opening_r, score.opening_r_speaking, score.width_r, score.jaw_r) > 0.9999
@@ -101,7 +101,7 @@ def test_phonetics_is_expected_of_every_letter_and_mark() -> None:
 
 
 def test_the_shipped_teacher_is_near_what_phonetics_expects(basis: MotionBasis) -> None:
-    model = MouthTeacher.load(basis=basis).model
+    model = CoarticulationModel.load(basis=basis).model
     rows = reading_rows(basis)
     for letter in model.letters:
         (part,) = parse(letter)
@@ -126,7 +126,7 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
             for source in sources
             for clip in measure_video(source)
         ]
-    score = score_teacher(MouthTeacher.load(basis=basis), "test", taught)
+    score = score_teacher(CoarticulationModel.load(basis=basis), "test", taught)
     assert score.opening_r > 0.6 and 0.6 < score.spread_ratio < 1.4
 
 
@@ -146,6 +146,6 @@ def test_training_writes_a_teacher_and_its_card(made_corpora: tuple[Path, Path, 
     out = tmp_path / "teacher.npz"
     scores = train_teacher(faces, out, work=work, steps=3, workers=1)
     assert [(score.split, score.clips) for score in scores] == [("test", 1), ("val", 1), ("train", 3)]
-    assert MouthTeacher(load_model(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    assert CoarticulationModel(load_model(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
     card = card_path(out).read_text(encoding="utf-8")
     assert "| train | 3 |" in card and "made" in card

@@ -7,7 +7,7 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mouthpiece.apps.cli.console import BAR_REFRESHES_A_SECOND, JSON_PROGRESS_EVERY_S, clock, say_event, tell
+from mouthpiece.apps.cli.console import BAR_REFRESHES_A_SECOND, JSON_PROGRESS_EVERY_S, clock, print_err, print_event
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -58,13 +58,13 @@ class ClipProgress:
             self._move_bar(done, total, left_s)
         elif monotonic() - self._told >= LINE_EVERY_S:
             self._told = monotonic()
-            tell(f"{self._what}: {done} of {total} clips, {clock(left_s)} left")
+            print_err(f"{self._what}: {done} of {total} clips, {clock(left_s)} left")
 
     def _tell_programs(self, done: int, total: int, left_s: float) -> None:
         if monotonic() - self._told < JSON_PROGRESS_EVERY_S and done < total:
             return
         self._told = monotonic()
-        say_event("progress", {"clips": done, "total_clips": total, "left_s": round(left_s, 3)})
+        print_event("progress", {"clips": done, "total_clips": total, "left_s": round(left_s, 3)})
 
     def _move_bar(self, done: int, total: int, left_s: float) -> None:
         if self._bar is None or self._task is None:

@@ -52,7 +52,7 @@ def _shown(char: str) -> str:
     return char
 
 
-def tell(line: str) -> None:
+def print_err(line: str) -> None:
     """One line to people, on stderr. A stderr that can't be written is no reason to fail."""
     try:
         print(one_line(line), file=sys.stderr, flush=True)
@@ -60,7 +60,7 @@ def tell(line: str) -> None:
         return
 
 
-def say(text: str) -> None:
+def print_out(text: str) -> None:
     """Text to stdout.
 
     Raises:
@@ -75,18 +75,18 @@ def say(text: str) -> None:
         raise OutputError(f"standard output can't be written: {error.strerror}") from error
 
 
-def say_event(event: str, content: dict[str, Any]) -> None:
+def print_event(event: str, content: dict[str, Any]) -> None:
     """One JSON line to stdout; plain ASCII, so that no terminal's encoding can spoil it."""
-    say(json.dumps({"event": event, **content}, allow_nan=False))
+    print_out(json.dumps({"event": event, **content}, allow_nan=False))
 
 
 def warn(warnings: Iterable[str], *, json_lines: bool, quiet: bool) -> None:
     """What the user should know beside the result, one by one: events for programs, else lines for people."""
     for warning in warnings:
         if json_lines:
-            say_event("warning", {"message": warning})
+            print_event("warning", {"message": warning})
         elif not quiet:
-            tell(f"mouthpiece: warning: {warning}")
+            print_err(f"mouthpiece: warning: {warning}")
 
 
 def as_json(value: Any) -> Any:
@@ -145,7 +145,7 @@ class LineReporter(Reporter):
         """Say what came out."""
         self.close()
         warn(result.warnings, json_lines=False, quiet=False)
-        tell(closing_line(result))
+        print_err(closing_line(result))
 
 
 class JsonReporter(Reporter):
@@ -161,12 +161,12 @@ class JsonReporter(Reporter):
             return
         self._said_at = now
         content = as_json(progress) | {"speed": round(progress.speed, 3), "left_s": round(progress.left_s, 3)}
-        say_event("progress", content)
+        print_event("progress", content)
 
     def result(self, result: SyncResult) -> None:
         """Warnings one by one, then everything."""
         warn(result.warnings, json_lines=True, quiet=False)
-        say_event("result", as_json(result) | {"speed": round(result.speed, 3)})
+        print_event("result", as_json(result) | {"speed": round(result.speed, 3)})
 
 
 class BarReporter(LineReporter):

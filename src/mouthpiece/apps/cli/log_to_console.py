@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mouthpiece.apps.cli.console import tell
+from mouthpiece.apps.cli.console import print_err
 from mouthpiece.apps.cli.parameters import Invocation
 
 
@@ -20,7 +20,7 @@ class _Teller(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tell it, unless nobody wants to hear."""
         if not self._invocation.quiet:
-            tell(f"mouthpiece: {record.getMessage()}")
+            print_err(f"mouthpiece: {record.getMessage()}")
 
 
 @contextmanager

@@ -30,7 +30,15 @@ from mouthpiece.apps.cli.commands.studio import studio_command
 from mouthpiece.apps.cli.commands.train import train_app
 from mouthpiece.apps.cli.commands.visemes import visemes_command
 from mouthpiece.apps.cli.commands.weights import ensure_weights, weights_app
-from mouthpiece.apps.cli.console import StdoutClosed, as_json, choose_reporter, one_line, say, say_event, tell
+from mouthpiece.apps.cli.console import (
+    StdoutClosed,
+    as_json,
+    choose_reporter,
+    one_line,
+    print_err,
+    print_event,
+    print_out,
+)
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.log_to_console import told_to_people
 from mouthpiece.apps.cli.parameters import (
@@ -105,7 +113,7 @@ app.add_typer(weights_app)
 
 def _print_version(value: bool) -> None:
     if value:
-        say(f"mouthpiece {mouthpiece.__version__}")
+        print_out(f"mouthpiece {mouthpiece.__version__}")
         raise typer.Exit
 
 
@@ -132,7 +140,7 @@ def root(
 ) -> None:
     """Give it a face and speech; it makes a video of that face saying that speech."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_out(context.get_help())
 
 
 @app.command("sync")
@@ -226,7 +234,7 @@ def sync_command(
         phones_blend=phones_blend,
         phones_language=phones_language,
         audio_offset_s=audio_offset_ms / 1000,
-        framing=pipeline.Framing(static=static),
+        framing=pipeline.FrameTransform(static=static),
         box=box,
         network=NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value), batch_size),
         crop=CropOptions(pads, smooth=not no_smooth),
@@ -325,7 +333,7 @@ def probe_command(
 
     report = pipeline.probe(file)
     if json:
-        say_event("probe", as_json(report))
+        print_event("probe", as_json(report))
     else:
         _say_lines(probe_lines(report))
 
@@ -340,7 +348,7 @@ def engines_command(device: Device = "CPU", json: Json = False, debug: Debug = F
     infos = describe_all(EngineOptions(device=device))
     if json:
         for info in infos:
-            say_event("engine", as_json(info))
+            print_event("engine", as_json(info))
     else:
         _say_lines(engine_lines(infos))
 
@@ -352,7 +360,7 @@ def doctor_command(json: Json = False, debug: Debug = False) -> None:
 
     report = examine()
     if json:
-        say_event("doctor", as_json(report))
+        print_event("doctor", as_json(report))
     else:
         _say_lines(as_lines(report))
 
@@ -377,7 +385,7 @@ def parse_fps(text: str) -> Fraction:
 
 def _say_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        say(one_line(line))
+        print_out(one_line(line))
 
 
 @runtime_checkable
@@ -490,10 +498,10 @@ def _usage_said(error: UsageProblem) -> str:
 
 def _fail(invocation: Invocation, failure: Failure) -> int:
     """Tell people, and programs if they listen, what went wrong."""
-    tell(f"mouthpiece: {failure.message}")
+    print_err(f"mouthpiece: {failure.message}")
     if invocation.json:
         try:
-            say_event("error", {"code": failure.code, "message": failure.message})
+            print_event("error", {"code": failure.code, "message": failure.message})
         except MouthpieceError:
             _forget_stdout()
     return failure.exit_code

@@ -64,6 +64,6 @@ def _language(tag: str | None) -> list[str]:
 
 def _face_said(face: SeenFace) -> str:
     """When, where, how large, and whether it would do."""
-    unusable = "" if face.usable is None else f", unusable: {face.usable}"
+    skip_reason = "" if face.usable is None else f", unusable: {face.usable}"
     turned = round(face.yaw_deg) or 0
-    return f"{face.time_s:7.2f} s  {face.number}: {box_said(face.box)}, turned {turned} degrees{unusable}"
+    return f"{face.time_s:7.2f} s  {face.number}: {box_said(face.box)}, turned {turned} degrees{skip_reason}"

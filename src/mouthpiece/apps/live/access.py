@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mouthpiece.apps.addresses import HOST, is_loopback
-from mouthpiece.apps.live.http_errors import Foreign, NotAdmitted, Refusal
+from mouthpiece.apps.live.http_errors import ForbiddenOrigin, HttpError, NotAdmitted
 from mouthpiece.errors import OptionError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def name_of(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-class Gate:
+class AccessPolicy:
     """Decides about requests. Holds no state but its secrets."""
 
     def __init__(self, *, host: str, token: str | None, names: tuple[str, ...], secret: bytes) -> None:
@@ -102,9 +102,11 @@ class Gate:
         """
         host = request.headers.get("Host", "")
         if not HOST.fullmatch(host):
-            raise Foreign("expected the server's own name in the request's Host, got something else")
+            raise ForbiddenOrigin("expected the server's own name in the request's Host, got something else")
         if self._checks_names and not (is_loopback(name_of(host)) or name_of(host) in self._names):
-            raise Foreign(f"this server isn't known as {name_of(host)}; start it with --allow-host {name_of(host)}")
+            raise ForbiddenOrigin(
+                f"this server isn't known as {name_of(host)}; start it with --allow-host {name_of(host)}"
+            )
 
     def check_origin(self, request: Request) -> None:
         """See that a change or a WebSocket is asked for by one of the server's own pages, or by no page at all.
@@ -116,7 +118,7 @@ class Gate:
         origin = request.headers.get("Origin")
         own = origin is None or _location(origin) == request.headers.get("Host", "").lower()
         if not own or site not in (None, "same-origin", "none"):
-            raise Foreign("asked for by another site; open the page itself")
+            raise ForbiddenOrigin("asked for by another site; open the page itself")
 
     def knows(self, token: str | None) -> bool:
         """Whether this is the token; takes as long for any wrong one."""
@@ -129,7 +131,7 @@ class Gate:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         return kind.lower() == "bearer" and self.knows(token.strip())
 
-    def admit(self, request: Request, visitor: str | None) -> None:
+    def admit(self, request: Request, client_id: str | None) -> None:
         """See that whoever asks may come in.
 
         Args:
@@ -139,24 +141,24 @@ class Gate:
         Raises:
             NotAdmitted: no token, or a wrong one.
         """
-        if self.asks_for_token and visitor is None and not self.bears_token(request):
+        if self.asks_for_token and client_id is None and not self.bears_token(request):
             raise NotAdmitted("open the link with the token that the server printed at its start")
 
-    def cookie(self, visitor: str) -> str:
+    def cookie(self, client_id: str) -> str:
         """The cookie of a browser session."""
-        return f"{visitor}.{self._signature(visitor)}"
+        return f"{client_id}.{self._signature(client_id)}"
 
-    def visitor(self, cookie: str | None) -> str | None:
+    def client_id(self, cookie: str | None) -> str | None:
         """Whose cookie it is; None if it isn't one of ours."""
-        visitor, _, signature = (cookie or "").partition(".")
-        good = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(visitor).encode())
-        return visitor if visitor and good else None
+        client_id, _, signature = (cookie or "").partition(".")
+        good = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(client_id).encode())
+        return client_id if client_id and good else None
 
-    def _signature(self, visitor: str) -> str:
-        return hmac.new(self._key, visitor.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    def _signature(self, client_id: str) -> str:
+        return hmac.new(self._key, client_id.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
-def new_visitor() -> str:
+def new_client_id() -> str:
     """A name for a browser session."""
     return secrets.token_hex(VISITOR_BYTES)
 
@@ -181,7 +183,7 @@ def check_handshake(headers: Headers) -> None:
     except ValueError:
         key = b""
     if len(key) != _WEBSOCKET_KEY_BYTES or headers.get("Sec-WebSocket-Version", "") != _WEBSOCKET_VERSION:
-        raise Refusal("expected a WebSocket's opening request (version 13, with a key)")
+        raise HttpError("expected a WebSocket's opening request (version 13, with a key)")
 
 
 def harden(response: Response, host: str) -> None:
@@ -249,14 +251,14 @@ def read_message(text: str) -> dict[str, Any]:
         Refusal: anything else.
     """
     if len(text) > MOST_TEXT or sum(text.count(bracket) for bracket in "[{") > MOST_BRACKETS:
-        raise Refusal(f'expected a JSON object like {{"type": "start"}} of at most {MOST_TEXT} characters, flat')
+        raise HttpError(f'expected a JSON object like {{"type": "start"}} of at most {MOST_TEXT} characters, flat')
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise Refusal('expected a JSON object like {"type": "start"}')
+        raise HttpError('expected a JSON object like {"type": "start"}')
     stamp = message.get("t")
     if isinstance(stamp, bool) or not isinstance(stamp, int | float | None) or not abs(stamp or 0) < MOST_STAMP:
-        raise Refusal('expected a number as "t", or none')
+        raise HttpError('expected a number as "t", or none')
     return message

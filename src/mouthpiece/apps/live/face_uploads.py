@@ -114,7 +114,7 @@ def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
             raise NotAPicture(
                 f"expected a photo, but {shown} moves; choose a photo: JPEG, PNG or WebP (a still of the video will do)"
             )
-        rgb = next(iter(source.survey(1))).rgb
+        rgb = next(iter(source.sample_frames(1))).rgb
     height, width = rgb.shape[:2]
     scale = 1.0 if most_side is None else most_side / max(height, width)
     if scale >= 1:

@@ -24,14 +24,14 @@ from gunicorn.workers.gthread import ThreadWorker
 from mouthpiece.apps.live.routes import EXTENSION, build
 from mouthpiece.apps.live.sockets import timeout_option
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.media import Framing, open_face
+from mouthpiece.media import FrameTransform, open_face
 from mouthpiece.samples import sample_face
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from mouthpiece.apps.live import LiveConfig
-    from mouthpiece.apps.live.session_registry import House, Live
+    from mouthpiece.apps.live.session_registry import Live, SessionRegistry
 
 log = logging.getLogger("mouthpiece.live")
 
@@ -125,8 +125,8 @@ def warm(config: LiveConfig) -> Live:
     Raises:
         MouthpieceError: no face can be made ready.
     """
-    with open_face(sample_face(), framing=Framing(static=True)) as source:
-        live = config.open_live(next(iter(source.survey(1))).rgb, config.options)
+    with open_face(sample_face(), framing=FrameTransform(static=True)) as source:
+        live = config.open_live(next(iter(source.sample_frames(1))).rgb, config.options)
     live.close()
     return live
 
@@ -214,8 +214,8 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
         os._exit(0)
 
     @property
-    def _house(self) -> House:
-        house: House = self.wsgi.extensions[EXTENSION]
+    def _house(self) -> SessionRegistry:
+        house: SessionRegistry = self.wsgi.extensions[EXTENSION]
         return house
 
     def init_signals(self) -> None:

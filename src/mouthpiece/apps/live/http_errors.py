@@ -7,7 +7,7 @@ from typing import ClassVar
 from mouthpiece.errors import InputError, MouthpieceError, NoPictureError, NotMediaError
 
 
-class Refusal(MouthpieceError):
+class HttpError(MouthpieceError):
     """A request that is not granted."""
 
     code: ClassVar[str] = "request"
@@ -15,35 +15,35 @@ class Refusal(MouthpieceError):
     """HTTP status that says so."""
 
 
-class Unknown(Refusal):
+class Unknown(HttpError):
     """Nothing of that name."""
 
     code = "unknown"
     status = 404
 
 
-class NotAdmitted(Refusal):
+class NotAdmitted(HttpError):
     """The token is missing or wrong."""
 
     code = "token"
     status = 401
 
 
-class Foreign(Refusal):
+class ForbiddenOrigin(HttpError):
     """Another site asks, or the server is asked under a name that isn't its own."""
 
     code = "foreign"
     status = 403
 
 
-class NoFaceYet(Refusal):
+class NoFaceYet(HttpError):
     """Nobody there to speak."""
 
     code = "no-face-yet"
     status = 409
 
 
-class Busy(Refusal):
+class Busy(HttpError):
     """No place is free; trying again later helps."""
 
     code = "busy"
@@ -51,7 +51,7 @@ class Busy(Refusal):
     retry_after_s: ClassVar[int] = 10
 
 
-class TooFast(Refusal):
+class TooFast(HttpError):
     """More than a client may send."""
 
     code = "too-fast"
@@ -66,7 +66,7 @@ class NotAPicture(InputError):
 
 def status_of(error: MouthpieceError) -> int:
     """The HTTP status of an error of the product: whose fault it is, and what kind."""
-    if isinstance(error, Refusal):
+    if isinstance(error, HttpError):
         return error.status
     if isinstance(error, NotMediaError | NoPictureError | NotAPicture):
         return 415

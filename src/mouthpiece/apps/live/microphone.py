@@ -31,7 +31,7 @@ log = logging.getLogger("mouthpiece.live")
 class Listener(Protocol):
     """Whoever hears: a session."""
 
-    def hear(self, samples: FloatArray) -> None:
+    def push(self, samples: FloatArray) -> None:
         """Take sound: (n,) float32 in [-1, 1], 16 kHz."""
 
     def stop(self) -> None:
@@ -132,7 +132,7 @@ class ServerMicrophone:
         """PortAudio's thread brings (CHUNK, 1) float32 in its own memory."""
         samples = sound[:, 0].copy()
         for session in self._listeners:
-            session.hear(samples)
+            session.push(samples)
 
 
 def _sounddevice() -> Any:
@@ -214,7 +214,7 @@ class Recording:
                 due_s = now_s if now_s - due_s > LATE_S else due_s
                 if end.wait(max(due_s - now_s, 0.0)):
                     return
-                session.hear(chunk)
+                session.push(chunk)
             if not end.wait(LAST_SHOWN_S):
                 session.stop()
         except MouthpieceError as error:

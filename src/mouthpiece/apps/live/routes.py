@@ -12,11 +12,11 @@ from flask import Flask, Request, Response, current_app, g, jsonify, redirect, r
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from mouthpiece.apps.live.access import Gate, check_handshake, harden, new_visitor
+from mouthpiece.apps.live.access import AccessPolicy, check_handshake, harden, new_client_id
 from mouthpiece.apps.live.face_uploads import MOST_BYTES, avatar_called, called, read_face, thumbnail
-from mouthpiece.apps.live.http_errors import Busy, Foreign, NotAdmitted, Refusal, status_of
+from mouthpiece.apps.live.http_errors import Busy, ForbiddenOrigin, HttpError, NotAdmitted, status_of
 from mouthpiece.apps.live.microphone import open_microphone
-from mouthpiece.apps.live.session_registry import BOUNDARY, FRAME_WAIT_S, House, Shot, Watcher
+from mouthpiece.apps.live.session_registry import BOUNDARY, FRAME_WAIT_S, Client, EncodedFrame, SessionRegistry
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, Bell, Here, Wire, converse
 from mouthpiece.apps.uploads import MEGABYTE
 from mouthpiece.errors import InputError, MouthpieceError
@@ -42,13 +42,13 @@ UPLOADS_AT_ONCE = 16
 """Each may take MOST_FORM of memory while it comes."""
 UPLOAD_WAIT_S = 5.0
 EXTENSION = "mouthpiece-live"
-"""Where the app keeps its `House`: `app.extensions[EXTENSION]`."""
+"""Where the app keeps its `SessionRegistry`: `app.extensions[EXTENSION]`."""
 HEALTH = "healthz"
 _WITHOUT_TOKEN = frozenset({"static"})
 """What nobody needs a token for: how the page looks is no secret."""
 THUMBNAIL_AGE_S = 86_400
 """Browsers may keep the gallery's pictures so long."""
-_NOT_LET_IN = frozenset({NotAdmitted.status, Foreign.status, Busy.status})
+_NOT_LET_IN = frozenset({NotAdmitted.status, ForbiddenOrigin.status, Busy.status})
 _ORDERS = {"start": "Start", "stop": "Stop", "clear": "clear"}
 """Fields of /requests and their values, as published."""
 
@@ -85,9 +85,9 @@ def build(config: LiveConfig) -> Flask:
         },
     )
     microphone = open_microphone(config.mic, loop=config.loop)
-    house = House(config.sessions, lambda face: config.open_live(face, config.options), microphone)
+    house = SessionRegistry(config.sessions, lambda face: config.open_live(face, config.options), microphone)
     app.extensions[EXTENSION] = house
-    gate = Gate(host=config.host, token=config.token, names=config.allow_hosts, secret=config.secret)
+    gate = AccessPolicy(host=config.host, token=config.token, names=config.allow_hosts, secret=config.secret)
     _Guard(app, gate, house, cookie=f"mouthpiece_{config.port}")
     _Routes(app, gate, house, config)
     app.register_error_handler(MouthpieceError, _refuse)
@@ -99,37 +99,37 @@ def build(config: LiveConfig) -> Flask:
 class _Guard:
     """Looks at each request before its route does, and at each answer after."""
 
-    def __init__(self, app: Flask, gate: Gate, house: House, cookie: str) -> None:
+    def __init__(self, app: Flask, gate: AccessPolicy, house: SessionRegistry, cookie: str) -> None:
         self._gate, self._house, self._cookie = gate, house, cookie
         app.before_request(self.check)
         app.after_request(self.finish)
 
     def check(self) -> Response | None:
-        """Refuse who may not ask this; `g.visitor` is set for whom may.
+        """Refuse who may not ask this; `g.client_id` is set for whom may.
 
         Raises:
             Refusal: who may not.
         """
-        g.visitor, g.new_visitor = None, False
+        g.client_id, g.new_client_id = None, False
         if request.endpoint == HEALTH:
             return None
         self._gate.check_name(request)
-        g.visitor = self._gate.visitor(request.cookies.get(self._cookie))
+        g.client_id = self._gate.client_id(request.cookies.get(self._cookie))
         if request.endpoint == "page" and self._gate.knows(request.args.get("token")):
             self._let_in()
             return Response(render_template("welcome.html"))
         if request.endpoint not in _WITHOUT_TOKEN:
-            self._gate.admit(request, g.visitor)
+            self._gate.admit(request, g.client_id)
         if request.method not in ("GET", "HEAD", "OPTIONS") or request.endpoint == "live":
             self._gate.check_origin(request)
         if request.endpoint == "live":
             self._check_socket()
-        elif g.visitor is None and request.endpoint in ("page", "upload", "avatar", "orders"):
+        elif g.client_id is None and request.endpoint in ("page", "upload", "avatar", "orders"):
             self._let_in()
         return None
 
     def _let_in(self) -> None:
-        g.visitor, g.new_visitor = g.visitor or new_visitor(), True
+        g.client_id, g.new_client_id = g.client_id or new_client_id(), True
 
     def _check_socket(self) -> None:
         """Prepare a WebSocket's opening request for the library that answers it.
@@ -138,9 +138,9 @@ class _Guard:
             Refusal: it isn't whole, or nobody's.
         """
         check_handshake(request.headers)
-        if g.visitor is None:
-            raise Refusal("expected the page's cookie; open the page first")
-        g.session = self._house.enter(g.visitor)
+        if g.client_id is None:
+            raise HttpError("expected the page's cookie; open the page first")
+        g.session = self._house.enter(g.client_id)
         # Frames are compressed already: no further compression is agreed on.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         request.environ.pop("HTTP_SEC_WEBSOCKET_PROTOCOL", None)
@@ -151,10 +151,10 @@ class _Guard:
     def finish(self, response: Response) -> Response:
         """Put on the headers and, for a new visitor, the cookie."""
         harden(response, request.headers.get("Host", ""))
-        if g.get("new_visitor") and response.status_code not in _NOT_LET_IN:
+        if g.get("new_client_id") and response.status_code not in _NOT_LET_IN:
             response.set_cookie(
                 self._cookie,
-                self._gate.cookie(g.visitor),
+                self._gate.cookie(g.client_id),
                 httponly=True,
                 samesite="Strict",
                 secure=request.is_secure,
@@ -165,7 +165,7 @@ class _Guard:
 class _Routes:
     """What is answered."""
 
-    def __init__(self, app: Flask, gate: Gate, house: House, config: LiveConfig) -> None:
+    def __init__(self, app: Flask, gate: AccessPolicy, house: SessionRegistry, config: LiveConfig) -> None:
         self._gate, self._house, self._config = gate, house, config
         self._uploads = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
         app.add_url_rule("/", "page", self.page)
@@ -184,7 +184,7 @@ class _Routes:
         Raises:
             Busy: the visitor has no place and there is none.
         """
-        if not self._house.has_room(g.visitor):
+        if not self._house.has_room(g.client_id):
             raise Busy(self._house.full_text)
         return render_template("index.html", state=self._state(), avatars=avatars())
 
@@ -195,7 +195,7 @@ class _Routes:
             InputError: it can't be used.
             Busy: no place, or too many uploads.
         """
-        if not self._house.has_room(g.visitor):
+        if not self._house.has_room(g.client_id):
             raise Busy(self._house.full_text)
         if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
             raise Busy("many photos at once; try again in a moment")
@@ -214,7 +214,7 @@ class _Routes:
             Busy: no place, or too many uploads.
         """
         path = avatar_called(request.form.get("avatar")).path
-        if not self._house.has_room(g.visitor):
+        if not self._house.has_room(g.client_id):
             raise Busy(self._house.full_text)
         face = read_face(path.read_bytes(), path.name, self._config.options.most_side)
         return self._take_face(face, path.name)
@@ -237,7 +237,7 @@ class _Routes:
             Busy: no place.
             TooFast: one after the other.
         """
-        session = self._house.enter(g.visitor)
+        session = self._house.enter(g.client_id)
         with called(name):
             session.put_face(face)
         return jsonify(session.state()) if _wants_json() else redirect(url_for("page"), 303)
@@ -253,7 +253,7 @@ class _Routes:
         file = request.files.get(FIELD)
         data = b"" if file is None else file.stream.read()
         if file is None or not data:
-            raise Refusal(f'expected a photo in the field "{FIELD}"; choose one')
+            raise HttpError(f'expected a photo in the field "{FIELD}"; choose one')
         return data, file.filename or "the photo"
 
     def orders(self) -> Answer:
@@ -266,8 +266,8 @@ class _Routes:
         if request.method == "POST":
             given = [name for name, value in _ORDERS.items() if request.form.get(name) == value]
             if len(given) != 1:
-                raise Refusal("expected one of start=Start, stop=Stop, clear=clear")
-            session = self._house.enter(g.visitor) if given == ["start"] else self._house.find(g.visitor)
+                raise HttpError("expected one of start=Start, stop=Stop, clear=clear")
+            session = self._house.enter(g.client_id) if given == ["start"] else self._house.find(g.client_id)
             if session is not None:
                 getattr(session, given[0])()
             if _wants_json():
@@ -275,7 +275,7 @@ class _Routes:
         return self.page()
 
     def _state(self) -> dict[str, Any]:
-        session = self._house.find(g.visitor)
+        session = self._house.find(g.client_id)
         nobody = {"type": "state", "face": False, "speaking": False, "mic": self._house.microphone.name}
         return nobody if session is None else session.state()
 
@@ -286,12 +286,12 @@ class _Routes:
             NoFaceYet: there is no face.
             Busy: no place.
         """
-        if g.visitor is None:
-            raise Refusal("expected the page's cookie; open the page first")
+        if g.client_id is None:
+            raise HttpError("expected the page's cookie; open the page first")
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
         if request.method == "HEAD":
             return Response(mimetype=kind)
-        session = self._house.enter(g.visitor)
+        session = self._house.enter(g.client_id)
         watcher = session.watch("feed")
         response = Response(_parts(watcher), mimetype=kind)
         response.call_on_close(lambda: session.leave(watcher))
@@ -303,7 +303,7 @@ class _Routes:
 
     def stats(self) -> Answer:
         """How it goes."""
-        session = self._house.find(g.visitor)
+        session = self._house.find(g.client_id)
         sessions = self._house.sessions
         told: dict[str, Any] = {
             "session": None if session is None else _untyped(session.stats()),
@@ -319,19 +319,19 @@ class _Routes:
         return jsonify({"ok": True})
 
 
-class _Unsupported(Refusal):
+class _Unsupported(HttpError):
     """A body of a kind that isn't taken."""
 
     code = "not-media"
     status = 415
 
 
-def _parts(watcher: Watcher) -> Iterator[bytes]:
+def _parts(watcher: Client) -> Iterator[bytes]:
     """The feed, until it is over."""
     yield b"--" + BOUNDARY + b"\r\n"
     while not watcher.dismissed:
         item = watcher.next(FRAME_WAIT_S)
-        if isinstance(item, Shot):
+        if isinstance(item, EncodedFrame):
             yield item.part
 
 
@@ -372,7 +372,7 @@ def _refuse_http(error: HTTPException) -> Response:
     response = error.get_response()
     if status < 400:  # a redirect is no refusal
         return Response(response.get_data(), status, headers=dict(response.headers))
-    answer = _answer(Refusal.code, error.name.lower(), status)
+    answer = _answer(HttpError.code, error.name.lower(), status)
     if "Allow" in response.headers:
         answer.headers["Allow"] = response.headers["Allow"]
     return answer

@@ -75,7 +75,7 @@ class Live(Protocol):
     def engine(self) -> str: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def hear(self, samples: FloatArray) -> None: ...
+    def push(self, samples: FloatArray) -> None: ...
     def next_frame(self, timeout_s: float) -> LiveFrame | None: ...
     def stats(self) -> LiveStats: ...
     def close(self) -> None: ...
@@ -103,7 +103,7 @@ class Microphone(Protocol):
 
 
 @dataclass(frozen=True)
-class Shot:
+class EncodedFrame:
     """One frame on its way to those who watch: encoded once, put together for each kind of watcher once."""
 
     jpeg: bytes = field(repr=False)
@@ -124,7 +124,7 @@ class Shot:
         return head + self.jpeg + b"\r\n--" + BOUNDARY + b"\r\n"
 
 
-class Watcher:
+class Client:
     """One socket or feed. It gets the newest frame: one that it was too slow for is dropped."""
 
     def __init__(self, kind: str) -> None:
@@ -135,7 +135,7 @@ class Watcher:
         self.replaced = False
         """Whether it was sent away for newer ones of the same session."""
         self._changed = threading.Condition()
-        self._shot: Shot | None = None
+        self._shot: EncodedFrame | None = None
         self._messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
         self._sounds: deque[bytes] = deque(maxlen=MOST_SOUNDS)
         self._dismissed = False
@@ -145,7 +145,7 @@ class Watcher:
         """Whether it was sent away."""
         return self._dismissed
 
-    def show(self, shot: Shot) -> None:
+    def show(self, shot: EncodedFrame) -> None:
         """Here is a frame."""
         with self._changed:
             self.dropped += self._shot is not None
@@ -169,7 +169,7 @@ class Watcher:
         with self._changed:
             self._sounds.clear()
 
-    def next(self, timeout_s: float) -> Shot | dict[str, Any] | bytes | None:
+    def next(self, timeout_s: float) -> EncodedFrame | dict[str, Any] | bytes | None:
         """A message, else sound, else the newest frame; None if none came in that time, or it was sent away."""
         with self._changed:
             if not (self._messages or self._sounds or self._shot or self._dismissed):
@@ -204,11 +204,11 @@ class Session:
         self._speaking = False
         self._closed = False
         self._drawer: threading.Thread | None = None
-        self._watchers: list[Watcher] = []
-        self._speaker: Watcher | None = None
+        self._watchers: list[Client] = []
+        self._speaker: Client | None = None
         """Whose sound counts; None: anybody's, as the start came from elsewhere."""
         self._left_s = time.monotonic()
-        self._latest: Shot | None = None
+        self._latest: EncodedFrame | None = None
         self._latencies: deque[tuple[float, float]] = deque()
         self._dropped = 0
         self._played = 0
@@ -267,7 +267,7 @@ class Session:
                 watcher.dismiss()
         self._tell_state()
 
-    def start(self, speaker: Watcher | None = None) -> None:
+    def start(self, speaker: Client | None = None) -> None:
         """Begin to speak.
 
         Args:
@@ -305,7 +305,7 @@ class Session:
                 self._live.stop()
         self._tell_state()
 
-    def hear(self, samples: FloatArray, source: Watcher | None = None) -> None:
+    def push(self, samples: FloatArray, source: Client | None = None) -> None:
         """Sound as it comes. Ignored while nobody is to speak, and from pages other than the one that speaks.
 
         Args:
@@ -315,7 +315,7 @@ class Session:
         live = self._live
         foreign = source is not None and self._speaker not in (None, source)
         if live is not None and self._speaking and not foreign:
-            live.hear(samples)
+            live.push(samples)
             if self._microphone.name == "file":  # nobody is there to be heard otherwise
                 self._play(samples)
 
@@ -329,7 +329,7 @@ class Session:
                 if watcher.kind == "socket":
                     watcher.play(message)
 
-    def watch(self, kind: str) -> Watcher:
+    def watch(self, kind: str) -> Client:
         """Let somebody watch.
 
         Args:
@@ -339,7 +339,7 @@ class Session:
             Busy: the session has just ended.
             NoFaceYet: a feed of nothing.
         """
-        watcher = Watcher(kind)
+        watcher = Client(kind)
         with self._changed:
             if self._closed:
                 raise Busy("the session ended meanwhile; open the page again")
@@ -356,7 +356,7 @@ class Session:
         watcher.tell(self.state(watcher))
         return watcher
 
-    def leave(self, watcher: Watcher) -> None:
+    def leave(self, watcher: Client) -> None:
         """Somebody stops watching. Who speaks through the page has gone with the last socket."""
         watcher.dismiss()
         with self._changed:
@@ -381,7 +381,7 @@ class Session:
         if self._drawer is not None:
             self._drawer.join(DRAWN_S)
 
-    def state(self, watcher: Watcher | None = None) -> dict[str, Any]:
+    def state(self, watcher: Client | None = None) -> dict[str, Any]:
         """What a page has to know, as a message; for a watcher, also whether another page is heard."""
         with self._changed:
             live = self._live
@@ -458,7 +458,7 @@ class Session:
         jpeg = encoded(frame.rgb)
         now_s = time.monotonic()
         latency_s = frame.latency_s + now_s - began_s if frame.latency_s > 0 else 0.0
-        shot = Shot(jpeg, frame.moment_s, latency_s)
+        shot = EncodedFrame(jpeg, frame.moment_s, latency_s)
         with self._changed:
             if self._live is not live:
                 return
@@ -504,7 +504,7 @@ def encoded(rgb: Picture) -> bytes:
     return jpeg.tobytes()
 
 
-class House:
+class SessionRegistry:
     """All sessions, by visitor, and the places there are for them."""
 
     def __init__(self, places: int, open_face: OpenFace, microphone: Microphone) -> None:
@@ -536,30 +536,30 @@ class House:
         with self._lock:
             return list(self._sessions.values())
 
-    def find(self, visitor: str | None) -> Session | None:
+    def find(self, client_id: str | None) -> Session | None:
         """The visitor's session, if it has a place."""
         with self._lock:
-            return self._sessions.get(visitor or "")
+            return self._sessions.get(client_id or "")
 
-    def has_room(self, visitor: str | None) -> bool:
+    def has_room(self, client_id: str | None) -> bool:
         """Whether the visitor has a place or could have one."""
         with self._lock:
-            return (visitor or "") in self._sessions or len(self._sessions) < self.places
+            return (client_id or "") in self._sessions or len(self._sessions) < self.places
 
-    def enter(self, visitor: str) -> Session:
+    def enter(self, client_id: str) -> Session:
         """The visitor's session; with the face that was left behind, if it was left lately.
 
         Raises:
             Busy: all places are taken.
         """
         with self._lock:
-            session = self._sessions.get(visitor)
+            session = self._sessions.get(client_id)
             if session is not None:
                 return session
             if self.over or len(self._sessions) >= self.places:
                 raise Busy(self.full_text)
-            session = self._sessions[visitor] = Session(self._open_face, self.microphone)
-            _, face = self._faces.pop(visitor, (0.0, None))
+            session = self._sessions[client_id] = Session(self._open_face, self.microphone)
+            _, face = self._faces.pop(client_id, (0.0, None))
         if face is not None:
             try:
                 session.put_face(face)
@@ -577,15 +577,15 @@ class House:
         """Take places from those whom nobody watches, and forget old faces."""
         now_s = time.monotonic() if now_s is None else now_s
         with self._lock:
-            idle = {visitor: one for visitor, one in self._sessions.items() if one.idle_s > FORGET_S}
-            for visitor, session in idle.items():
-                del self._sessions[visitor]
+            idle = {client_id: one for client_id, one in self._sessions.items() if one.idle_s > FORGET_S}
+            for client_id, session in idle.items():
+                del self._sessions[client_id]
                 if session.face is not None:
-                    self._faces[visitor] = (now_s, session.face)
+                    self._faces[client_id] = (now_s, session.face)
             while len(self._faces) > KEPT_FACES_PER_PLACE * self.places:
                 self._faces.popitem(last=False)
-            for visitor in [name for name, (left_s, _) in self._faces.items() if left_s < now_s - KEEP_FACE_S]:
-                del self._faces[visitor]
+            for client_id in [name for name, (left_s, _) in self._faces.items() if left_s < now_s - KEEP_FACE_S]:
+                del self._faces[client_id]
         for session in idle.values():
             session.close()
 

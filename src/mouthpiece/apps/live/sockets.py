@@ -1,8 +1,8 @@
 """The WebSocket `/live`: sound and orders up, frames and news down.
 
 Up: binary messages are sound, little-endian int16, mono, 16 kHz, up to a second each; text messages are JSON,
-`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see `Shot.message`) and,
-where a recording speaks, its sound (see `Session.hear`); text messages are JSON of the types state, stats, error and
+`{"type": "start" | "stop" | "clear" | "ping", "t": number}`. Down: binary messages are frames (see `EncodedFrame.message`)
+and, where a recording speaks, its sound (see `Session.push`); text messages are JSON of the types state, stats, error and
 pong.
 """
 
@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.apps.live.access import Bucket, read_message
-from mouthpiece.apps.live.http_errors import Refusal, TooFast, as_message
-from mouthpiece.apps.live.session_registry import Shot
+from mouthpiece.apps.live.http_errors import HttpError, TooFast, as_message
+from mouthpiece.apps.live.session_registry import EncodedFrame
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 if TYPE_CHECKING:
     from simple_websocket import Server
 
-    from mouthpiece.apps.live.session_registry import Session, Watcher
+    from mouthpiece.apps.live.session_registry import Client, Session
 
 PING_S = 4.0
 """A client that doesn't answer between two pings has gone, seconds."""
@@ -184,13 +184,13 @@ def converse(server: Server, session: Session) -> None:
         server.sock.end()
 
 
-def _send(server: Server, session: Session, watcher: Watcher) -> None:
+def _send(server: Server, session: Session, watcher: Client) -> None:
     """Frames and messages as they come, and once a second how it goes; at the end, the end."""
     stats_s = time.monotonic() + STATS_EVERY_S
     try:
         while not watcher.dismissed:
             item = watcher.next(max(stats_s - time.monotonic(), 0.0))
-            if isinstance(item, Shot):
+            if isinstance(item, EncodedFrame):
                 server.send(item.message)
             elif isinstance(item, bytes):
                 server.send(item)
@@ -209,7 +209,7 @@ def _send(server: Server, session: Session, watcher: Watcher) -> None:
 class _Conversation:
     """What a client says, one message at a time."""
 
-    def __init__(self, server: Server, session: Session, watcher: Watcher) -> None:
+    def __init__(self, server: Server, session: Session, watcher: Client) -> None:
         self._server, self._session, self._watcher = server, session, watcher
         self._sound = Bucket(SOUND_RATE, SOUND_BURST)
         self._orders = Bucket(ORDER_RATE, ORDER_BURST)
@@ -247,7 +247,7 @@ class _Conversation:
             MouthpieceError: it can't be done.
         """
         if isinstance(message, bytes):
-            self._hear(message)
+            self._push(message)
             return
         if not self._orders.take(1):
             raise TooFast("too many messages a second")
@@ -260,14 +260,14 @@ class _Conversation:
         elif kind in ("stop", "clear"):
             getattr(self._session, kind)()
         else:
-            raise Refusal("expected a message of the type start, stop, clear or ping")
+            raise HttpError("expected a message of the type start, stop, clear or ping")
 
-    def _hear(self, data: bytes) -> None:
+    def _push(self, data: bytes) -> None:
         if self._session.microphone != "browser":
-            raise Refusal("this server listens to a microphone of its own; it takes no sound from pages")
+            raise HttpError("this server listens to a microphone of its own; it takes no sound from pages")
         if not self._sound.take(len(data) / 2 / SAMPLE_RATE):
             raise TooFast("sound came faster than it can be spoken")
-        self._session.hear(samples_of(data), self._watcher)
+        self._session.push(samples_of(data), self._watcher)
 
 
 def samples_of(data: bytes) -> FloatArray:
@@ -283,5 +283,5 @@ def samples_of(data: bytes) -> FloatArray:
         Refusal: half a sample, or more than a second.
     """
     if len(data) % 2 or len(data) > MOST_MESSAGE:
-        raise Refusal(f"expected up to {MOST_MESSAGE} bytes of 16-bit samples, got {len(data)}")
+        raise HttpError(f"expected up to {MOST_MESSAGE} bytes of 16-bit samples, got {len(data)}")
     return (np.frombuffer(data, dtype="<i2") / np.float32(_INT16_RANGE)).astype(np.float32, copy=False)

@@ -90,7 +90,7 @@ def known_face(path: Path, name: str, token: str, *, is_video: bool = False, see
     """
     with open_face(path) as source:
         info = source.info
-        first = next(source.survey(1), None)
+        first = next(source.sample_frames(1), None)
         if first is None:
             raise BrokenMediaError(f"{path.name} holds no picture that can be decoded; get a whole copy")
         if seek and not is_video:
@@ -101,9 +101,9 @@ def known_face(path: Path, name: str, token: str, *, is_video: bool = False, see
 
 def _seek(source: FaceSource, photo: Frame) -> None:
     """Find a face now that the job would not find."""
-    looks = FaceTracker().look_at_all(photo)
-    if all(unusable is not None for _, unusable in looks):
-        raise NoFaceError(why_nobody([(unusable, len(looks)) for _, unusable in looks], source, SyncOptions()))
+    looks = FaceTracker().detect_all(photo)
+    if all(skip_reason is not None for _, skip_reason in looks):
+        raise NoFaceError(why_nobody([(skip_reason, len(looks)) for _, skip_reason in looks], source, SyncOptions()))
 
 
 def take_speech(visit: VisitFolder, content: BinaryIO, name: str, token: str, limits: Limits) -> Speech:

@@ -13,7 +13,7 @@ from mouthpiece import samples
 from mouthpiece.apps.cli.console import clock
 from mouthpiece.apps.studio.formatting import length, told
 from mouthpiece.apps.studio.ingest import Face, Speech, known_face, known_speech
-from mouthpiece.apps.studio.state import Bench
+from mouthpiece.apps.studio.state import StudioState
 from mouthpiece.apps.studio.translations import Texts
 from mouthpiece.apps.studio.visits import Refused, Visit
 from mouthpiece.apps.uploads import MEGABYTE, Limits
@@ -71,7 +71,7 @@ def named(name: str, about: str = "") -> None:
     )
 
 
-def face_card(bench: Bench, visit: Visit, say: Texts) -> Face | None:
+def face_card(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
     """Choose who speaks."""
     step(1, say.face)
     source = st.segmented_control(
@@ -92,7 +92,7 @@ def face_card(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     return _gallery(visit, say)
 
 
-def speech_card(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+def speech_card(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
     """Choose what is said."""
     step(2, say.speech)
     source = st.segmented_control(
@@ -149,7 +149,7 @@ def sample(language: str) -> Speech:
     return known_speech(path, SAMPLE_NAMES[language], f"sample-{language}", Limits())
 
 
-def _uploaded_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
+def _uploaded_face(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
     sent = st.file_uploader(
         say.face_file, key="face-upload", max_upload_size=bench.settings.limits.most_bytes // MEGABYTE
     )
@@ -163,7 +163,7 @@ def _uploaded_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
     return face
 
 
-def _camera_face(bench: Bench, visit: Visit, say: Texts) -> Face | None:
+def _camera_face(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
     _needs_https(say)
     sent = st.camera_input(say.look_here, key="face-camera", resolution=CAMERA)
     if sent is not None:
@@ -200,7 +200,7 @@ def _about(face: Face, say: Texts) -> str:
     return " · ".join([say.is_video, size] + ([length(say, face.duration_s)] if face.duration_s else []))
 
 
-def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+def _recorded_speech(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
     _needs_https(say)
     sent = st.audio_input(say.press_and_speak, sample_rate=16_000, key="record")
     if sent is not None:
@@ -214,7 +214,7 @@ def _recorded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
     return speech
 
 
-def _uploaded_speech(bench: Bench, visit: Visit, say: Texts) -> Speech | None:
+def _uploaded_speech(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
     limits = bench.settings.limits
     sent = st.file_uploader(
         say.speech_file.format(length=clock(limits.most_s)),

@@ -59,7 +59,7 @@ def sync_options(face: Face, choices: Choices) -> pipeline.SyncOptions:
     )
 
 
-def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.Framing:
+def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.FrameTransform:
     """A size that every browser plays: not huge unless asked for, and even each way.
 
     Args:
@@ -69,10 +69,10 @@ def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.Framing:
     """
     factor = 1 if full_size else math.ceil(max(width, height) / USUAL_SIDE)
     if factor > 1:
-        return pipeline.Framing(resize_factor=factor)
+        return pipeline.FrameTransform(resize_factor=factor)
     bottom = height - 1 if height % 2 else TO_EDGE
     right = width - 1 if width % 2 else TO_EDGE
-    return pipeline.Framing(crop=(0, bottom, 0, right))
+    return pipeline.FrameTransform(crop=(0, bottom, 0, right))
 
 
 def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: LoadedNetworks) -> Work:

@@ -13,7 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mouthpiece.apps.studio.input_cards import face_card, speech_card
 from mouthpiece.apps.studio.result_card import result_card, video_card
-from mouthpiece.apps.studio.state import Bench, shared_bench
+from mouthpiece.apps.studio.state import StudioState, shared_bench
 from mouthpiece.apps.studio.styles import STYLE, words_of_streamlit
 from mouthpiece.apps.studio.translations import LANGUAGES, Texts, preferred
 from mouthpiece.apps.studio.visits import Visit
@@ -71,7 +71,7 @@ def _head(visit: Visit) -> Texts:
     return say
 
 
-def _tell_browser(bench: Bench, visit: Visit, say: Texts) -> None:
+def _tell_browser(bench: StudioState, visit: Visit, say: Texts) -> None:
     """The page's language; and its address, by which the visit is found again when it is loaded anew."""
     megabytes = bench.settings.limits.most_bytes // MEGABYTE
     words = {where: said.format(megabytes=megabytes) for where, said in say.streamlit.items()}
@@ -90,12 +90,12 @@ window.history.replaceState(window.history.state, "", address);
 
 
 @st.cache_resource(show_spinner=False)
-def the_bench() -> Bench:
+def the_bench() -> StudioState:
     """What all visits share: one for the server."""
     return shared_bench()
 
 
-def the_visit(bench: Bench) -> Visit:
+def the_visit(bench: StudioState) -> Visit:
     """This page's visit: the session's; that of the page which was loaded anew; or a new one."""
     visit = st.session_state.get(VISIT)
     if not isinstance(visit, Visit) or visit.folder.closed:
@@ -111,7 +111,7 @@ def _language() -> str:
     return wanted if wanted is not None and wanted in LANGUAGES else preferred(st.context.locale)
 
 
-def _found_again(bench: Bench) -> Visit | None:
+def _found_again(bench: StudioState) -> Visit | None:
     """What the page had before it was loaded anew, or its connection was lost for long."""
     token = st.query_params.get(VISIT)
     if token is None:

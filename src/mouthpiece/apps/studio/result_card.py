@@ -13,7 +13,7 @@ from mouthpiece.apps.studio.ingest import Face, Speech
 from mouthpiece.apps.studio.input_cards import named, quiet, step
 from mouthpiece.apps.studio.job_options import RESTS, Choices
 from mouthpiece.apps.studio.jobs import State
-from mouthpiece.apps.studio.state import DEFAULT_ENGINE, Bench
+from mouthpiece.apps.studio.state import DEFAULT_ENGINE, StudioState
 from mouthpiece.apps.studio.translations import Texts
 from mouthpiece.apps.studio.visits import Visit
 from mouthpiece.engines.base import EngineOptions, NetworkOptions
@@ -29,7 +29,7 @@ NOT_OFFERED = ("fake",)
 """Engines for tests."""
 
 
-def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | None, say: Texts) -> None:
+def video_card(bench: StudioState, visit: Visit, face: Face | None, speech: Speech | None, say: Texts) -> None:
     """Make the video and show it."""
     step(3, say.video)
     busy = visit.is_busy()
@@ -58,7 +58,7 @@ def video_card(bench: Bench, visit: Visit, face: Face | None, speech: Speech | N
             _trouble(visit, say)
 
 
-def _start(bench: Bench, visit: Visit, face: Face | None, speech: Speech | None, choices: Choices) -> None:
+def _start(bench: StudioState, visit: Visit, face: Face | None, speech: Speech | None, choices: Choices) -> None:
     if face is not None and speech is not None:
         visit.start(bench, face, speech, choices)
 
@@ -91,12 +91,12 @@ def _more(visit: Visit, face: Face | None, say: Texts) -> tuple[Choices, bool]:
     usual, before = Choices(), visit.stood_at
     with st.expander(say.more, icon=":material/tune:"):
         engine = _one_of(visit, say, "engine", say.engine, _offered(say))
-        heeds, checkpoint, info = _engine(engine, say)
+        supported_options, checkpoint, info = _engine(engine, say)
         intensity, rest = usual.intensity, usual.rest
-        if "intensity" in heeds:
+        if "intensity" in supported_options:
             start = before.get("intensity", intensity)
             intensity = st.slider(say.intensity, 0.2, 2.0, start, 0.1, format="%.1f×", key="intensity")
-        if "rest" in heeds:
+        if "rest" in supported_options:
             rest = RESTS[_one_of(visit, say, "rest", say.rest, say.rests)]
         fit = usual.fit
         if face is not None and face.is_video:
@@ -151,7 +151,7 @@ def _engine(name: str, say: Texts) -> tuple[frozenset[str], str | None, EngineIn
     if info.licence and name != DEFAULT_ENGINE:
         st.caption(plain(say.terms.format(terms=info.licence)))
     try:
-        return load_engine(name).heeds, checkpoint, info
+        return load_engine(name).supported_options, checkpoint, info
     except MouthpieceError:
         return frozenset(), None, info
 

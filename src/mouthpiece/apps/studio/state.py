@@ -62,7 +62,7 @@ class LoadedNetworks:
             return True
 
 
-class Bench:
+class StudioState:
     """Jobs, folders and networks of one server."""
 
     def __init__(self, settings: Settings, parent: Path | None = None) -> None:
@@ -122,14 +122,14 @@ class Bench:
             self.folders.close()
 
 
-_benches: list[Bench] = []
+_benches: list[StudioState] = []
 _benches_changing = threading.RLock()
 
 
-def shared_bench() -> Bench:
+def shared_bench() -> StudioState:
     """The one of this process, opened by whoever comes first: visitors can clear Streamlit's caches."""
     with _benches_changing:
-        return _benches[-1] if _benches else Bench(current())
+        return _benches[-1] if _benches else StudioState(current())
 
 
 def close_all() -> None:

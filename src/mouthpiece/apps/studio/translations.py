@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mouthpiece.pipeline import Fit, Quality
-from mouthpiece.types import Unusable
+from mouthpiece.types import SkipReason
 
 REFUSED_FILE = '[data-testid="stFileChip"] > [role="alert"]'
 """Where Streamlit says, to screen readers and below a mouse only, that a file is too large."""
@@ -109,7 +109,7 @@ class Texts:
     """{start}, {end}"""
     more_left_alone: str
     """{count}"""
-    reasons: Mapping[Unusable, str]
+    reasons: Mapping[SkipReason, str]
     errors: Mapping[str, str] = field(default_factory=dict)
     """What goes before an error's own line, by its code; the lines themselves are in English."""
     streamlit: Mapping[str, str] = field(default_factory=dict)
@@ -203,11 +203,11 @@ ENGLISH = Texts(
     left_alone="Left as it was from {start} to {end}",
     more_left_alone="and {count} more stretches left as they were",
     reasons={
-        Unusable.NO_FACE: "no face to be seen",
-        Unusable.TOO_SMALL: "the face is too small",
-        Unusable.TURNED: "the face is turned away",
-        Unusable.OUTSIDE: "the mouth is not in the picture",
-        Unusable.HIDDEN_MOUTH: "the mouth is hidden",
+        SkipReason.NO_FACE: "no face to be seen",
+        SkipReason.TOO_SMALL: "the face is too small",
+        SkipReason.TURNED: "the face is turned away",
+        SkipReason.OUTSIDE: "the mouth is not in the picture",
+        SkipReason.HIDDEN_MOUTH: "the mouth is hidden",
     },
     streamlit={
         REFUSED_FILE: "Not uploaded: at most {megabytes} MB",
@@ -295,11 +295,11 @@ ARABIC = Texts(
     left_alone="تُرك كما هو من {start} إلى {end}",
     more_left_alone="وعدد المقاطع الأخرى التي تُركت كما هي: {count}",
     reasons={
-        Unusable.NO_FACE: "لا يُرى وجه",
-        Unusable.TOO_SMALL: "الوجه صغير جدًا",
-        Unusable.TURNED: "الوجه ملتفت",
-        Unusable.OUTSIDE: "الفم خارج الصورة",
-        Unusable.HIDDEN_MOUTH: "الفم محجوب",
+        SkipReason.NO_FACE: "لا يُرى وجه",
+        SkipReason.TOO_SMALL: "الوجه صغير جدًا",
+        SkipReason.TURNED: "الوجه ملتفت",
+        SkipReason.OUTSIDE: "الفم خارج الصورة",
+        SkipReason.HIDDEN_MOUTH: "الفم محجوب",
     },
     errors={
         "error": "تعذّر ذلك.",

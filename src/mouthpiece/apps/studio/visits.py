@@ -13,7 +13,7 @@ from mouthpiece.apps.studio.formatting import isolated
 from mouthpiece.apps.studio.ingest import Face, Speech, take_face, take_speech
 from mouthpiece.apps.studio.job_options import Choices, work_of
 from mouthpiece.apps.studio.jobs import Job
-from mouthpiece.apps.studio.state import Bench
+from mouthpiece.apps.studio.state import StudioState
 from mouthpiece.apps.uploads import safe_name
 from mouthpiece.errors import MouthpieceError
 
@@ -61,7 +61,7 @@ class Visit:
     """Why there is no job."""
 
     @classmethod
-    def begin(cls, bench: Bench, alive: Callable[[], bool]) -> Visit:
+    def begin(cls, bench: StudioState, alive: Callable[[], bool]) -> Visit:
         """A new page; `alive` tells whether it is still open."""
         visit = cls(bench.folders.open(alive))
         visit.folder.bind(visit.is_busy, visit.end)
@@ -95,7 +95,14 @@ class Visit:
             self.job.join(STOPPING_S)
 
     def sent_face(
-        self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str, *, told_as: str | None = None
+        self,
+        bench: StudioState,
+        content: BinaryIO,
+        name: str,
+        token: str,
+        sent_from: str,
+        *,
+        told_as: str | None = None,
     ) -> Face | Refused:
         """The face in a file that was sent; looked into once. `told_as` goes into messages where it has no name."""
         self.again.discard("face")
@@ -110,7 +117,14 @@ class Visit:
         return self.face
 
     def sent_speech(
-        self, bench: Bench, content: BinaryIO, name: str, token: str, sent_from: str, *, told_as: str | None = None
+        self,
+        bench: StudioState,
+        content: BinaryIO,
+        name: str,
+        token: str,
+        sent_from: str,
+        *,
+        told_as: str | None = None,
     ) -> Speech | Refused:
         """The speech in a file that was sent; likewise."""
         self.again.discard("speech")
@@ -134,7 +148,7 @@ class Visit:
         here = "speech" in self.again and self.speech_from == sent_from
         return self.speech if here and isinstance(self.speech, Speech) else None
 
-    def start(self, bench: Bench, face: Face, speech: Speech, choices: Choices) -> None:
+    def start(self, bench: StudioState, face: Face, speech: Speech, choices: Choices) -> None:
         """Begin to make a video; the one before goes."""
         if self.is_busy():
             return

@@ -39,7 +39,7 @@ from mouthpiece.engines.mesh.warp import (
     grid_to_pixels,
     unheeding,
 )
-from mouthpiece.inference import device_here
+from mouthpiece.inference import resolve_device
 from mouthpiece.motion.stream import (
     MotionBasis,
     MotionStream,
@@ -88,7 +88,7 @@ FOLLOW_NEAR, FOLLOW_FAR = 0.40, 0.85
 class _Person:
     """One face as far as it was learned."""
 
-    appearance: FloatArray
+    descriptor: FloatArray
     neutral: FloatArray
     """(468, 3) canonical, mouth closed."""
     correction: FloatArray
@@ -155,7 +155,7 @@ class _View:
 class _Sightings:
     """What the survey saw of one person."""
 
-    appearance: FloatArray
+    descriptor: FloatArray
     shapes: list[FloatArray] = field(default_factory=list)
     yaws: list[float] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
@@ -224,7 +224,7 @@ _Known = TypeVar("_Known", _Sightings, _Person)
 class MeshEngine(Engine):
     """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
 
-    heeds = frozenset({"intensity", "rest", "phones"})
+    supported_options = frozenset({"intensity", "rest", "phones"})
 
     def __init__(self, options: EngineOptions) -> None:
         """Load the motion network.
@@ -235,7 +235,7 @@ class MeshEngine(Engine):
         """
         super().__init__(options)
         weights = shipped_weights(live=options.live)
-        device, self._warnings = device_here(options.device)
+        device, self._warnings = resolve_device(options.device)
         self._basis = MotionBasis.load(basis_path(weights))
         self._points = np.asarray(self._basis.points)
         self._motion = MotionStream(
@@ -261,15 +261,15 @@ class MeshEngine(Engine):
         """What the engine is; loads nothing heavy."""
         return motion_info(options)
 
-    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+    def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Learn every person's neutral face from the survey."""
         people: list[_Sightings] = []
-        for tracked in survey:
+        for tracked in sample_frames:
             if tracked.face is None:
                 continue
-            seen = _best_match(people, tracked.face.appearance)
+            seen = _best_match(people, tracked.face.descriptor)
             if seen is None:
-                seen = _Sightings(tracked.face.appearance)
+                seen = _Sightings(tracked.face.descriptor)
                 people.append(seen)
             seen.add(tracked, tracked.face)
         self._people = [self._learn(seen) for seen in people[-MAX_PEOPLE:]]
@@ -292,7 +292,7 @@ class MeshEngine(Engine):
         warp = LipWarp(neutral, self._points)
         follow = follow.astype(np.float32)
         style = self._style(np.array(seen.gaps)[yaws <= MAX_NEUTRAL_YAW_DEG].tolist())
-        person = _Person(seen.appearance, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow, style)
+        person = _Person(seen.descriptor, neutral, correction, edges_gap, warp, mouth, drawn, None, None, follow, style)
         if view is not None:
             person.lips = self._lend(person, view)
         if seen.open_mouth is not None:
@@ -374,9 +374,9 @@ class MeshEngine(Engine):
         """Who the frame shows: learned in the survey, or now from this frame alone."""
         person = self._shots.get(tracked.shot)
         if person is None:
-            person = _best_match(self._people, face.appearance)
+            person = _best_match(self._people, face.descriptor)
             if person is None:
-                alone = _Sightings(face.appearance)
+                alone = _Sightings(face.descriptor)
                 alone.add(tracked, face)
                 person = self._learn(alone)
                 self._people = [*self._people[-MAX_PEOPLE + 1 :], person]
@@ -385,18 +385,18 @@ class MeshEngine(Engine):
             self._shots[tracked.shot] = person
         return person
 
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """Take the next chunk of speech."""
-        self._motion.hear(chunk)
+        self._motion.push(chunk)
 
     def finish(self) -> None:
         """The speech is over."""
         self._motion.finish()
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """Moments before this one can be drawn now."""
-        return self._motion.heard_until_s
+        return self._motion.ready_until_s
 
     def reset(self) -> None:
         """Forget the speech, keep the face."""
@@ -494,8 +494,8 @@ def _clear_of_the_inside(measured: FloatArray) -> None:
         measured[points[1:-1], 1] += share * inset[1:-1]
 
 
-def _best_match(people: Sequence[_Known], appearance: FloatArray) -> _Known | None:
+def _best_match(people: Sequence[_Known], descriptor: FloatArray) -> _Known | None:
     """The one who looks like that, if anybody does."""
-    alike = [(float(p.appearance @ appearance), i) for i, p in enumerate(people)]
+    alike = [(float(p.descriptor @ descriptor), i) for i, p in enumerate(people)]
     likeness, index = max(alike, default=(-1.0, -1))
     return people[index] if likeness >= SAME_PERSON else None

@@ -24,7 +24,7 @@ from mouthpiece.engines.wav2lip.crop import (
 )
 from mouthpiece.engines.wav2lip.mel_windows import LOOK_AHEAD_S, SpeechWindows
 from mouthpiece.errors import EngineError, OptionError, WeightsError
-from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Moment, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.runtimes import Generator
@@ -45,7 +45,7 @@ REACH = SMOOTH_FRAMES // 2
 class _Held:
     """A moment that waits to be drawn."""
 
-    moment: Moment
+    moment: RenderRequest
     mel: FloatArray | None
     """(80, 16) what is said then; None where nothing is drawn."""
     seen: _Seen
@@ -63,7 +63,7 @@ class _Seen:
 class Wav2LipEngine(Engine):
     """Runs a published or compatible generator, several frames at once."""
 
-    heeds = frozenset({"network", "crop"})
+    supported_options = frozenset({"network", "crop"})
 
     def __init__(self, options: EngineOptions, *, generator: Generator | None = None) -> None:
         """Load the generator.
@@ -109,7 +109,7 @@ class Wav2LipEngine(Engine):
             ready=ready,
         )
 
-    def prepare(self, survey: Iterable[TrackedFrame]) -> None:
+    def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Nothing to learn of a face; see that the pads leave its mouth where the network draws.
 
         Raises:
@@ -117,7 +117,7 @@ class Wav2LipEngine(Engine):
         """
         faces: list[tuple[Face, Frame]] = []
         shown = False
-        for tracked in survey:
+        for tracked in sample_frames:
             if tracked.face is not None and not shown:
                 faces = [(tracked.face, tracked.frame)]
                 shown = shows_the_mouth(tracked.face, tracked.frame, self.options.crop)
@@ -129,7 +129,7 @@ class Wav2LipEngine(Engine):
                 "don't; use smaller ones"
             )
 
-    def hear(self, chunk: SpeechChunk) -> None:
+    def push(self, chunk: SpeechChunk) -> None:
         """Take the next chunk of speech."""
         self._windows.push(chunk.samples)
 
@@ -138,9 +138,9 @@ class Wav2LipEngine(Engine):
         self._windows.finish()
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """Moments before this one can be drawn now."""
-        return self._windows.heard_until_s
+        return self._windows.ready_until_s
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -160,12 +160,12 @@ class Wav2LipEngine(Engine):
         Raises:
             EngineError: the moment was not heard yet.
         """
-        held = self._hold(Moment(tracked, speech_s, strength))
+        held = self._hold(RenderRequest(tracked, speech_s, strength))
         box = self._smoothed([*self._past, held.seen], len(self._past), ahead=0)
         self._past.append(held.seen)
         return self._drawn([(held, box)])[0]
 
-    def render_all(self, moments: Iterable[Moment]) -> Iterator[tuple[Moment, Patch | None]]:
+    def render_all(self, moments: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw moments several at once; each box is smoothed with those of the frames around it."""
         ahead = 0 if self.options.live or not self.options.crop.smooth else REACH
         waiting: list[_Held] = []
@@ -192,17 +192,19 @@ class Wav2LipEngine(Engine):
             self._bounded = f"batch_size {chosen} was taken as {most}: more frames at once take memory and no less time"
         return min(chosen, most)
 
-    def _hold(self, moment: Moment) -> _Held:
+    def _hold(self, moment: RenderRequest) -> _Held:
         """Note what is needed to draw a moment, as long as the speech around it is known."""
-        if moment.speech_s >= self.heard_until_s:
-            raise EngineError(f"expected a moment before {self.heard_until_s:.3f} s, got {moment.speech_s:.3f} s")
+        if moment.speech_s >= self.ready_until_s:
+            raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {moment.speech_s:.3f} s")
         tracked = moment.tracked
         box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self.options.crop.pads)
         drawn = box is not None and moment.strength > 0
         mel = self._windows.at(moment.speech_s)  # asked for every moment: what lies before it is forgotten
         return _Held(moment, mel if drawn else None, _Seen(tracked.shot, box))
 
-    def _first_drawn(self, waiting: list[_Held], count: int, ahead: int) -> Iterator[tuple[Moment, Patch | None]]:
+    def _first_drawn(
+        self, waiting: list[_Held], count: int, ahead: int
+    ) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw the first of those that wait and take them out."""
         around = [*self._past, *(held.seen for held in waiting)]
         now = waiting[:count]
@@ -244,7 +246,7 @@ class Wav2LipEngine(Engine):
             )
         return [next(made) if held.mel is not None and box is not None else None for held, box in boxed]
 
-    def _blended(self, picture: FloatArray, crop: FaceCrop, moment: Moment) -> Patch | None:
+    def _blended(self, picture: FloatArray, crop: FaceCrop, moment: RenderRequest) -> Patch | None:
         """Lay a drawing over its frame; nothing is steadied across a cut."""
         if moment.tracked.shot != self._shot:
             self._shot, self._blender = moment.tracked.shot, Blender()

@@ -194,7 +194,7 @@ class SpeechWindows:
             self._count += len(mel)
 
     @property
-    def heard_until_s(self) -> float:
+    def ready_until_s(self) -> float:
         """Moments before this one have their window; infinite after the end."""
         if self._finished:
             return inf
@@ -204,7 +204,7 @@ class SpeechWindows:
         """What the network hears for a moment.
 
         Args:
-            moment_s: seconds of speech time, below `heard_until_s`; moments don't go back.
+            moment_s: seconds of speech time, below `ready_until_s`; moments don't go back.
 
         Returns:
             (BANDS, WINDOW) float32, a copy.
@@ -212,8 +212,8 @@ class SpeechWindows:
         Raises:
             EngineError: the moment was not heard yet, or is forgotten.
         """
-        if not moment_s < self.heard_until_s:
-            raise EngineError(f"expected a moment before {self.heard_until_s:.3f} s, got {moment_s:.3f} s")
+        if not moment_s < self.ready_until_s:
+            raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {moment_s:.3f} s")
         start = window_start(moment_s)
         if self._finished:
             start = min(start, self._count - WINDOW)

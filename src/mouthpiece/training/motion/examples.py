@@ -27,7 +27,7 @@ from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, mot
 from mouthpiece.motion.stream import MELS_PER_FRAME, MOTION_RATE, SILENT_LOG_MEL, MotionBasis, NetworkGeometry
 from mouthpiece.speech import features, log_mel
 from mouthpiece.training import acoustics
-from mouthpiece.training.synthetic.voice_perturbation import revoiced
+from mouthpiece.training.synthetic.voice_perturbation import perturb_voice
 from mouthpiece.types import MEL_BANDS, MEL_RATE, SAMPLE_RATE, FloatArray
 
 SPEECH_DBFS = -23.0
@@ -251,10 +251,10 @@ def phone_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str
         basis: the motion space.
         numbers: number of each phone that is told apart.
     """
-    from mouthpiece.motion.coarticulation import MouthTeacher
+    from mouthpiece.motion.coarticulation import CoarticulationModel
 
     count = motion_frames(len(recording.samples))
-    taught = MouthTeacher.load(basis=basis).motion(recording.phones, count)
+    taught = CoarticulationModel.load(basis=basis).motion(recording.phones, count)
     phone = np.zeros(count, dtype=np.float32)
     for said in recording.phones:
         first, end = round(said.start_s * MOTION_RATE), round(said.end_s * MOTION_RATE)
@@ -307,7 +307,7 @@ def versions(recording: Recording, targets: Targets, count: int, seed: int, *, r
     rng = np.random.default_rng([seed, *recording.name.encode()])
     made = [Example(recording.name, levelled_log_mel(recording.samples, targets.activity), targets)]
     for _ in range(count - 1):
-        heard = revoiced(recording.samples, rng) if rng.random() < revoice else recording.samples
+        heard = perturb_voice(recording.samples, rng) if rng.random() < revoice else recording.samples
         speed = float(np.exp(rng.uniform(np.log(acoustics.SLOWEST), np.log(acoustics.FASTEST))))
         heard = acoustics.at_speed(heard, speed)
         altered = targets.played(speed, motion_frames(len(heard)))
@@ -398,7 +398,7 @@ class MotionBatches(IterableDataset[Batch]):
         size: int,
         seed: int,
         noise_share: float = 0.08,
-        mosaic: float = 0.0,
+        splice: float = 0.0,
     ) -> None:
         """Prepare.
 
@@ -411,7 +411,7 @@ class MotionBatches(IterableDataset[Batch]):
             size: K.
             seed: of everything random here.
             noise_share: share of sequences in which nobody speaks.
-            mosaic: share of sequences of all but the first corpus that are pieced together from several examples, so
+            splice: share of sequences of all but the first corpus that are pieced together from several examples, so
                 that nothing longer than a syllable or two can be learned by heart from a corpus of few minutes.
         """
         self._corpora = [list(examples) for examples in corpora]
@@ -424,7 +424,7 @@ class MotionBatches(IterableDataset[Batch]):
         self._size = size
         self._seed = seed
         self._noise_share = noise_share
-        self._mosaic = mosaic
+        self._splice = splice
 
     def __iter__(self) -> Iterator[Batch]:
         """Draw batches for ever."""
@@ -446,7 +446,7 @@ class MotionBatches(IterableDataset[Batch]):
             return self._still(rng)
         corpus = int(rng.choice(len(self._corpora), p=self._shares))
         mel, part = self._cut(corpus, rng)
-        if corpus > 0 and rng.random() < self._mosaic:
+        if corpus > 0 and rng.random() < self._splice:
             mel, part = self._pieced(mel, part, corpus, rng)
         return alter_mel(mel, self._pick_noise(rng), rng), part
 

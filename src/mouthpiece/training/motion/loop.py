@@ -260,7 +260,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
         batch=options.batch,
         size=material.basis.size,
         seed=options.seed + start,
-        mosaic=options.mosaic,
+        splice=options.splice,
     )
     if start < options.steps:
         # Our own checkpoint of our own run: whole objects may be read from it.

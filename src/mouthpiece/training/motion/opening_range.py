@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.shaping import HIGH_SHARE, LOW_SHARE, Habit
+from mouthpiece.motion.shaping import HIGH_SHARE, LOW_SHARE, OpeningRange
 from mouthpiece.motion.stream import (
     MOTION_RATE,
     MotionStream,
@@ -31,7 +31,7 @@ LEAST_LOW, LEAST_HIGH = 0.002, 0.01
 """The ends' least values: an untrained network may not open the mouth at all."""
 
 
-def measure_habit(weights: Path, speeches: Iterable[FloatArray]) -> Habit:
+def measure_opening_range(weights: Path, speeches: Iterable[FloatArray]) -> OpeningRange:
     """The range of a network's openings in speech.
 
     Args:
@@ -51,24 +51,24 @@ def measure_habit(weights: Path, speeches: Iterable[FloatArray]) -> Habit:
         )
     low, high = np.quantile(openings, [LOW_SHARE, HIGH_SHARE])
     low = max(float(low), LEAST_LOW)
-    return Habit(low, max(float(high), 2 * low, LEAST_HIGH))
+    return OpeningRange(low, max(float(high), 2 * low, LEAST_HIGH))
 
 
-def keep_habit(weights: Path, habit: Habit) -> None:
+def keep_opening_range(weights: Path, opening_range: OpeningRange) -> None:
     """Write a network's habit into the basis beside it.
 
     Raises:
         WeightsError: the basis is missing or damaged.
     """
     basis, geometry = load_basis(basis_path(weights))
-    save_basis(basis, geometry, basis_path(weights), habit)
+    save_basis(basis, geometry, basis_path(weights), opening_range)
 
 
 def _spoken_openings(stream: MotionStream, samples: FloatArray) -> FloatArray:
     """Openings of a recording's motion frames in which somebody speaks."""
     log_mel, activity = features(samples)
     stream.reset()
-    stream.hear(SpeechChunk(0, samples, 0, log_mel, activity))
+    stream.push(SpeechChunk(0, samples, 0, log_mel, activity))
     stream.finish()
     spoken = np.flatnonzero(activity[:: MEL_RATE // MOTION_RATE] >= SPOKEN)
     return np.array([stream.at(frame / MOTION_RATE).opening for frame in spoken], dtype=np.float32)

@@ -101,7 +101,7 @@ class TrainOptions:
     revoice: float = 0.75
     """Share of the altered versions that another voice speaks; more than 0 needs the extra `speech`."""
     dropout: float = 0.1
-    mosaic: float = 0.5
+    splice: float = 0.5
     """Share of the sequences of further and synthetic corpora that are pieced together from several examples."""
     spread: float = 0.0
     """What moving less than the teacher counts in the loss; the player spreads the motion anyway."""
@@ -132,8 +132,8 @@ class TrainOptions:
         corpora = 1 + len(self.more_corpora) + (self.synthetic is not None)
         if self.shares and len(self.shares) != corpora:
             raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
-        if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1 and 0 <= self.mosaic <= 1):
-            raise OptionError("revoice, dropout and mosaic expect shares from 0 to 1")
+        if not (0 <= self.revoice <= 1 and 0 <= self.dropout < 1 and 0 <= self.splice <= 1):
+            raise OptionError("revoice, dropout and splice expect shares from 0 to 1")
         if self.latency not in LATENCIES:
             raise OptionError(f"latency expects one of {', '.join(LATENCIES)}, got {self.latency!r}")
         if not 0.5 <= self.seconds <= 10:
@@ -193,14 +193,14 @@ def train_motion(data: Path, out: Path, *, options: TrainOptions | None = None) 
 
 def _learn_habit(out: Path, data: Path, work: Path, options: TrainOptions) -> None:
     """Measure on training clips of every corpus how far the network opens the mouth, and keep it in the basis."""
-    from mouthpiece.training.motion.opening_range import keep_habit, measure_habit
+    from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range
 
     places = [(work / "corpora", folder.name) for folder in (data, *options.more_corpora)]
     if options.synthetic:
         places.append((options.synthetic, SYNTHETIC))
     clips = [clip for cache, corpus in places for clip in _load(cache, corpus, "train", HABIT_CLIPS)]
     try:
-        keep_habit(out, measure_habit(out, (clip.samples[: HABIT_S * SAMPLE_RATE] for clip in clips)))
+        keep_opening_range(out, measure_opening_range(out, (clip.samples[: HABIT_S * SAMPLE_RATE] for clip in clips)))
     except InputError as error:
         options.progress(f"{error}; the usual range is taken")
 

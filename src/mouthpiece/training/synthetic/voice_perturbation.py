@@ -75,7 +75,7 @@ def random_voice(rng: np.random.Generator) -> Voice:
     return Voice(pitch, float(rng.uniform(*PITCH_RANGE)), tract, breath)
 
 
-def revoiced(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+def perturb_voice(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Speech in a random other voice, at the level it had. (n,) float32 -> (n,) float32, same timing.
 
     Raises:

@@ -23,8 +23,8 @@ from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.motion.coarticulation import (
     LEAST_FADING,
     NEIGHBOURS,
-    ArticulationModel,
-    MouthTeacher,
+    CoarticulationModel,
+    CoarticulationWeights,
     core_distance,
     lay_out,
     save_model,
@@ -155,7 +155,7 @@ class _Learnt:
         fading = LEAST_FADING + torch.nn.functional.softplus(torch.einsum("nf,fsd->nsd", x, self.fading))
         return _blended(frames, goal, x @ self.dominance, fading)
 
-    def model(self, basis: MotionBasis, directions: FloatArray, letters: tuple[str, ...]) -> ArticulationModel:
+    def model(self, basis: MotionBasis, directions: FloatArray, letters: tuple[str, ...]) -> CoarticulationWeights:
         """As it is kept; silence is rest."""
 
         def array(values: Tensor) -> FloatArray:
@@ -163,7 +163,7 @@ class _Learnt:
 
         target = array(self.target)
         target[0] = 0
-        return ArticulationModel(
+        return CoarticulationWeights(
             components=basis.components,
             directions=directions,
             target=target,
@@ -223,7 +223,7 @@ def fit_teacher(
     *,
     steps: int = STEPS,
     progress: Callable[[str], None] | None = None,
-) -> ArticulationModel:
+) -> CoarticulationWeights:
     """Find targets and dominances that come near to measured faces and to what phonetics expects.
 
     Args:
@@ -257,7 +257,7 @@ def fit_teacher(
     return corrected(learnt.model(basis, directions, letters), basis)
 
 
-def corrected(model: ArticulationModel, basis: MotionBasis, share: float = CORRECTED) -> ArticulationModel:
+def corrected(model: CoarticulationWeights, basis: MotionBasis, share: float = CORRECTED) -> CoarticulationWeights:
     """A teacher whose letters' named readings lie nearer to what phonetics expects."""
     parts = [parse(letter)[0] for letter in model.letters]
     readings = (reading_rows(basis) @ model.directions.T)[:NAMED, :NAMED].astype(np.float64)  # lower triangular
@@ -299,7 +299,7 @@ class TeacherScore:
     """Standard deviation of the taught opening over the measured one's."""
 
 
-def score_teacher(teacher: MouthTeacher, split: str, taught: Sequence[Taught]) -> TeacherScore:
+def score_teacher(teacher: CoarticulationModel, split: str, taught: Sequence[Taught]) -> TeacherScore:
     """Compare a teacher's motion with measured faces."""
     basis = teacher.basis
     rows: list[tuple[float, ...]] = []
@@ -426,7 +426,7 @@ def train_teacher(
     finally:
         torch.set_num_threads(threads)
     save_model(model, out)
-    teacher = MouthTeacher(model, basis)
+    teacher = CoarticulationModel(model, basis)
     scores = [score_teacher(teacher, split, found[split]) for split in ("test", "val", "train") if found[split]]
     write_card(card_path(out), data.name, voice, steps, scores)
     return scores

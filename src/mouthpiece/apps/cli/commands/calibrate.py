@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, say, say_event, warn
+from mouthpiece.apps.cli.console import as_json, print_event, print_out, warn
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.parameters import (
     Debug,
@@ -93,15 +93,15 @@ def _report(found: Calibration, *, json_lines: bool, quiet: bool) -> None:
     warn(found.warnings, json_lines=json_lines, quiet=quiet)
     if json_lines:
         option = {} if found.offset_s is None else {"offset_ms": _ms(found.offset_s), "option": option_for(found)}
-        say_event("result", as_json(found) | option)
+        print_event("result", as_json(found) | option)
     elif found.trials:
-        say(trial_table(found))
+        print_out(trial_table(found))
         for speech in found.by_speech:
-            say(f"{speech.name}: {speech.reason or _late(speech.lag_s)} (confidence {speech.confidence:.2f})")
+            print_out(f"{speech.name}: {speech.reason or _late(speech.lag_s)} (confidence {speech.confidence:.2f})")
     if found.offset_s is None:
         raise EngineError(f"can't tell which offset suits the engine {found.engine}: {found.reason}")
     if not json_lines:
-        say(closing_line(found))
+        print_out(closing_line(found))
 
 
 def option_for(found: Calibration) -> str:

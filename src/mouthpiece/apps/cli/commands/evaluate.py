@@ -11,7 +11,7 @@ import typer
 
 from mouthpiece.apps.cli.atomic_write import write_text
 from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, say, say_event, tell
+from mouthpiece.apps.cli.console import as_json, print_err, print_event, print_out
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 
@@ -28,7 +28,7 @@ evaluate_app = typer.Typer(
 def evaluate_root(context: typer.Context) -> None:
     """Measure how good it is."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_out(context.get_help())
 
 
 @evaluate_app.command("motion")
@@ -117,27 +117,27 @@ class _Told:
     def note(self, line: str) -> None:
         """Something that a reader of the table should know."""
         if self.json_lines:
-            say_event("note", {"message": line})
+            print_event("note", {"message": line})
         elif not self.quiet:
-            tell(f"mouthpiece: {line}")
+            print_err(f"mouthpiece: {line}")
 
     def score(self, score: MotionScore) -> None:
         """One row of the table, and what it is made of."""
         by_clip = {"by_clip": as_json(score.by_clip)} if self.clips else {}
         if self.json_lines:
-            say_event("score", as_json(score) | by_clip)
+            print_event("score", as_json(score) | by_clip)
         elif self.clips:
             for clip in score.by_clip:
                 who = " ".join(word for word in (clip.name, clip.language, clip.voice) if word)
                 lag = "-" if clip.lag_frames is None else f"{clip.lag_frames:+d}"
-                say(f"{score.corpus} {score.split} {score.network} {who}: r {clip.opening_r:.3f}, lag {lag}")
+                print_out(f"{score.corpus} {score.split} {score.network} {who}: r {clip.opening_r:.3f}, lag {lag}")
 
     def end(self, table: str, out: Path | None) -> None:
         """The table."""
         if self.json_lines:
-            say_event("result", {"table": table, "path": str(out) if out else None})
+            print_event("result", {"table": table, "path": str(out) if out else None})
         else:
-            say(table)
+            print_out(table)
 
 
 def _scores(

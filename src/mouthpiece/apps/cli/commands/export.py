@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import as_json, say_event, tell, warn
+from mouthpiece.apps.cli.console import as_json, print_err, print_event, warn
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 
@@ -90,7 +90,7 @@ def export_command(
     if chosen[0] is Format.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
     if chosen[1] is Precision.INT8 and not quiet:
-        tell("mouthpiece: making an int8 model; this takes a minute or so")
+        print_err("mouthpiece: making an int8 model; this takes a minute or so")
     with Interruption(at_once=True) as interruption:
         try:
             report = export_generator(source, path, *chosen)
@@ -103,10 +103,10 @@ def _report(report: ExportReport, *, json: bool, quiet: bool) -> None:
     """Warnings one by one, then what came out."""
     warn(report.warnings, json_lines=json, quiet=quiet)
     if json:
-        say_event("result", as_json(report))
+        print_event("result", as_json(report))
     elif not quiet:
         for line in report_lines(report):
-            tell(line)
+            print_err(line)
 
 
 def report_lines(report: ExportReport) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.cli.commands.weights import ensure_weights
-from mouthpiece.apps.cli.console import say_event, tell
+from mouthpiece.apps.cli.console import print_err, print_event
 from mouthpiece.apps.cli.parameters import (
     AllowHost,
     Debug,
@@ -95,12 +95,14 @@ def live_command(
             link = link.replace(token, "...")
         made = config.token is not None and token is None
         if json:
-            say_event("ready", {"url": link})
+            print_event("ready", {"url": link})
         elif made or not quiet:
-            tell(f"mouthpiece: open {link} (Ctrl-C ends it)")
+            print_err(f"mouthpiece: open {link} (Ctrl-C ends it)")
         if not (json or quiet or is_loopback(host)) and mic == "browser":
-            tell("mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md")
+            print_err("mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md")
         if sys.platform == "win32" and not quiet:
-            tell("mouthpiece: gunicorn doesn't run on Windows; werkzeug's server does it for you and your own network")
+            print_err(
+                "mouthpiece: gunicorn doesn't run on Windows; werkzeug's server does it for you and your own network"
+            )
 
     raise Stopped(serve(config, ready=ready) or signal.SIGTERM, "stopped")

@@ -11,7 +11,7 @@ import typer
 
 from mouthpiece.apps.cli.atomic_write import write_text
 from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, say, say_event
+from mouthpiece.apps.cli.console import as_json, print_event, print_out
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 from mouthpiece.errors import Cancelled, InputError
@@ -85,8 +85,8 @@ def prepare_command(
     write_text(listed.with_suffix(".txt"), table + "\n")
     if json:
         counts = {"made": report.made, "kept": report.kept, "left_out": len(report.skipped)}
-        say_event("result", {**counts, "report": str(listed), "clips": as_json(report.clips)})
+        print_event("result", {**counts, "report": str(listed), "clips": as_json(report.clips)})
     elif not quiet:
-        say(table)
+        print_out(table)
     if not report.usable:
         raise InputError(f"none of the clips in {data} can be used; {listed.with_suffix('.txt')} says why")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import tell
+from mouthpiece.apps.cli.console import print_err
 from mouthpiece.apps.cli.parameters import AllowHost, Debug
 from mouthpiece.errors import MissingExtraError
 
@@ -40,9 +40,11 @@ def studio_command(
     from mouthpiece.apps.uploads import MEGABYTE, Limits
 
     def ready(address: str) -> None:
-        tell(f"the studio is open: {address} (Ctrl-C closes it)")
+        print_err(f"the studio is open: {address} (Ctrl-C closes it)")
         if not is_loopback(host):
-            tell("mouthpiece: warning: everybody who reaches this address can use it; put a password in front of it")
+            print_err(
+                "mouthpiece: warning: everybody who reaches this address can use it; put a password in front of it"
+            )
 
     settings = Settings(
         jobs_at_once=jobs,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, say_event, tell
+from mouthpiece.apps.cli.console import as_json, print_err, print_event
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 
 
@@ -36,8 +36,8 @@ def synthesise_command(
     with ClipProgress("speaking", json_lines=json, quiet=quiet) as progress:
         report = synthesise(out, options, progress=progress)
     if json:
-        say_event("result", as_json(report))
+        print_event("result", as_json(report))
     elif not quiet:
         for line in (*report.notes, *(f"left out {name}: {reason}" for name, reason in report.skipped)):
-            tell(line)
-        tell(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")
+            print_err(line)
+        print_err(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")

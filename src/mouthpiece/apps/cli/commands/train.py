@@ -10,7 +10,7 @@ import typer
 from mouthpiece.apps.cli.commands.prepare import prepare_command
 from mouthpiece.apps.cli.commands.synthesise import synthesise_command
 from mouthpiece.apps.cli.commands.train_teacher import teacher_command
-from mouthpiece.apps.cli.console import say, say_event, tell
+from mouthpiece.apps.cli.console import print_err, print_event, print_out
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 
 train_app = typer.Typer(
@@ -27,7 +27,7 @@ train_app.command("teacher")(teacher_command)
 def train_root(context: typer.Context) -> None:
     """Train networks (extra 'train')."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_out(context.get_help())
 
 
 @train_app.command("motion")
@@ -60,8 +60,8 @@ def motion_command(
     revoice: Annotated[
         float | None, typer.Option("--revoice", help="Share of altered versions that another voice speaks, 0 to 1.")
     ] = None,
-    mosaic: Annotated[
-        float | None, typer.Option("--mosaic", help="Share of sequences pieced together from several clips, 0 to 1.")
+    splice: Annotated[
+        float | None, typer.Option("--splice", help="Share of sequences pieced together from several clips, 0 to 1.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps of training.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Sequences in a step.")] = None,
@@ -93,9 +93,9 @@ def motion_command(
 
     def progress(line: str) -> None:
         if json:
-            say_event("progress", {"message": line})
+            print_event("progress", {"message": line})
         elif not quiet:
-            tell(line)
+            print_err(line)
 
     given: dict[str, Any] = {
         "more_corpora": tuple(corpus) if corpus else None,
@@ -104,7 +104,7 @@ def motion_command(
         "score_on": tuple(score_on) if score_on else None,
         "latency": latency,
         "revoice": revoice,
-        "mosaic": mosaic,
+        "splice": splice,
         "steps": steps,
         "batch": batch,
         "channels": channels,
@@ -119,6 +119,6 @@ def motion_command(
     options = TrainOptions(progress=progress, **{name: value for name, value in given.items() if value is not None})
     network = train_motion(data, out, options=options)
     if json:
-        say_event("result", {"path": str(network), "card": str(card_path(network))})
+        print_event("result", {"path": str(network), "card": str(card_path(network))})
     elif not quiet:
-        tell(f"{network}: trained; its model card is {card_path(network)}")
+        print_err(f"{network}: trained; its model card is {card_path(network)}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import say_event, tell
+from mouthpiece.apps.cli.console import print_err, print_event
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
 
 
@@ -48,9 +48,9 @@ def teacher_command(
 
     def progress(line: str) -> None:
         if json:
-            say_event("progress", {"message": line})
+            print_event("progress", {"message": line})
         elif not quiet:
-            tell(line)
+            print_err(line)
 
     scores = train_teacher(
         data,
@@ -63,6 +63,8 @@ def teacher_command(
         progress=progress,
     )
     if json:
-        say_event("result", {"path": str(out), "card": str(card_path(out)), "scores": [asdict(one) for one in scores]})
+        print_event(
+            "result", {"path": str(out), "card": str(card_path(out)), "scores": [asdict(one) for one in scores]}
+        )
     elif not quiet:
-        tell(f"{out}: fitted; its card is {card_path(out)}")
+        print_err(f"{out}: fitted; its card is {card_path(out)}")

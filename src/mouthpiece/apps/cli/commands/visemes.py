@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import as_json, choose_reporter, say_event, tell, warn
+from mouthpiece.apps.cli.console import as_json, choose_reporter, print_err, print_event, warn
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.parameters import Debug, Json, Phones, PhonesBlend, PhonesLanguage, Quiet
 from mouthpiece.errors import Cancelled
@@ -77,9 +77,9 @@ def _report(export: VisemeExport, *, json: bool, quiet: bool) -> None:
     """Warnings one by one, then what came out."""
     warn(export.warnings, json_lines=json, quiet=quiet)
     if json:
-        say_event("result", as_json(export))
+        print_event("result", as_json(export))
     elif not quiet:
-        tell(closing_line(export))
+        print_err(closing_line(export))
 
 
 def closing_line(export: VisemeExport) -> str:

@@ -21,9 +21,9 @@ from mouthpiece.apps.cli.console import (
     as_json,
     clock,
     one_line,
-    say,
-    say_event,
-    tell,
+    print_err,
+    print_event,
+    print_out,
 )
 from mouthpiece.apps.cli.interruption import Interruption
 from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
@@ -59,7 +59,7 @@ Names = Annotated[
 def weights_root(context: typer.Context) -> None:
     """Fetch published weights, add your own, look after them."""
     if context.invoked_subcommand is None:
-        say(context.get_help())
+        print_out(context.get_help())
 
 
 @weights_app.command("list")
@@ -68,10 +68,10 @@ def list_command(json: Json = False, debug: Debug = False) -> None:
     for checkpoint in catalogue.CATALOGUE.values():
         standing = Standing.of(checkpoint)
         if json:
-            say_event("weights", as_json(standing))
+            print_event("weights", as_json(standing))
         else:
             for line in standing.lines:
-                say(one_line(line))
+                print_out(one_line(line))
 
 
 @weights_app.command("fetch")
@@ -88,7 +88,7 @@ def fetch_command(names: Names, json: Json = False, quiet: Quiet = False, debug:
             _say_done(checkpoint, "was here already", json=json, quiet=quiet)
             continue
         if state is cache.State.DAMAGED and not quiet:
-            tell(f"mouthpiece: {checkpoint.name} is damaged and will be fetched anew")
+            print_err(f"mouthpiece: {checkpoint.name} is damaged and will be fetched anew")
         _fetch(checkpoint, json=json, quiet=quiet)
         _say_done(checkpoint, "fetched", json=json, quiet=quiet)
 
@@ -138,7 +138,7 @@ def verify_command(
     asked = [catalogue.checkpoint_named(name) for name in dict.fromkeys(names or [])]
     wanted = asked or [c for c in catalogue.CATALOGUE.values() if cache.cached_path(c.name)]
     if not wanted and not quiet:
-        tell("mouthpiece: no weights are here; 'mouthpiece weights list' shows what can be fetched")
+        print_err("mouthpiece: no weights are here; 'mouthpiece weights list' shows what can be fetched")
     bad: list[str] = []
     for checkpoint in wanted:
         path = cache.cached_path(checkpoint.name)
@@ -147,9 +147,9 @@ def verify_command(
         wrong = _what_is_wrong(checkpoint, path)
         bad += [f"{checkpoint.name} {wrong}"] if wrong else []
         if json:
-            say_event("verified", {"name": checkpoint.name, "good": not wrong, "wrong": wrong, "path": str(path)})
+            print_event("verified", {"name": checkpoint.name, "good": not wrong, "wrong": wrong, "path": str(path)})
         elif not quiet and not wrong:
-            say(one_line(f"{checkpoint.name}: good ({path})"))
+            print_out(one_line(f"{checkpoint.name}: good ({path})"))
     if bad:
         raise WeightsError(f"{'; '.join(bad)}: run 'mouthpiece weights remove NAME', then fetch or add it again")
 
@@ -162,9 +162,9 @@ def remove_command(names: Names, json: Json = False, quiet: Quiet = False, debug
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
         gone = cache.remove(checkpoint.name)
         if json:
-            say_event("removed", {"name": checkpoint.name, "paths": [str(path) for path in gone]})
+            print_event("removed", {"name": checkpoint.name, "paths": [str(path) for path in gone]})
         elif not quiet:
-            tell(f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}")
+            print_err(f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}")
 
 
 def ensure_weights(
@@ -215,7 +215,7 @@ def _fetch(checkpoint: Checkpoint, *, json: bool, quiet: bool) -> None:
 
     def waiting() -> None:
         if not quiet:
-            tell(f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it")
+            print_err(f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it")
 
     kept = "cancelled; what was fetched so far is kept, and the next fetch goes on from there"
     with _interruptible(kept, at_once=True) as interruption, TransferProgress(json_lines=json, quiet=quiet) as progress:
@@ -234,9 +234,9 @@ def _show_terms(checkpoint: Checkpoint, *, json: bool) -> None:
 
     if cache.terms_shown(checkpoint):
         return
-    tell(f"mouthpiece: licence terms of {checkpoint.name}: {checkpoint.licence}")
+    print_err(f"mouthpiece: licence terms of {checkpoint.name}: {checkpoint.licence}")
     if json:
-        say_event("terms", {"name": checkpoint.name, "licence": checkpoint.licence})
+        print_event("terms", {"name": checkpoint.name, "licence": checkpoint.licence})
     cache.note_terms_shown(checkpoint)
 
 
@@ -393,10 +393,10 @@ def _say_done(checkpoint: Checkpoint, what: str, *, json: bool, quiet: bool) -> 
     """The closing line for one checkpoint."""
     standing = Standing.of(checkpoint)
     if json:
-        say_event("weights", as_json(standing))
+        print_event("weights", as_json(standing))
     elif not quiet:
         odd = "" if standing.published or checkpoint.sha256 is None else ", not the published file"
-        tell(f"{checkpoint.name}: {what}{odd}; {standing.path}")
+        print_err(f"{checkpoint.name}: {what}{odd}; {standing.path}")
 
 
 class TransferProgress:
@@ -431,14 +431,14 @@ class TransferProgress:
             self._move_bar(transfer)
         elif monotonic() - self._told >= LINE_EVERY_S:
             self._told = monotonic()
-            tell(f"fetching {transfer.name}: {self._said(transfer)}")
+            print_err(f"fetching {transfer.name}: {self._said(transfer)}")
 
     def _tell_programs(self, transfer: Transfer) -> None:
         if monotonic() - self._told < JSON_PROGRESS_EVERY_S and transfer.done != transfer.total:
             return
         self._told = monotonic()
         content = {"name": transfer.name, "bytes": transfer.done, "total_bytes": transfer.total}
-        say_event("progress", content | {"bytes_per_s": round(transfer.speed)})
+        print_event("progress", content | {"bytes_per_s": round(transfer.speed)})
 
     def _move_bar(self, transfer: Transfer) -> None:
         if self._bar is None or self._task is None:

@@ -10,7 +10,7 @@ import numpy as np
 from mouthpiece.cpu import core_count, keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.base import Precision
 from mouthpiece.errors import EngineError
-from mouthpiece.inference import FALLBACK, compiled_once, core, device_here, is_several
+from mouthpiece.inference import FALLBACK, compile_cached, core, is_several, resolve_device
 from mouthpiece.types import FloatArray
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class OpenVinoGenerator:
         config = _config(precision, device)
         try:
             shared = isinstance(model, Path)
-            compiled = compiled_once(model, device, config) if shared else core().compile_model(model, device, config)
+            compiled = compile_cached(model, device, config) if shared else core().compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO's device {device} can't run the Wav2Lip generator in {precision}") from error
         self._compiled = compiled  # held for those who want it, too
@@ -74,7 +74,7 @@ def _config(precision: Precision, device: str) -> dict[str, Any]:
 
 def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
     """The device to run on: the one asked for, else the CPU and a line that says so."""
-    name, warnings = device_here(device)
+    name, warnings = resolve_device(device)
     if name == "AUTO" and core().available_devices == [FALLBACK]:
         name = FALLBACK  # nothing to choose from, and of the CPU more is known
     if warnings and device.lower().startswith(TORCH_DEVICES):
