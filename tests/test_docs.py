@@ -21,7 +21,7 @@ from tests.media.conftest import build_video, tone
 
 import mouthpiece
 from mouthpiece import samples
-from mouthpiece.apps import cli
+from mouthpiece.apps.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -137,7 +137,7 @@ def test_errors_read_as_the_page_has_them(
     before = sorted(troubled.iterdir())
     arguments = shlex.split(example.command)
 
-    status = cli.main(arguments)
+    status = main(arguments)
     printed = capfd.readouterr().err.replace(str(troubled), HOME).splitlines()
 
     if not example.codes:
@@ -147,7 +147,7 @@ def test_errors_read_as_the_page_has_them(
     else:
         assert tuple(printed) == example.lines
         if arguments[0] not in WITHOUT_JSON:
-            assert cli.main([arguments[0], "--json", *arguments[1:]]) == status
+            assert main([arguments[0], "--json", *arguments[1:]]) == status
             assert json.loads(capfd.readouterr().out)["code"] in example.codes
     assert sorted(troubled.iterdir()) == before
 
