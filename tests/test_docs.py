@@ -30,6 +30,7 @@ HOME = "/home/me"
 BLOCK = re.compile(r"^```console\n\$ mouthpiece (.*)\n((?:.+\n)+)```$", re.MULTILINE)
 CODES = re.compile(r"\b[Cc]odes? (`[a-z-]+`(?: and `[a-z-]+`)?)")
 WITHOUT_JSON = ("studio",)
+CODE = (".py", ".md")
 PORT = 8099
 """The one that is taken on the page."""
 
@@ -38,6 +39,17 @@ def test_every_page_is_in_the_navigation() -> None:
     pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     named = re.findall(r"^ +- (?:.*: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
     assert sorted(named) == sorted(pages | {"index.md"})
+
+
+def test_source_files_that_pages_name_are_there() -> None:
+    there = [f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("[a-z]*/**/*") if path.suffix in CODE]
+    named = {
+        (page.name, path)
+        for page in DOCS.rglob("*.md")
+        for path in re.findall(r"`((?:\w+/)+\w+\.(?:py|md))`", page.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    assert [(page, path) for page, path in named if not any(file.endswith(f"/{path}") for file in there)] == []
 
 
 @pytest.mark.parametrize("name", mouthpiece.__all__)
