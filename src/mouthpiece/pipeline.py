@@ -111,11 +111,11 @@ class SyncOptions:
     """Frames a second made from a photo; a video keeps its own."""
     face: str = "largest"
     """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
-    framing: FrameTransform = field(default_factory=FrameTransform)
+    transform: FrameTransform = field(default_factory=FrameTransform)
     """What part of the face's picture is taken, how large and which way up; whether a video is held at its start."""
     box: tuple[int, int, int, int] | None = None
     """Where the face is in every frame, forehead to chin and cheek to cheek: top, bottom, left, right in pixels of the
-    picture after framing. Nothing is looked for then, so that drawings and animals can speak, too."""
+    picture after `transform`. Nothing is looked for then, so that drawings and animals can speak, too."""
     quality: Quality = Quality.GOOD
     """Effort and size of the encoding."""
     eight_bit: bool = False
@@ -237,7 +237,7 @@ def sync(
     check_output(out, overwrite=options.overwrite, forbidden=inputs)
     with (
         one_thread_each(),
-        open_face(face, photo_fps=options.fps, framing=options.framing) as source,
+        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
         open_speech(speech) as voice,
     ):
         duration_s = _duration(source, voice, options.fit)
@@ -293,7 +293,7 @@ def draw(
 
     with (
         one_thread_each(),
-        open_face(face, photo_fps=options.fps, framing=options.framing) as source,
+        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
         open_speech(speech) as voice,
     ):
         said = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
@@ -340,7 +340,7 @@ def _drawing(
 def _unheeded(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple[str, ...]:
     """Options that this face or this engine has no use for."""
     odd = []
-    kept_rate = not source.info.is_photo or options.framing.static
+    kept_rate = not source.info.is_photo or options.transform.static
     if kept_rate and options.fps not in (PHOTO_FPS, source.info.fps):
         odd.append(f"fps is for photos: the video keeps its own {float(source.info.fps):g} frames a second")
     default = SyncOptions()
@@ -513,7 +513,7 @@ def _first_usable(source: FaceSource, tracker: Tracker, stop_if_cancelled: Calla
 
 def why_nobody(looks: list[tuple[SkipReason | None, int]], source: FaceSource, options: SyncOptions) -> str:
     """One line about why no frame can be used."""
-    where = "first picture of" if options.framing.static else "photo" if source.info.is_photo else "video"
+    where = "first picture of" if options.transform.static else "photo" if source.info.is_photo else "video"
     choice = options.face
     reasons = {skip_reason for skip_reason, _ in looks}
     seen = max((faces for _, faces in looks), default=0)

@@ -32,9 +32,9 @@ class Still:
             InputError: it can't be read.
             NoFaceError: it shows no usable face.
         """
-        options = replace(options, framing=FrameTransform(static=True))
+        options = replace(options, transform=FrameTransform(static=True))
         self._tracker = FaceTracker(FaceChoice(options.face), options.device)
-        with open_face(face, framing=options.framing) as source:
+        with open_face(face, transform=options.transform) as source:
             frame = replace(next(iter(source.sample_frames(1))), native=None)
             side = max(frame.width, frame.height)
             self._frame = frame if most_side is None else _smaller(frame, min(most_side / side, 1.0))

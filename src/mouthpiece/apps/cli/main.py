@@ -234,7 +234,7 @@ def sync_command(
         phones_blend=phones_blend,
         phones_language=phones_language,
         audio_offset_s=audio_offset_ms / 1000,
-        framing=pipeline.FrameTransform(static=static),
+        transform=pipeline.FrameTransform(static=static),
         box=box,
         network=NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value), batch_size),
         crop=CropOptions(pads, smooth=not no_smooth),

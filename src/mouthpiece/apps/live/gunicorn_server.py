@@ -125,7 +125,7 @@ def warm(config: LiveConfig) -> Live:
     Raises:
         MouthpieceError: no face can be made ready.
     """
-    with open_face(sample_face(), framing=FrameTransform(static=True)) as source:
+    with open_face(sample_face(), transform=FrameTransform(static=True)) as source:
         live = config.open_live(next(iter(source.sample_frames(1))).rgb, config.options)
     live.close()
     return live

@@ -55,11 +55,11 @@ def sync_options(face: Face, choices: Choices) -> pipeline.SyncOptions:
         quality=choices.quality,
         eight_bit=True,
         face=choices.which,
-        framing=framing_of(face.width, face.height, full_size=choices.full_size),
+        transform=transform_of(face.width, face.height, full_size=choices.full_size),
     )
 
 
-def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.FrameTransform:
+def transform_of(width: int, height: int, *, full_size: bool) -> pipeline.FrameTransform:
     """A size that every browser plays: not huge unless asked for, and even each way.
 
     Args:

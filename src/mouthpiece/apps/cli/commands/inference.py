@@ -145,7 +145,7 @@ def inference_command(
         device=device,
         fit=pipeline.Fit.LOOP,
         fps=rate,
-        framing=pipeline.FrameTransform(held, resize_factor, rotate, crop),
+        transform=pipeline.FrameTransform(held, resize_factor, rotate, crop),
         box=None if box[0] == OFF else box,
         network=NetworkOptions(checkpoint_path, Runtime(runtime.value), Precision(precision.value), wav2lip_batch_size),
         crop=CropOptions(pads, smooth=not nosmooth),

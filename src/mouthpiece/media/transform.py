@@ -63,34 +63,34 @@ class FrameTransform:
 class FrameTransformer:
     """Takes one source's pictures as a `FrameTransform` says. For one thread."""
 
-    def __init__(self, framing: FrameTransform, info: PictureInfo) -> None:
+    def __init__(self, transform: FrameTransform, info: PictureInfo) -> None:
         """Work out the sizes.
 
         Args:
-            framing: what is asked for.
+            transform: what is asked for.
             info: the source as it is without.
 
         Raises:
             OptionError: too little of the picture would be left.
         """
-        self._scaled = _smaller(info.width, info.height, framing.resize_factor)
-        self._turn = Orientation(True, flip_x=True) if framing.rotate else Orientation()
+        self._scaled = _smaller(info.width, info.height, transform.resize_factor)
+        self._turn = Orientation(True, flip_x=True) if transform.rotate else Orientation()
         width, height = self._turn.size(*self._scaled)
-        top, bottom, left, right = framing.crop
+        top, bottom, left, right = transform.crop
         wanted = Box(left, top, width if right == TO_EDGE else right, height if bottom == TO_EDGE else bottom)
         self._cut = wanted.clipped(width, height)
         self._whole = self._cut == Box(0, 0, width, height)
         if min(self._cut.width, self._cut.height) < MIN_SIDE:
             raise OptionError(
                 f"expected at least {MIN_SIDE} pixels each way to be left of {info.name}, resize_factor "
-                f"{framing.resize_factor} and crop {' '.join(map(str, framing.crop))} leave "
+                f"{transform.resize_factor} and crop {' '.join(map(str, transform.crop))} leave "
                 f"{self._cut.width}x{self._cut.height} of {info.width}x{info.height}; take more of it"
             )
-        self.info = self._framed(info)
+        self.info = self._transformed(info)
         """What is known of the pictures that come out."""
         self._converter = Converter(self.info.colours)
 
-    def _framed(self, info: PictureInfo) -> PictureInfo:
+    def _transformed(self, info: PictureInfo) -> PictureInfo:
         kept = tuple(odd for odd in info.warnings if odd not in odd_size_warning(info.width, info.height))
         return replace(
             info,
@@ -137,9 +137,9 @@ def _smaller(width: int, height: int, factor: int) -> tuple[int, int]:
     return (width, height) if factor == 1 else (width // factor & ~1, height // factor & ~1)
 
 
-def _same_colours(colours: ColourTags, height: int, framed_height: int) -> ColourTags:
+def _same_colours(colours: ColourTags, height: int, transformed_height: int) -> ColourTags:
     """The tags, with the matrix said where it was left to the picture's size and the size now tells another one."""
     guessed = sws_matrix(colours.matrix, height)
-    if colours.matrix != UNSPECIFIED or guessed == sws_matrix(colours.matrix, framed_height):
+    if colours.matrix != UNSPECIFIED or guessed == sws_matrix(colours.matrix, transformed_height):
         return colours
     return replace(colours, matrix=BT709 if guessed == _SWS_BT709 else _BT601)
