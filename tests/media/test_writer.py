@@ -146,9 +146,9 @@ def test_photo_rates(tmp_path: Path, ask_ffprobe: Ask, fps: Fraction) -> None:
 
 def test_unchanged_parts_are_the_source_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Encoded without loss, everything outside the box must be bit for bit what the source decodes to."""
-    from mouthpiece.media import quality
+    from mouthpiece.media import writer
 
-    monkeypatch.setitem(quality.X264_OPTIONS, Quality.GOOD, {"preset": "ultrafast", "qp": "0"})
+    monkeypatch.setitem(writer.X264_OPTIONS, Quality.GOOD, {"preset": "ultrafast", "qp": "0"})
     noise = np.random.default_rng(0).integers(0, 255, (5, 64, 96, 3)).astype(np.uint8)
     video = build_video(tmp_path / "face.mp4", frames=5, picture=lambda i: noise[i])
     box = Box(21, 11, 50, 40)
