@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mouthpiece.errors import InputError
-from mouthpiece.phones import Notation, PhoneFile, SpokenWord, read_phones
-from mouthpiece.types import Phone
+from mouthpiece.phones import Notation, PhoneFile, read_phones
+from mouthpiece.types import Phone, SpokenWord
 
 Tiers = dict[str, list[tuple[float, float, str]]]
 

@@ -19,7 +19,7 @@ import pytest
 from scipy import signal as filters
 
 from mouthpiece.errors import EngineError, InputError, MissingExtraError, OptionError
-from mouthpiece.synthesis.espeak import Speaker, Spoken, resampled, voices
+from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech, resampled, voices
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 if importlib.util.find_spec("espeakng_loader") is None:
@@ -27,8 +27,8 @@ if importlib.util.find_spec("espeakng_loader") is None:
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Iterator[Speaker]:
-    with Speaker() as one:
+def speaker() -> Iterator[EspeakSynthesiser]:
+    with EspeakSynthesiser() as one:
         yield one
 
 
@@ -40,11 +40,11 @@ def _level_db(samples: FloatArray, start_s: float, end_s: float, low_hz: float =
     return float(10 * np.log10(np.mean(part**2) + 1e-9))
 
 
-def _sounds(spoken: Spoken) -> list[str]:
+def _sounds(spoken: SynthesisedSpeech) -> list[str]:
     return [phone.symbol for phone in spoken.phones if phone.symbol]
 
 
-def test_says_a_sentence_with_its_sounds_and_words(speaker: Speaker) -> None:
+def test_says_a_sentence_with_its_sounds_and_words(speaker: EspeakSynthesiser) -> None:
     spoken = speaker.say("My puppy, Bob!")
     assert _sounds(spoken) == ["m", "aɪ", "p", "ʌ", "p", "i", "b", "ɑː", "b"]
     assert [word.text for word in spoken.words] == ["My", "puppy", "Bob"]
@@ -61,7 +61,7 @@ def test_says_a_sentence_with_its_sounds_and_words(speaker: Speaker) -> None:
 
 @pytest.mark.parametrize("voice", ["en-us", "ar", "es", "hi"])
 @pytest.mark.parametrize("variant", [None, "f2", "m3", "klatt"])
-def test_lips_close_when_the_sound_says_so(speaker: Speaker, voice: str, variant: str | None) -> None:
+def test_lips_close_when_the_sound_says_so(speaker: EspeakSynthesiser, voice: str, variant: str | None) -> None:
     """A closed mouth is silent (p), or hums without overtones (b, m); the release brings them back."""
     for stop in ("p", "b", "m"):
         spoken = speaker.say(f"a#{stop}'a:#{stop}'i:", voice=voice, variant=variant, rate_wpm=140, mnemonics=True)
@@ -79,7 +79,7 @@ def test_lips_close_when_the_sound_says_so(speaker: Speaker, voice: str, variant
 
 @pytest.mark.parametrize("consonant", ["m", "b", "d"])
 @pytest.mark.parametrize("rate", [120, 240])
-def test_vowels_begin_at_the_release(speaker: Speaker, consonant: str, rate: int) -> None:
+def test_vowels_begin_at_the_release(speaker: EspeakSynthesiser, consonant: str, rate: int) -> None:
     """Within 25 ms of the boundary the level above 700 Hz has risen by half; espeak-ng says it later."""
     spoken = speaker.say(f"a#{consonant}'a:", rate_wpm=rate, mnemonics=True)
     index = next(i for i, phone in enumerate(spoken.phones) if phone.symbol == consonant)
@@ -92,14 +92,14 @@ def test_vowels_begin_at_the_release(speaker: Speaker, consonant: str, rate: int
     assert vowel.start_s == pytest.approx(release, abs=0.025)
 
 
-def test_arabic_is_written_with_its_emphatics(speaker: Speaker) -> None:
+def test_arabic_is_written_with_its_emphatics(speaker: EspeakSynthesiser) -> None:
     assert _sounds(speaker.say("طَابَ", voice="ar"))[0] == "tˤ"
     assert _sounds(speaker.say("صَدَ", voice="ar"))[0] == "sˤ"
     assert _sounds(speaker.say("ظَبْي", voice="ar"))[0] == "ðˤ"
     assert _sounds(speaker.say("ذَهَبَ", voice="ar"))[:2] == ["ð", "a"]
 
 
-def test_manners_are_heard(speaker: Speaker) -> None:
+def test_manners_are_heard(speaker: EspeakSynthesiser) -> None:
     text = "Seven men went away"
     plain = speaker.say(text)
     assert len(speaker.say(text, rate_wpm=300).samples) < 0.7 * len(plain.samples)
@@ -113,16 +113,16 @@ def test_manners_are_heard(speaker: Speaker) -> None:
         assert not np.array_equal(plain.samples, other.samples)
 
 
-def test_the_same_words_always_sound_the_same(speaker: Speaker) -> None:
+def test_the_same_words_always_sound_the_same(speaker: EspeakSynthesiser) -> None:
     speaker.say("something else before", voice="es", variant="m3")
-    with Speaker() as fresh:
+    with EspeakSynthesiser() as fresh:
         for variant in ("f2", "klatt", "whisper"):
             one, two = (box.say("Now or never.", variant=variant) for box in (speaker, fresh))
             np.testing.assert_array_equal(one.samples, two.samples)
             assert one.phones == two.phones
 
 
-def test_a_language_goes_by_all_its_codes(speaker: Speaker) -> None:
+def test_a_language_goes_by_all_its_codes(speaker: EspeakSynthesiser) -> None:
     assert _sounds(speaker.say("bonjour", voice="fr")) == _sounds(speaker.say("bonjour", voice="FR-fr"))
     codes = {code for voice in speaker.voices() for code in voice.languages}
     assert {"en-us", "ar", "de", "zh", "hi", "sw"} <= codes
@@ -130,19 +130,19 @@ def test_a_language_goes_by_all_its_codes(speaker: Speaker) -> None:
     assert voices() == speaker.voices()
 
 
-def test_made_up_words_are_said_as_written(speaker: Speaker) -> None:
+def test_made_up_words_are_said_as_written(speaker: EspeakSynthesiser) -> None:
     assert _sounds(speaker.say("fl'Imb@", mnemonics=True)) == ["f", "l", "ɪ", "m", "b", "ə"]
     # In a text, brackets are no notation.
     assert _sounds(speaker.say("[[fl'Imb@]]")) != ["f", "l", "ɪ", "m", "b", "ə"]
 
 
 @pytest.mark.parametrize("text", ["", "  ", "...!?", "\x01\x02"])
-def test_nothing_to_say_is_refused(speaker: Speaker, text: str) -> None:
+def test_nothing_to_say_is_refused(speaker: EspeakSynthesiser, text: str) -> None:
     with pytest.raises(InputError, match="expected a text to say"):
         speaker.say(text)
 
 
-def test_nonsense_is_refused_with_a_cure(speaker: Speaker) -> None:
+def test_nonsense_is_refused_with_a_cure(speaker: EspeakSynthesiser) -> None:
     with pytest.raises(OptionError, match="'xx'; try"):
         speaker.say("hello", voice="xx")
     with pytest.raises(OptionError, match="variant"):
@@ -153,12 +153,12 @@ def test_nonsense_is_refused_with_a_cure(speaker: Speaker) -> None:
         speaker.say("a " * 20_000)
 
 
-def test_control_characters_are_no_commands(speaker: Speaker) -> None:
+def test_control_characters_are_no_commands(speaker: EspeakSynthesiser) -> None:
     assert _sounds(speaker.say("hello\x015P there\x00you")) == _sounds(speaker.say("hello 5P there you"))
 
 
 def test_a_dead_process_is_replaced() -> None:
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         speaker.say("hello")
         process = speaker._process
         assert process is not None
@@ -168,7 +168,7 @@ def test_a_dead_process_is_replaced() -> None:
 
 
 def test_what_kills_it_twice_is_the_texts_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         speaker.voices()
         speaker.close()
         killer = tmp_path / "killer.py"
@@ -179,14 +179,14 @@ def test_what_kills_it_twice_is_the_texts_fault(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_library_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         monkeypatch.setattr(speaker, "_command", [*speaker._command[:-2], str(tmp_path / "none.so"), str(tmp_path)])
         with pytest.raises(EngineError, match="doesn't start here"):
             speaker.say("hello")
 
 
 def test_what_takes_too_long_is_given_up() -> None:
-    with Speaker(timeout_s=0.3) as speaker:
+    with EspeakSynthesiser(timeout_s=0.3) as speaker:
         speaker.voices()
         with pytest.raises(InputError, match=r"longer than 0\.3 s"):
             speaker.say("why not " * 2400)
@@ -197,8 +197,8 @@ def test_the_gpl_library_stays_in_its_own_process() -> None:
     program = """
 import sys
 from pathlib import Path
-from mouthpiece.synthesis.espeak import Speaker
-with Speaker() as speaker:
+from mouthpiece.synthesis.espeak import EspeakSynthesiser
+with EspeakSynthesiser() as speaker:
     speaker.say("hello")
     maps = Path("/proc/self/maps")
     assert "espeakng_loader" not in sys.modules
@@ -209,7 +209,7 @@ with Speaker() as speaker:
 
 
 def test_closing_ends_the_process() -> None:
-    speaker = Speaker()
+    speaker = EspeakSynthesiser()
     speaker.say("hello")
     process = speaker._process
     assert process is not None
@@ -220,7 +220,7 @@ def test_closing_ends_the_process() -> None:
 def test_a_missing_wheel_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"mouthpiece\[speech\]"):
-        Speaker()
+        EspeakSynthesiser()
 
 
 class TestResampled:

@@ -3,7 +3,7 @@
     text --espeak_worker, a process of its own--> samples, events --espeak_phones--> Spoken
 
 espeak-ng is under the GPL and may crash: it runs in a process of its own that is fed through pipes, is started anew
-when it dies, and is killed when it takes too long. One `Speaker` says thousands of texts; the same words in the same
+when it dies, and is killed when it takes too long. One `EspeakSynthesiser` says thousands of texts; the same words in the same
 manner always sound the same.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 from mouthpiece.errors import EngineError, InputError, MissingExtraError, OptionError
 from mouthpiece.synthesis.espeak_phones import arabic_symbols, phones_from_events
 from mouthpiece.synthesis.espeak_worker import read_frame, write_frame
-from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, as_float
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, SpokenWord, as_float
 
 SLOWEST_WPM, FASTEST_WPM = 80, 400
 """Words a minute. Beyond, espeak-ng stretches the finished sound and its events no longer fit."""
@@ -59,16 +59,7 @@ class EspeakVoice:
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word of the text and when it is said."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class SynthesisedSpeech:
     """A text as it was said."""
 
     samples: FloatArray
@@ -79,7 +70,7 @@ class Spoken:
     """The words, in order; empty for mnemonics."""
 
 
-class Speaker:
+class EspeakSynthesiser:
     """A voice box: says texts, one after the other. Its process starts with the first text.
 
     Use it in a `with` statement or call `close()`. Several threads may share one; they wait for each other.
@@ -97,10 +88,10 @@ class Speaker:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._finalizer: weakref.finalize[..., Speaker] | None = None
+        self._finalizer: weakref.finalize[..., EspeakSynthesiser] | None = None
         self._voices: tuple[EspeakVoice, ...] = ()
 
-    def __enter__(self) -> Speaker:
+    def __enter__(self) -> EspeakSynthesiser:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -142,7 +133,7 @@ class Speaker:
         pitch_range: int = 50,
         word_gap_ms: int = 0,
         mnemonics: bool = False,
-    ) -> Spoken:
+    ) -> SynthesisedSpeech:
         """Say a text.
 
         Args:
@@ -260,7 +251,7 @@ def voices() -> tuple[EspeakVoice, ...]:
     Raises:
         MissingExtraError: espeakng-loader is not installed.
     """
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         return speaker.voices()
 
 
@@ -336,7 +327,7 @@ def _within(what: str, value: int, low: int, high: int) -> int:
     return int(value)
 
 
-def _spoken(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> Spoken:
+def _spoken(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> SynthesisedSpeech:
     """The worker's answer with true times, at 16 kHz."""
     rate = int(head["rate"])
     samples = as_float(np.frombuffer(body, dtype="<i2").astype(np.float32) / 32768)
@@ -346,7 +337,7 @@ def _spoken(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics:
     if not any(phone.symbol for phone in phones):
         raise InputError(f"espeak-ng finds nothing to say in {_shortened(text)!r}; choose a voice of its language")
     words = () if mnemonics else _words(text, head["words"], phones, rate)
-    return Spoken(resampled(samples, rate), phones, words)
+    return SynthesisedSpeech(resampled(samples, rate), phones, words)
 
 
 def _words(
