@@ -28,7 +28,9 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "broken-sound-times": "broken sound time stamps: the sound just goes on",
         "sound-cut-off": "the sound ends in the middle: played as far as it goes",
         "sound-damaged": "damaged sound: left out",
-        "pixels-stretched": "pixels that are not square: WebM can't say so here, the picture is stretched to square ones",
+        "pixels-stretched": (
+            "pixels that are not square: WebM can't say so here, the picture is stretched to square ones"
+        ),
         "hdr-8-bits-webm": "high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10",
         "hdr-kept": "high dynamic range: kept, as 10-bit H.264, which some players don't show",
         "hdr-8-bits": "high dynamic range: with 8 bits only, which all players show, but there may be bands",
@@ -60,12 +62,13 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "words-spelled": (
             "{file} has words and no phones: their sounds are espeak-ng's ({language}), spread over each word"
         ),
-        "phones-too-long": "{file} goes on to {last_s:.2f} s, the speech ends at {speech_s:.2f} s: the rest is not used",
-        "phones-too-short": "{file} ends at {last_s:.2f} s, the speech at {speech_s:.2f} s: nothing is known of the rest",
-        # elsewhere
-        "weights-ignored": (
-            "the engine {engine} has weights of its own: checkpoint, runtime and precision make no difference"
+        "phones-too-long": (
+            "{file} goes on to {last_s:.2f} s, the speech ends at {speech_s:.2f} s: the rest is not used"
         ),
+        "phones-too-short": (
+            "{file} ends at {last_s:.2f} s, the speech at {speech_s:.2f} s: nothing is known of the rest"
+        ),
+        # elsewhere
         "face-batch-ignored": "--face_det_batch_size has no use here: faces are tracked from frame to frame",
         "engine": "{text}",
     }

@@ -50,5 +50,3 @@ def composite(lanes: Sequence[Lane]) -> Generator[Frame, None, None]:
             for patch in (patch for _, patch in drawn if patch is not None):
                 frame = paste(frame, patch)
             yield frame
-
-

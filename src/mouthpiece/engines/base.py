@@ -6,11 +6,14 @@ A file is a stream that arrives fast: nothing here depends on whether the speech
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from mouthpiece.checkpoints.cache import cached_path
+from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
 from mouthpiece.notices import Notice
 from mouthpiece.options import EngineOptions, read_options
 from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
@@ -76,9 +79,29 @@ class Engine(ABC):
         return read_options(cls.Options, options.own, owner=f"the engine {options.name}")
 
     @classmethod
+    def missing_checkpoint(cls, options: EngineOptions) -> Checkpoint | None:
+        """Return the checkpoint that must be fetched before this engine can run; None where nothing is missing.
+
+        A checkpoint that is a file of the user's is never fetched.
+
+        Raises:
+            MissingExtraError: what would run it is not installed.
+        """
+        chosen = getattr(cls.own_options(options), "checkpoint", None)
+        names = cls.checkpoints if chosen is None else [name for name in cls.checkpoints if name == os.fspath(chosen)]
+        if not names or any(cached_path(name) for name in names):
+            return None
+        return checkpoint_named(names[0])
+
+    @classmethod
     @abstractmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
-        """Describe the engine and what it needs; loads nothing heavy and never raises for missing weights."""
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
+        """Describe the engine and what it needs; loads nothing heavy and never raises for missing weights.
+
+        Args:
+            options: with which it would run.
+            live: whether speech would come as it is spoken: the look-ahead may be another one.
+        """
 
     @abstractmethod
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:

@@ -23,7 +23,7 @@ may end before `duration_s`; the writer then ends the sound with the last frame.
 
 `probe_media(path) -> MediaReport` tells what is in a file.
 
-`open_face(..., framing=FrameTransform(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part
+`open_face(..., transform=FrameTransform(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part
 of the picture, smaller, turned, or the first one alone; info and frames are then as if the file were so.
 
 A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
@@ -36,15 +36,13 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 
 from __future__ import annotations
 
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform
 from mouthpiece.media.info import ColourTags, PictureInfo
 from mouthpiece.media.open import FaceInput, FaceSource, open_face
 from mouthpiece.media.output_file import check_output
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
-from mouthpiece.media.quality import Quality
 from mouthpiece.media.speech_source import SpeechInfo, SpeechInput, SpeechSource, open_speech
 from mouthpiece.media.writer import VideoWriter
+from mouthpiece.options import Fit, FrameTransform, Quality
 
 __all__ = [
     "ColourTags",

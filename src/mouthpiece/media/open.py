@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.container import ByteSource, open_store
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.lifetime import OpenSource
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame
 
 FaceInput = str | os.PathLike[str] | BinaryIO | NDArray[Any]
@@ -53,7 +52,7 @@ class FaceSource(OpenSource[PictureInfo]):
         """
 
     @abstractmethod
-    def framed(self, framing: FrameTransform) -> FaceSource:
+    def transformed(self, transform: FrameTransform) -> FaceSource:
         """The same source in another frame, to be used in its place; itself where nothing changes.
 
         Raises:
@@ -67,7 +66,7 @@ class FaceSource(OpenSource[PictureInfo]):
 
 
 def open_face(
-    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, framing: FrameTransform | None = None
+    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, transform: FrameTransform | None = None
 ) -> FaceSource:
     """Open a face's photo or video; what it is, is told by its content and never by its name.
 
@@ -75,8 +74,8 @@ def open_face(
         source: where the picture is.
         photo_fps: pictures a second that a photo becomes; also the rate at which long still stretches of a video are
             drawn again, so that a mouth can move in them.
-        framing: what part of the picture is taken, how large and which way up; all of it as it is unless told
-            otherwise. Photos are framed like videos.
+        transform: what part of the picture is taken, how large and which way up; all of it as it is unless told
+            otherwise. Photos are transformed like videos.
 
     Raises:
         InputError: no such file, or an array of a shape that is no picture.
@@ -84,20 +83,20 @@ def open_face(
         NoPictureError: sound only.
         PictureSizeError: too small or too large; told from the header, before anything of that size is allocated.
         BrokenMediaError: damaged from its first picture on.
-        OptionError: `photo_fps` outside 1-240; too little would be left after framing.
+        OptionError: `photo_fps` outside 1-240; too little would be left after `transform`.
     """
     if not 1 <= photo_fps <= 240:
         raise OptionError(f"expected 1 to 240 frames a second for a photo, got {float(photo_fps):g}")
     photo_fps = Fraction(photo_fps).limit_denominator(1001)
     from mouthpiece.media import images, video
 
-    framing = framing or FrameTransform()
+    transform = transform or FrameTransform()
     if isinstance(source, np.ndarray):
-        return images.PhotoSource.of_array(source, photo_fps).framed(framing)
+        return images.PhotoSource.of_array(source, photo_fps).transformed(transform)
     store = open_store(source)
     try:
         opened = images.open_picture(store, photo_fps)
-        return (opened if opened is not None else video.open_video(store, photo_fps)).framed(framing)
+        return (opened if opened is not None else video.open_video(store, photo_fps)).transformed(transform)
     except BaseException:
         store.close()
         raise

@@ -13,12 +13,12 @@ from av import VideoFrame
 
 from mouthpiece.errors import BrokenMediaError
 from mouthpiece.media.container import ByteSource
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform, FrameTransformer
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.still import StillSource, still_info
+from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame, Picture
 
 STILL_S = Fraction(1, 2)
@@ -118,14 +118,14 @@ class _Log:
         self.duration.append(moment.duration)
 
 
-class _FramedReel(FrameReader):
+class _TransformedReader(FrameReader):
     """Another reel's pictures, each framed as it comes: nothing of what is cut away is kept."""
 
-    def __init__(self, reel: FrameReader, framing: FrameTransform, info: PictureInfo) -> None:
+    def __init__(self, reel: FrameReader, transform: FrameTransform, info: PictureInfo) -> None:
         self._reel = reel
-        self._framing = framing
-        self._unframed = info
-        self.info = FrameTransformer(framing, info).info
+        self._transform = transform
+        self._untransformed = info
+        self.info = FrameTransformer(transform, info).info
         self._rgb = Converter(self.info.colours)
 
     @property
@@ -141,15 +141,15 @@ class _FramedReel(FrameReader):
         return self._reel.odd
 
     def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
-        return self._framed(self._reel.play(from_pts))
+        return self._transformed(self._reel.play(from_pts))
 
     def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
-        return self._framed(self._reel.seek_frames(times))
+        return self._transformed(self._reel.seek_frames(times))
 
-    def _framed(self, shots: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
-        framer = FrameTransformer(self._framing, self._unframed)
+    def _transformed(self, shots: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
+        transformer = FrameTransformer(self._transform, self._untransformed)
         for shot in shots:
-            yield replace(shot, picture=framer.native(shot.picture))
+            yield replace(shot, picture=transformer.native(shot.picture))
 
     def rgb(self, picture: VideoFrame) -> Picture:
         return self._rgb.rgb(picture)
@@ -175,13 +175,13 @@ class MovingSource(FaceSource):
             self._warn(text)
         return super().warnings
 
-    def framed(self, framing: FrameTransform) -> FaceSource:
+    def transformed(self, transform: FrameTransform) -> FaceSource:
         """The same pictures in another frame, or the first of them alone."""
         source = self
-        if framing.changes_picture:
-            reel = _FramedReel(self._reel, framing, self.info)
+        if transform.changes_picture:
+            reel = _TransformedReader(self._reel, transform, self.info)
             source = MovingSource(reel.info, reel, self._photo_fps, self._store)
-        return source._held() if framing.static else source
+        return source._held() if transform.static else source
 
     def _held(self) -> FaceSource:
         """The first picture, for ever."""

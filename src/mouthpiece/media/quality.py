@@ -1,20 +1,8 @@
-"""How much work and how many bytes the encoder spends, by names that people choose from."""
+"""What the encoders are told for each quality."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-
-class Quality(StrEnum):
-    """A trade of speed against looks and size."""
-
-    DRAFT = "draft"
-    """Quickest; traces of compression may show."""
-    GOOD = "good"
-    """The default: a quick preset at a quality that keeps skin and teeth."""
-    BEST = "best"
-    """Closest to the source; slower to make and larger."""
-
+from mouthpiece.options import Quality
 
 # Superfast with macroblock trees and a short look-ahead gives veryfast's size and sharpness for about 60 % of its time
 # (docs/decisions/0003-x264-settings.md).

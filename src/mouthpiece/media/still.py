@@ -9,10 +9,10 @@ from fractions import Fraction
 from av import VideoFrame
 
 from mouthpiece.media.container import ByteSource
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform, FrameTransformer
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
+from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame, Picture
 
 
@@ -32,13 +32,13 @@ class StillSource(FaceSource):
         self._rgb = rgb
         self._native = native
 
-    def framed(self, framing: FrameTransform) -> FaceSource:
+    def transformed(self, transform: FrameTransform) -> FaceSource:
         """The picture as the framing says; a still one it is anyway."""
-        if not framing.changes_picture:
+        if not transform.changes_picture:
             return self
-        framer = FrameTransformer(framing, self.info)
-        rgb = framer.rgb(self._rgb)
-        return StillSource(framer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._store)
+        transformer = FrameTransformer(transform, self.info)
+        rgb = transformer.rgb(self._rgb)
+        return StillSource(transformer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._store)
 
     def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
         return Frame(time_s, duration_s, self._rgb.copy(), self.info.pixel_aspect, self._native)

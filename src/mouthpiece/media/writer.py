@@ -23,9 +23,10 @@ from mouthpiece.errors import MouthpieceError, OptionError
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.output_file import CONTAINERS, OutputFile, check_output
 from mouthpiece.media.planes import Converter, copied, tag
-from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS, Quality
+from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.speech_source import SpeechSource
+from mouthpiece.options import Quality
 from mouthpiece.types import Frame
 
 _WRITE_BYTES = 1 << 18

@@ -9,8 +9,9 @@
 - `finding`: `find_phones` for whatever the user gave.
 """
 
+from mouthpiece.options import PhonesInput
 from mouthpiece.phones.files import PhoneFile, SpokenWord, read_phones, with_silences
-from mouthpiece.phones.finding import PhonesInput, Said, find_phones
+from mouthpiece.phones.finding import Said, find_phones
 from mouthpiece.phones.notation import Notation, to_ipa
 from mouthpiece.phones.spelling import Pronounce, spell
 

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mouthpiece.errors import InputError
+from mouthpiece.options import PhonesInput
 from mouthpiece.phones.files import SpokenWord, read_phones, with_silences
 from mouthpiece.phones.spelling import spell
 from mouthpiece.types import Phone
-
-PhonesInput = str | os.PathLike[str] | Sequence[Phone] | None
-"""A file of phones or words, phones with their times, or None where nobody knows what is said."""
 
 BEYOND_S = 0.1
 """Phones may end so much after the speech without a word about it."""

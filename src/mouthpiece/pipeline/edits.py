@@ -55,7 +55,9 @@ class EditList:
             if self.kept is None:
                 yield block
             for start_s, end_s in self.kept or ():
-                begin, end = (min(max(round(time_s * sample_rate) - first, 0), len(block)) for time_s in (start_s, end_s))
+                begin, end = (
+                    min(max(round(time_s * sample_rate) - first, 0), len(block)) for time_s in (start_s, end_s)
+                )
                 if begin < end:
                     yield block[begin:end]
             first += len(block)

@@ -134,9 +134,7 @@ class Lane:
             tracker = FixedBoxTracker(Box(left, top, right, bottom), info.width, info.height)
             return kind(options.engine, job), tracker
         choice = FaceChoice(options.face)
-        return run_in_parallel(
-            lambda: kind(options.engine, job), lambda: FaceTracker(choice, options.engine.device)
-        )
+        return run_in_parallel(lambda: kind(options.engine, job), lambda: FaceTracker(choice, options.engine.device))
 
     def _study(self, frames: Iterable[Frame]) -> list[SampleOutcome]:
         """Have the engine study frames; of each why it can't be used, and how many faces it shows."""

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS, nncf_version
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator

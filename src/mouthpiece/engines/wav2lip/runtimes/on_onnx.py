@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.cpu import core_count
-from mouthpiece.engines.base import Precision, Runtime
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
 from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made

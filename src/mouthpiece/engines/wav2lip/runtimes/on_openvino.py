@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import core_count, keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.errors import EngineError
 from mouthpiece.inference import FALLBACK, compile_cached, core, is_several, resolve_device
 from mouthpiece.types import FloatArray

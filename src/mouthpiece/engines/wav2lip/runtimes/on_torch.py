@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import Precision, Runtime
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Source
 from mouthpiece.errors import OptionError

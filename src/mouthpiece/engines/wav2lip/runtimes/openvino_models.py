@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import RECIPE, nncf_version
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import (
     OpenVinoGenerator,
     choose_device,

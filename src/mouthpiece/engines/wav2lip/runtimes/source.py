@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.errors import WeightsError
 from mouthpiece.networks.layers import GENERATOR
 

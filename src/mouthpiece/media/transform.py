@@ -6,7 +6,7 @@ that what nobody draws on is still written without a detour through RGB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,82 +15,45 @@ from av import VideoFrame
 from mouthpiece.errors import OptionError
 from mouthpiece.media.info import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
 from mouthpiece.media.planes import Converter, Orientation, plane_views, sws_matrix, tag
+from mouthpiece.options import TO_EDGE, FrameTransform
 from mouthpiece.types import Box, Picture
 
-TO_EDGE = -1
-"""As bottom or right of a crop: as far as the picture goes."""
 _SWS_BT709 = 1
 _BT601 = 6
 """H.273's number of the colour matrix of small pictures."""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameTransform:
-    """How a face's picture is taken before anything else looks at it. The default changes nothing and costs nothing."""
-
-    static: bool = False
-    """Only the first picture of a video, held still at the video's own rate."""
-    resize_factor: int = 1
-    """Each side is divided by this, and rounded down to an even number."""
-    rotate: bool = False
-    """A quarter turn clockwise, on top of what the file itself asks for."""
-    crop: tuple[int, int, int, int] = (0, TO_EDGE, 0, TO_EDGE)
-    """Top, bottom, left, right in pixels of the smaller, turned picture; -1 as bottom or right means the edge, and so
-    does what lies beyond it. Bottom and right are not part of it."""
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without the picture.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        if self.resize_factor < 1:
-            raise OptionError(f"resize_factor expects a whole number from 1, got {self.resize_factor}")
-        if len(self.crop) != 4:
-            raise OptionError(f"crop expects four numbers of pixels (top bottom left right), got {self.crop}")
-        top, bottom, left, right = self.crop
-        empty = any(end != TO_EDGE and end <= start for start, end in ((top, bottom), (left, right)))
-        if min(top, left) < 0 or empty:
-            said = " ".join(map(str, self.crop))
-            raise OptionError(f"crop expects top < bottom and left < right, from 0 (-1: to the edge), got {said}")
-
-    @property
-    def changes_picture(self) -> bool:
-        """Whether a picture comes out differently: `static` alone leaves it as it is."""
-        return self.resize_factor != 1 or self.rotate or self.crop != (0, TO_EDGE, 0, TO_EDGE)
-
-
 class FrameTransformer:
     """Takes one source's pictures as a `FrameTransform` says. For one thread."""
 
-    def __init__(self, framing: FrameTransform, info: PictureInfo) -> None:
+    def __init__(self, transform: FrameTransform, info: PictureInfo) -> None:
         """Work out the sizes.
 
         Args:
-            framing: what is asked for.
+            transform: what is asked for.
             info: the source as it is without.
 
         Raises:
             OptionError: too little of the picture would be left.
         """
-        self._scaled = _smaller(info.width, info.height, framing.resize_factor)
-        self._turn = Orientation(True, flip_x=True) if framing.rotate else Orientation()
+        self._scaled = _smaller(info.width, info.height, transform.resize_factor)
+        self._turn = Orientation(True, flip_x=True) if transform.rotate else Orientation()
         width, height = self._turn.size(*self._scaled)
-        top, bottom, left, right = framing.crop
+        top, bottom, left, right = transform.crop
         wanted = Box(left, top, width if right == TO_EDGE else right, height if bottom == TO_EDGE else bottom)
         self._cut = wanted.clipped(width, height)
         self._whole = self._cut == Box(0, 0, width, height)
         if min(self._cut.width, self._cut.height) < MIN_SIDE:
             raise OptionError(
                 f"expected at least {MIN_SIDE} pixels each way to be left of {info.name}, resize_factor "
-                f"{framing.resize_factor} and crop {' '.join(map(str, framing.crop))} leave "
+                f"{transform.resize_factor} and crop {' '.join(map(str, transform.crop))} leave "
                 f"{self._cut.width}x{self._cut.height} of {info.width}x{info.height}; take more of it"
             )
-        self.info = self._framed(info)
+        self.info = self._transformed(info)
         """What is known of the pictures that come out."""
         self._converter = Converter(self.info.colours)
 
-    def _framed(self, info: PictureInfo) -> PictureInfo:
+    def _transformed(self, info: PictureInfo) -> PictureInfo:
         kept = tuple(odd for odd in info.warnings if odd not in odd_size_warning(info.width, info.height))
         return replace(
             info,
@@ -137,9 +100,9 @@ def _smaller(width: int, height: int, factor: int) -> tuple[int, int]:
     return (width, height) if factor == 1 else (width // factor & ~1, height // factor & ~1)
 
 
-def _same_colours(colours: ColourTags, height: int, framed_height: int) -> ColourTags:
+def _same_colours(colours: ColourTags, height: int, transformed_height: int) -> ColourTags:
     """The tags, with the matrix said where it was left to the picture's size and the size now tells another one."""
     guessed = sws_matrix(colours.matrix, height)
-    if colours.matrix != UNSPECIFIED or guessed == sws_matrix(colours.matrix, framed_height):
+    if colours.matrix != UNSPECIFIED or guessed == sws_matrix(colours.matrix, transformed_height):
         return colours
     return replace(colours, matrix=BT709 if guessed == _SWS_BT709 else _BT601)
