@@ -22,6 +22,7 @@ from mouthpiece.media.open import FaceSource
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
 from mouthpiece.media.still import StillSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "PCX", "SGI", "DDS", "QOI")
@@ -91,7 +92,7 @@ def _is_animated(image: Image.Image) -> bool:
         return False
 
 
-def _decoded(image: Image.Image, name: str) -> tuple[Picture, tuple[str, ...]]:
+def _decoded(image: Image.Image, name: str) -> tuple[Picture, tuple[Notice, ...]]:
     """Upright RGB of a header that was accepted, and what was odd about it."""
     try:
         image.load()
@@ -110,7 +111,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def flattened(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
+def flattened(image: Image.Image) -> tuple[Picture, tuple[Notice, ...]]:
     """(H, W, 3) uint8 RGB of a Pillow image of any mode, and a warning where transparency was laid on white."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = _grey_from_wide(np.asarray(image))
@@ -121,7 +122,7 @@ def flattened(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
     return np.array(_srgb(image), dtype=np.uint8), ()
 
 
-def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
+def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[Notice, ...]]:
     """(H, W, 3) of an (H, W, 4) picture with its alpha laid on white, and the warning if any of it shows."""
     alpha = rgba[:, :, 3]
     if alpha.min() == 255:
@@ -131,7 +132,7 @@ def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
     for channel in range(3):  # one channel at a time keeps the 16-bit scratch small
         value = rgba[:, :, channel].astype(np.uint16) * weight + (255 - weight) * 255
         rgb[:, :, channel] = (value + 127) // 255
-    return rgb, ("transparent parts: laid on white",)
+    return rgb, (notice("transparent"),)
 
 
 def _grey_from_wide(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -159,7 +160,7 @@ def _srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[str, ...]]:
+def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[Notice, ...]]:
     """8-bit RGB of a picture given as an array.
 
     Raises:
@@ -191,7 +192,7 @@ class PhotoSource(StillSource):
 
     def __init__(
         self,
-        decoded: tuple[Picture, tuple[str, ...]],
+        decoded: tuple[Picture, tuple[Notice, ...]],
         fps: Fraction,
         name: str,
         codec: str,
@@ -259,7 +260,7 @@ class _AnimationReel(FrameReader):
                 except (OSError, ValueError, SyntaxError, IndexError):
                     if index == 0:
                         raise BrokenMediaError(f"{self._store.name}: its pictures can't be decoded") from None
-                    self.warn("damaged after its first pictures: the rest is left out")
+                    self.warn(notice("animation-damaged"))
                     return
                 if rgb.shape[1::-1] == self._size:
                     yield rgb, _delay_ms(image)

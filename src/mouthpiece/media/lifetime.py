@@ -6,12 +6,14 @@ from abc import ABC
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from mouthpiece.notices import Notice
+
 
 class SourceInfo(Protocol):
     """What is known of a source before it is played."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the user should know."""
 
 
@@ -23,7 +25,7 @@ class OpenSource(ABC, Generic[Info]):
 
     def __init__(self, info: Info) -> None:
         self._info = info
-        self._late_warnings: list[str] = []
+        self._late_warnings: list[Notice] = []
 
     @property
     def info(self) -> Info:
@@ -31,11 +33,11 @@ class OpenSource(ABC, Generic[Info]):
         return self._info
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """`info.warnings` and what came up while reading since."""
         return self._info.warnings + tuple(self._late_warnings)
 
-    def _warn(self, text: str) -> None:
+    def _warn(self, text: Notice) -> None:
         if text not in self._late_warnings and text not in self._info.warnings:
             self._late_warnings.append(text)
 

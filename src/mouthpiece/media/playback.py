@@ -18,6 +18,7 @@ from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.still import StillSource, still_info
 from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.notices import Notice, notice
 from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame, Picture
 
@@ -53,7 +54,7 @@ class DecodedFrame:
 class FrameReader(ABC):
     """A file's pictures from its start or from a key picture on. Every `play` reads on its own."""
 
-    warnings: list[str]
+    warnings: list[Notice]
 
     @property
     @abstractmethod
@@ -77,14 +78,14 @@ class FrameReader(ABC):
     def rgb(self, picture: VideoFrame) -> Picture:
         """A picture's RGB, an array of its own."""
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: Notice) -> None:
         """Remember something odd; told once."""
         known = self.__dict__.setdefault("warnings", [])
         if text not in known:
             known.append(text)
 
     @property
-    def odd(self) -> list[str]:
+    def odd(self) -> list[Notice]:
         """What was found odd so far."""
         return list(self.__dict__.get("warnings", []))
 
@@ -137,7 +138,7 @@ class _TransformedReader(FrameReader):
         return self._reel.first_pts
 
     @property
-    def odd(self) -> list[str]:
+    def odd(self) -> list[Notice]:
         return self._reel.odd
 
     def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
@@ -169,7 +170,7 @@ class MovingSource(FaceSource):
         self._can_seek = True
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """`info.warnings` and what came up while reading since."""
         for text in self._reel.odd:
             self._warn(text)
@@ -214,7 +215,7 @@ class MovingSource(FaceSource):
         step = following.pts - shot.pts
         if 0 < step * self._tick <= LONGEST_GAP_S:
             return step
-        self._warn("broken time stamps: repaired")
+        self._warn(notice("broken-times"))
         return usual
 
     def _last_duration(self, shot: DecodedFrame) -> int:

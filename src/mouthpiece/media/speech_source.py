@@ -28,6 +28,7 @@ from mouthpiece.media.container import open_store as _open_store
 from mouthpiece.media.lifetime import OpenSource
 from mouthpiece.media.mixing import ChannelMeter, mixed
 from mouthpiece.media.video import DecodeError, picture_streams
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Waveform
 
 SpeechInput = str | os.PathLike[str] | BinaryIO | Waveform | NDArray[Any] | tuple[NDArray[Any], int]
@@ -71,7 +72,7 @@ class SpeechInfo:
     """The file's kind: wav, mp4, array, ..."""
     name: str
     """What to call it in messages."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What was found odd and what is done about it, one line each."""
 
 
@@ -215,7 +216,7 @@ def _arrays(frames: list[AudioFrame]) -> list[FloatArray]:
 class _ArraySpeech(SpeechSource):
     """Speech from memory."""
 
-    def __init__(self, samples: FloatArray, sample_rate: int, warnings: tuple[str, ...]) -> None:
+    def __init__(self, samples: FloatArray, sample_rate: int, warnings: tuple[Notice, ...]) -> None:
         names = ("FC",) if len(samples) == 1 else tuple(f"C{i}" for i in range(len(samples)))
         layout = {1: "mono", 2: "stereo"}.get(len(samples), f"{len(samples)} channels")
         super().__init__(
@@ -286,8 +287,8 @@ def _clean(samples: FloatArray) -> tuple[FloatArray, int]:
     return np.clip(np.where(finite, samples, np.float32(0)), -1.0, 1.0), int(samples.size - np.count_nonzero(finite))
 
 
-def _bad_samples(count: int) -> str:
-    return f"{count} samples that are no finite numbers: silenced"
+def _bad_samples(count: int) -> Notice:
+    return notice("sound-not-finite-count", count=count)
 
 
 def _long_enough(source: SpeechSource) -> SpeechSource:
@@ -317,7 +318,7 @@ class _MediaSpeech(SpeechSource):
             if not streams:
                 raise NoSoundError(f"expected speech, but {store.name} has no sound track; give another file")
             self._index = streams[0].index
-            odd = ("two or more sound tracks: the first is used",) if len(streams) > 1 else ()
+            odd = (notice("several-sounds"),) if len(streams) > 1 else ()
             info = _speech_info(container, streams[0], store, odd)
         super().__init__(info)
         self._weights = self._listen()
@@ -342,7 +343,7 @@ class _MediaSpeech(SpeechSource):
                     break
             else:
                 self._duration_s = _counted(total)
-        if total == 0 and "damaged" in " ".join(self._late_warnings):
+        if total == 0 and notice("sound-damaged") in self._late_warnings:
             raise BrokenMediaError(f"{self._store.name}: none of its sound can be decoded; get a whole copy")
         if total == 0:
             raise NoSoundError(f"expected speech, but {self._store.name} holds not a single sample of sound")
@@ -373,7 +374,7 @@ class _MediaSpeech(SpeechSource):
                 block, bad = _block_of(frame)
                 if bad:
                     self._bad = max(self._bad, bad)
-                    self._warn("samples that are no finite numbers: silenced")
+                    self._warn(notice("sound-not-finite"))
                 if frame.pts is not None and frame.time_base is not None:
                     time_s = frame.pts * frame.time_base
                     if zero is None:
@@ -384,7 +385,7 @@ class _MediaSpeech(SpeechSource):
                         position += _length(silence)
                         yield silence
                     elif abs(gap) > _GAP_S:
-                        self._warn("broken sound time stamps: the sound just goes on")
+                        self._warn(notice("broken-sound-times"))
                         self.continuous = False
                         zero += gap
                 position += _length(block)
@@ -402,14 +403,14 @@ class _MediaSpeech(SpeechSource):
             try:
                 packet = next(packets, None)
             except DecodeError:
-                self._warn("the sound ends in the middle: played as far as it goes")
+                self._warn(notice("sound-cut-off"))
                 packet = None
             if packet is None:
                 return
             try:
                 frames = packet.decode()
             except DecodeError:
-                self._warn("damaged sound: left out")
+                self._warn(notice("sound-damaged"))
                 continue
             yield from frames
 
@@ -451,7 +452,9 @@ def _sound_streams(container: InputContainer) -> list[AudioStream]:
     return [s for s, context in contexts if context is not None and context.sample_rate >= MIN_SAMPLE_RATE]
 
 
-def _speech_info(container: InputContainer, stream: AudioStream, store: ByteSource, odd: tuple[str, ...]) -> SpeechInfo:
+def _speech_info(
+    container: InputContainer, stream: AudioStream, store: ByteSource, odd: tuple[Notice, ...]
+) -> SpeechInfo:
     duration_s = None
     if stream.duration and stream.time_base and stream.duration > 0:
         duration_s = float(stream.duration * stream.time_base)

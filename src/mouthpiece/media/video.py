@@ -32,6 +32,7 @@ from mouthpiece.media.info import (
 from mouthpiece.media.open import FaceSource
 from mouthpiece.media.planes import Converter, Orientation
 from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
@@ -67,7 +68,7 @@ def open_video(store: ByteSource, photo_fps: Fraction) -> FaceSource:
                 f"expected a photo or a video with a face, but {store.name} has no picture track; give another file"
             )
         stream = streams[0]
-        odd = ["two or more picture tracks: the first is used"] if len(streams) > 1 else []
+        odd = [notice("several-pictures")] if len(streams) > 1 else []
         if stream.codec_context.width and stream.codec_context.height:
             check_size(stream.codec_context.width, stream.codec_context.height, store.name)
         look = _first_look(container, stream, store)
@@ -161,14 +162,14 @@ def _decoded(container: InputContainer, stream: VideoStream, reel: VideoFrameRea
         try:
             packet = next(packets, None)
         except DecodeError:
-            _note(reel, "the file ends in the middle: played as far as it goes")
+            _note(reel, notice("cut-off"))
             packet = None
         if packet is None:
             return
         try:
             frames = packet.decode()
         except DecodeError:
-            _note(reel, "damaged pictures: left out")
+            _note(reel, notice("pictures-dropped"))
             continue
         yield from frames
 
@@ -186,21 +187,21 @@ def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> 
     return None
 
 
-def _note(reel: VideoFrameReader | None, text: str) -> None:
+def _note(reel: VideoFrameReader | None, text: Notice) -> None:
     if reel is not None:
         reel.warn(text)
 
 
 def _info(
-    container: InputContainer, stream: VideoStream, look: _Look, store: ByteSource, odd: list[str]
+    container: InputContainer, stream: VideoStream, look: _Look, store: ByteSource, odd: list[Notice]
 ) -> PictureInfo:
     width, height = look.turn.size(look.width, look.height)
     fps = _rate(stream)
     duration_s = _duration_s(container, stream)
     if look.interlaced:
-        odd.append("interlaced: deinterlaced")
+        odd.append(notice("interlaced"))
     if look.alpha:
-        odd.append("transparent parts: laid on white")
+        odd.append(notice("transparent"))
     return PictureInfo(
         width=width,
         height=height,
@@ -277,7 +278,7 @@ class VideoFrameReader(FrameReader):
                 frames = _deinterlaced(frames)
             for frame in frames:
                 if frame.is_corrupt:
-                    self.warn("damaged pictures: shown as far as they decode")
+                    self.warn(notice("pictures-damaged"))
                 yield self._shot(frame, converter)
 
     def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
@@ -306,7 +307,7 @@ class VideoFrameReader(FrameReader):
     def _native(self, frame: VideoFrame, converter: Converter) -> VideoFrame:
         look = self._look
         if (frame.width, frame.height) != (look.width, look.height):
-            self.warn("its pictures change in size: all are scaled to the first one's")
+            self.warn(notice("size-changes"))
         if look.alpha:
             rgb, _ = on_white(np.asarray(frame.to_ndarray(format="rgba"), dtype=np.uint8))
             frame = _with_times(VideoFrame.from_ndarray(rgb, "rgb24"), frame)

@@ -26,6 +26,7 @@ from mouthpiece.media.planes import Converter, copied, tag
 from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.speech_source import SpeechSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.options import Quality
 from mouthpiece.types import Frame
 
@@ -96,17 +97,17 @@ class VideoWriter:
         """Pictures handed to the encoder so far."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the container makes necessary, one line each."""
         odd = []
         if self._width != self._info.width:
-            odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
+            odd.append(notice("pixels-stretched"))
         if self._info.hdr and self._kind == "webm":
-            odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
+            odd.append(notice("hdr-8-bits-webm"))
         elif self._deep:
-            odd.append("high dynamic range: kept, as 10-bit H.264, which some players don't show")
+            odd.append(notice("hdr-kept"))
         elif self._info.hdr:
-            odd.append("high dynamic range: with 8 bits only, which all players show, but there may be bands")
+            odd.append(notice("hdr-8-bits"))
         return tuple(odd)
 
     @property

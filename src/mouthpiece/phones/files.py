@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mouthpiece.errors import InputError
+from mouthpiece.notices import Notice, notice
 from mouthpiece.phones.notation import LEAST_SHARE, Notation, find_notation, is_silent, is_unspelled, to_ipa
 from mouthpiece.phones.textgrid import Interval, Tier, looks_like_textgrid, read_textgrid
 from mouthpiece.types import Phone
@@ -62,7 +63,7 @@ class PhoneFile:
     """Words in time order, where it has no phones."""
     tier: str = ""
     """The tier of a TextGrid that was taken."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What was odd, one line each."""
 
     @property
@@ -135,7 +136,7 @@ def _from_textgrid(text: str, name: str) -> PhoneFile:
     return PhoneFile(name, "TextGrid", notation, phones, (), tier.name, (*warnings, *odd))
 
 
-def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[str, ...]]:
+def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[Notice, ...]]:
     """The tier to take, whether it has words, and what to say of the choice."""
     if not tiers:
         raise InputError(f"expected an interval tier of phones in {name}, found none; add one named 'phones'")
@@ -143,7 +144,7 @@ def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[st
     if named:
         fullest = max(named, key=_labelled)
         others = ", ".join(repr(tier.name) for tier in named if tier is not fullest and _labelled(tier))
-        odd = f"{name} has several tiers of phones; {fullest.name!r} is taken, not {others}"
+        odd = notice("several-tiers", file=name, tier=fullest.name, others=others)
         return fullest, False, (odd,) if others else ()
     # The finest tier of those that can be phones, else the words.
     may_be = [t for t in tiers if not _is_called(t, _WORD_TIERS) and _labelled(t) and _sounds(t) is not None]
@@ -305,7 +306,7 @@ def _check_times(spans: Sequence[Interval], name: str) -> None:
 
 def _as_phones(
     spans: Sequence[Interval], notation: Notation, end_s: float
-) -> tuple[tuple[Phone, ...], tuple[str, ...]]:
+) -> tuple[tuple[Phone, ...], tuple[Notice, ...]]:
     """Spans as phones in IPA with the silences between them, and what was odd about them."""
     phones: list[Phone] = []
     strange: list[str] = []
@@ -315,11 +316,11 @@ def _as_phones(
             strange.append(span.label.strip())
         sound = to_ipa("spn", Notation.IPA) if symbol is None else symbol
         phones.append(Phone(sound or "", span.start_s, span.end_s))
-    odd: tuple[str, ...] = ()
+    odd: tuple[Notice, ...] = ()
     if strange:
         kinds = sorted(set(strange))
         named = ", ".join(repr(kind) for kind in kinds[:5]) + (" ..." if len(kinds) > 5 else "")
-        odd = (f"{len(strange)} of {len(spans)} labels name no sound ({named}): the mouth is half open there",)
+        odd = (notice("labels-without-sound", count=len(strange), total=len(spans), labels=named),)
     return with_silences(phones, end_s), odd
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mouthpiece.errors import InputError
+from mouthpiece.notices import Notice, notice
 from mouthpiece.options import PhonesInput
 from mouthpiece.phones.files import SpokenWord, read_phones, with_silences
 from mouthpiece.phones.spelling import spell
@@ -27,7 +28,7 @@ class Said:
     """Sounds in IPA and silences (empty symbol), from 0 on, without gaps; empty where nothing is known."""
     source: str = ""
     """Where that is from, for people."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What was odd, one line each."""
 
 
@@ -52,7 +53,7 @@ def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") 
             return _fitting(Said(file.phones, source, file.warnings), duration_s, file.name)
         heard = [word for word in file.words if word.start_s < duration_s]
         spelled = spell_words(heard or file.words, file.name, language)
-        note = f"{file.name} has words and no phones: their sounds are espeak-ng's ({language}), spread over each word"
+        note = notice("words-spelled", file=file.name, language=language)
         return _fitting(Said(spelled, source, (*file.warnings, note)), duration_s, file.name)
     return _fitting(Said(_checked(given), "phones as given"), duration_s, "the list of phones")
 
@@ -125,7 +126,7 @@ def _fitting(said: Said, duration_s: float, name: str) -> Said:
         )
     odd = list(said.warnings)
     if last_s > duration_s + BEYOND_S:
-        odd.append(f"{name} goes on to {last_s:.2f} s, the speech ends at {duration_s:.2f} s: the rest is not used")
+        odd.append(notice("phones-too-long", file=name, last_s=last_s, speech_s=duration_s))
     elif end_s < duration_s - SHORT_S:
-        odd.append(f"{name} ends at {end_s:.2f} s, the speech at {duration_s:.2f} s: nothing is known of the rest")
+        odd.append(notice("phones-too-short", file=name, last_s=end_s, speech_s=duration_s))
     return Said(said.phones, said.source, tuple(odd))

@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
-from click.core import ParameterSource
 
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
@@ -175,7 +174,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
         console = context.obj if isinstance(context.obj, Console) else Console()
         for name in ("json", "quiet", "debug"):
             setattr(console, name, getattr(console, name) or bool(values.pop(name)))
-        given = frozenset(name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT)
+        given = frozenset(name for name in values if _is_given(context, name))
         built = {name: group.build(values, given) for name, group in groups.items()}
         function(**dict.fromkeys(consoles, console), **built, **values)
 
@@ -184,6 +183,12 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
     return run
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter stands on the command line, or in the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _console_parameters() -> list[inspect.Parameter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mouthpiece import pipeline
@@ -88,12 +88,6 @@ def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: L
         networks.keep(options.engine)
         with said_as(face.path, isolated(face.name)), said_as(speech.path, isolated(speech.name)):
             result = pipeline.sync(face.path, speech.path, out, options, progress=progress, cancelled=cancelled)
-        return replace(result, warnings=tuple(_renamed(warning, face, speech) for warning in result.warnings))
+        return result
 
     return work
-
-
-def _renamed(text: str, face: Face, speech: Speech) -> str:
-    for given in (face, speech):
-        text = text.replace(given.path.name, isolated(given.name))
-    return text
