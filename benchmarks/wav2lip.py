@@ -30,8 +30,8 @@ from benchmarks.table import Cell, print_table
 from mouthpiece.checkpoints.cache import find_checkpoint
 from mouthpiece.checkpoints.catalogue import GENERATORS
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import Generator, open_generator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
 from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops

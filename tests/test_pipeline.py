@@ -20,12 +20,14 @@ from tests.engines.mesh.rig import measured_opening
 from tests.media.conftest import build_video, build_wav
 
 from mouthpiece import pipeline
-from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
+from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
-from mouthpiece.pipeline import Fit, FrameTransform, Quality, SyncOptions, SyncResult, probe, sync
+from mouthpiece.options import Fit, FrameTransform, Quality, SyncOptions
+from mouthpiece.pipeline import SyncResult, probe, sync
 from mouthpiece.types import FloatArray, Frame, Patch, Picture, Progress, SkipReason, TrackedFrame
 
 FAKE = SyncOptions(engine="fake")

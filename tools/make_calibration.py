@@ -1,7 +1,8 @@
 """Make what int8 models of the Wav2Lip generator are calibrated with: `python -m tools.make_calibration`.
 
 From the packaged sample face and the packaged sample speech in both languages, and from nothing else, so that the file
-may ship with the package: `src/mouthpiece/engines/wav2lip/runtimes/calibration.npz`.
+may ship with the package: `src/mouthpiece/engines/wav2lip/runtimes/calibration.npz`. The one that ships shows the
+sample face of its time, another drawn woman; made anew, it changes every int8 model.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.cpu import core_count, keep_off_hidden_tiles
 from mouthpiece.errors import EngineError, WeightsError
+from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
@@ -55,7 +56,7 @@ def known_device(device: str) -> str | None:
     return name if name in known or any(other.startswith(f"{name}.") for other in known) else None
 
 
-def resolve_device(device: str) -> tuple[str, tuple[str, ...]]:
+def resolve_device(device: str) -> tuple[str, tuple[Notice, ...]]:
     """Where to run what was to run on `device`: there, or on the CPU where it isn't on this machine.
 
     Returns:
@@ -65,7 +66,7 @@ def resolve_device(device: str) -> tuple[str, tuple[str, ...]]:
     among = name.partition(":")[2].split(",") if name and name != "AUTO" and is_several(name) else []
     if name and all(map(known_device, among)):
         return name, ()
-    return FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",)
+    return FALLBACK, (notice("device-missing", device=device, used=FALLBACK),)
 
 
 First = TypeVar("First")

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from mouthpiece.errors import BrokenMediaError, InputError, NotMediaError, OptionError, PictureSizeError
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit
 
 COLOUR = (200, 80, 40)
 SIZE = (64, 48)

@@ -14,10 +14,11 @@ import pytest
 from tests.media.conftest import build_video, index_of
 
 from mouthpiece.errors import BrokenMediaError
-from mouthpiece.media import Fit, open_face, playback
+from mouthpiece.media import open_face, playback
 from mouthpiece.media.frame_reader import DecodedFrame, FrameReader
 from mouthpiece.media.playback import MovingSource
 from mouthpiece.media.video import VideoFrameReader
+from mouthpiece.options import Fit
 
 
 def order(path: Path, count: int, fit: Fit, fps: int = 25) -> list[int]:

@@ -19,7 +19,8 @@ from tests import scenes
 from tests.media.conftest import build_video, grey_of, index_of
 
 from mouthpiece.errors import OptionError
-from mouthpiece.media import FaceSource, Fit, FrameTransform, VideoWriter, open_face
+from mouthpiece.media import FaceSource, VideoWriter, open_face
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Box, Picture
 
 ALL = (0, -1, 0, -1)
@@ -256,7 +257,8 @@ def test_too_little_left(tmp_path: Path, transform: FrameTransform, kind: str) -
 PLAY = """
 import resource, sys
 from fractions import Fraction
-from mouthpiece.media import Fit, FrameTransform, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit, FrameTransform
 with open_face(sys.argv[1], transform=FrameTransform(resize_factor=4)) as face:
     count = sum(1 for _ in face.frames(Fraction(int(sys.argv[2]), 25), Fit.PINGPONG))
 print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)

@@ -14,7 +14,8 @@ import pytest
 from tests.media.conftest import build_video, build_wav, grey_of, index_of, tone
 
 from mouthpiece.errors import BrokenMediaError, InputError, NoPictureError, NotMediaError, PictureSizeError
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit
 
 Run = Callable[..., None]
 

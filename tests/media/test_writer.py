@@ -21,7 +21,8 @@ from PIL import Image
 from tests.media.conftest import build_video, build_wav, clicks, index_of, onsets, tone
 
 from mouthpiece.errors import Cancelled, DiskFullError, MouthpieceError, OptionError, OutputError, OutputExistsError
-from mouthpiece.media import Fit, Quality, VideoWriter, open_face, open_speech
+from mouthpiece.media import VideoWriter, open_face, open_speech
+from mouthpiece.options import Fit, Quality
 from mouthpiece.types import Box
 
 Run = Callable[..., None]

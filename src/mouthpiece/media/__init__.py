@@ -46,15 +46,13 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 from __future__ import annotations
 
 from mouthpiece.media.face_source import FaceSource
-from mouthpiece.media.fit import Fit
 from mouthpiece.media.info import ColourTags, PictureInfo
 from mouthpiece.media.open import FaceInput, SpeechInput, open_face, open_speech
 from mouthpiece.media.output_file import check_output
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
-from mouthpiece.media.quality import Quality
 from mouthpiece.media.speech_source import SpeechInfo, SpeechSource
-from mouthpiece.media.transform import FrameTransform
 from mouthpiece.media.writer import VideoWriter
+from mouthpiece.options import Fit, FrameTransform, Quality
 
 __all__ = [
     "ColourTags",

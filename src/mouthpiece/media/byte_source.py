@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Generic, Protocol, Self, TypeVar
 
 from mouthpiece.errors import InputError, NotMediaError
+from mouthpiece.notices import Notice
 
 READ_BYTES = 1 << 16
 """Bytes read at a time."""
@@ -178,7 +179,7 @@ class SourceInfo(Protocol):
     """The properties of a source before it is decoded."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the user should know."""
 
 
@@ -192,7 +193,7 @@ class MediaSource(ABC, Generic[Info]):
         """Take over the bytes, if there are any: `close` closes them."""
         self._info = info
         self._data = data
-        self._late_warnings: list[str] = []
+        self._late_warnings: list[Notice] = []
 
     @property
     def info(self) -> Info:
@@ -200,13 +201,13 @@ class MediaSource(ABC, Generic[Info]):
         return self._info
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """`info.warnings` and what came up while reading since."""
         return self._info.warnings + tuple(self._late_warnings)
 
-    def _warn(self, text: str) -> None:
-        if text not in self._late_warnings and text not in self._info.warnings:
-            self._late_warnings.append(text)
+    def _warn(self, warning: Notice) -> None:
+        if warning not in self._late_warnings and warning not in self._info.warnings:
+            self._late_warnings.append(warning)
 
     def close(self) -> None:
         """Release the file."""

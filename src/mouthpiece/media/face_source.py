@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from mouthpiece.media.byte_source import MediaSource
-from mouthpiece.media.fit import Fit
 from mouthpiece.media.info import PictureInfo
-from mouthpiece.media.transform import FrameTransform
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame
 
-DEFAULT_PHOTO_FPS = Fraction(25)
-"""Pictures a second that a photo becomes unless told otherwise."""
 SAMPLE_COUNT = 24
 """Frames that are sampled of a source unless told otherwise: enough to learn a face from."""
 

@@ -11,7 +11,9 @@ from av import VideoFrame
 
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.planes import Converter
-from mouthpiece.media.transform import FrameTransform, FrameTransformer
+from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.notices import Notice
+from mouthpiece.options import FrameTransform
 from mouthpiece.types import Picture
 
 
@@ -36,7 +38,7 @@ class FrameReader(ABC):
     """Time stamp of the first picture, where pictures can be looked for by time; else None."""
 
     def __init__(self) -> None:
-        self._warnings: list[str] = []
+        self._warnings: list[Notice] = []
 
     @property
     @abstractmethod
@@ -55,13 +57,13 @@ class FrameReader(ABC):
     def rgb(self, picture: VideoFrame) -> Picture:
         """Convert a picture to (H, W, 3) uint8 RGB, an array of its own."""
 
-    def warn(self, text: str) -> None:
+    def warn(self, warning: Notice) -> None:
         """Add a warning, once."""
-        if text not in self._warnings:
-            self._warnings.append(text)
+        if warning not in self._warnings:
+            self._warnings.append(warning)
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Notice]:
         """What came up while reading so far."""
         return list(self._warnings)
 
@@ -83,7 +85,7 @@ class TransformedReader(FrameReader):
         return self._reader.time_base
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Notice]:
         return self._reader.warnings
 
     def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:

@@ -24,6 +24,7 @@ from mouthpiece.media.info import MAX_PIXELS, MAX_SIDE, PHOTO_COLOURS, PictureIn
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.playback import MovingSource
 from mouthpiece.media.still import StillSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "PCX", "SGI", "DDS", "QOI")
@@ -93,7 +94,7 @@ def _is_animated(image: Image.Image) -> bool:
         return False
 
 
-def _decode(image: Image.Image, name: str) -> tuple[Picture, tuple[str, ...]]:
+def _decode(image: Image.Image, name: str) -> tuple[Picture, tuple[Notice, ...]]:
     """Decode a picture whose header was accepted: upright RGB, and warnings."""
     try:
         image.load()
@@ -112,7 +113,7 @@ def _turn_upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def flatten(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
+def flatten(image: Image.Image) -> tuple[Picture, tuple[Notice, ...]]:
     """Convert a Pillow image of any mode to (H, W, 3) uint8 RGB, and warn where transparency was laid on white."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = _narrow_grey(np.asarray(image))
@@ -123,7 +124,7 @@ def flatten(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
     return np.array(_to_srgb(image), dtype=np.uint8), ()
 
 
-def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
+def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[Notice, ...]]:
     """Lay an (H, W, 4) uint8 picture on white: (H, W, 3), and the warning if any of the white shows."""
     alpha = rgba[:, :, 3]
     if alpha.min() == 255:
@@ -133,7 +134,7 @@ def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
     for channel in range(3):  # one channel at a time keeps the 16-bit scratch small
         value = rgba[:, :, channel].astype(np.uint16) * weight + (255 - weight) * 255
         rgb[:, :, channel] = (value + 127) // 255
-    return rgb, ("transparent parts: laid on white",)
+    return rgb, (notice("transparent"),)
 
 
 def _narrow_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -165,7 +166,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _rgb_of_array(array: NDArray[Any], name: str) -> tuple[Picture, tuple[str, ...]]:
+def _rgb_of_array(array: NDArray[Any], name: str) -> tuple[Picture, tuple[Notice, ...]]:
     """Convert a picture given as an array to (H, W, 3) uint8 RGB, with warnings.
 
     Raises:
@@ -197,7 +198,7 @@ class PhotoSource(StillSource):
 
     def __init__(
         self,
-        decoded: tuple[Picture, tuple[str, ...]],
+        decoded: tuple[Picture, tuple[Notice, ...]],
         fps: Fraction,
         name: str,
         codec: str,
@@ -267,7 +268,7 @@ class _AnimationReader(FrameReader):
                 except (OSError, ValueError, SyntaxError, IndexError):
                     if index == 0:
                         raise BrokenMediaError(f"{self._data.name}: its pictures can't be decoded") from None
-                    self.warn("damaged after its first pictures: the rest is left out")
+                    self.warn(notice("animation-damaged"))
                     return
                 if rgb.shape[1::-1] == self._size:
                     yield rgb, _delay_ms(image)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mouthpiece.errors import PictureSizeError
+from mouthpiece.notices import Notice, notice
 
 MIN_SIDE = 32
 """Pixels of the shortest side that can hold a face."""
@@ -79,15 +80,15 @@ class PictureInfo:
     """What messages call it."""
     hdr: bool = False
     """High dynamic range: kept in 10 bits with its tags."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What is unusual about the file and what is done about it, one line each."""
 
 
-def odd_size_warning(width: int, height: int) -> tuple[str, ...]:
+def odd_size_warning(width: int, height: int) -> tuple[Notice, ...]:
     """Return the warning about a size that 4:2:0 H.264 can't hold; none for even sides."""
     if width % 2 == 0 and height % 2 == 0:
         return ()
-    return (f"odd size {width}x{height}: kept, as 4:4:4 in MP4 and MKV, which some players don't show",)
+    return (notice("odd-size", width=width, height=height),)
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.byte_source import FileInput, open_bytes
-from mouthpiece.media.face_source import DEFAULT_PHOTO_FPS, FaceSource
+from mouthpiece.media.face_source import FaceSource
 from mouthpiece.media.images import PhotoSource, open_picture
 from mouthpiece.media.speech_array import ArraySpeech
 from mouthpiece.media.speech_file import SpeechFile
 from mouthpiece.media.speech_source import SpeechSource
-from mouthpiece.media.transform import FrameTransform
 from mouthpiece.media.video import open_video
+from mouthpiece.options import PHOTO_FPS, FrameTransform
 from mouthpiece.types import SAMPLE_RATE, Waveform
 
 FaceInput = FileInput | NDArray[Any]
@@ -31,7 +31,7 @@ def open_face(
     source: FaceInput,
     *,
     name: str | None = None,
-    photo_fps: Fraction = DEFAULT_PHOTO_FPS,
+    photo_fps: Fraction = PHOTO_FPS,
     transform: FrameTransform | None = None,
 ) -> FaceSource:
     """Open a face's photo or video.

@@ -11,11 +11,11 @@ from itertools import islice, pairwise
 from mouthpiece.errors import BrokenMediaError
 from mouthpiece.media.byte_source import ByteSource
 from mouthpiece.media.face_source import SAMPLE_COUNT, FaceSource
-from mouthpiece.media.fit import Fit
 from mouthpiece.media.frame_reader import DecodedFrame, FrameReader, TransformedReader
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.still import StillSource, still_info
-from mouthpiece.media.transform import FrameTransform
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame
 
 STILL_S = Fraction(1, 2)
@@ -76,10 +76,10 @@ class MovingSource(FaceSource):
         self._can_seek = True
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """`info.warnings` and what came up while reading since."""
-        for text in self._reader.warnings:
-            self._warn(text)
+        for warning in self._reader.warnings:
+            self._warn(warning)
         return super().warnings
 
     def transformed(self, transform: FrameTransform) -> FaceSource:
@@ -121,7 +121,7 @@ class MovingSource(FaceSource):
         step = following.pts - decoded.pts
         if 0 < step * self._tick <= LONGEST_GAP_S:
             return step
-        self._warn("broken time stamps: repaired")
+        self._warn(notice("broken-times"))
         return usual
 
     def _last_duration(self, decoded: DecodedFrame) -> int:

@@ -10,10 +10,10 @@ from av.stream import Disposition
 
 from mouthpiece.media.byte_source import FileInput, open_bytes
 from mouthpiece.media.container import DecodeError, claimed_duration_s, format_name, open_container
-from mouthpiece.media.face_source import DEFAULT_PHOTO_FPS
 from mouthpiece.media.images import open_picture
 from mouthpiece.media.info import ColourTags, PictureInfo
 from mouthpiece.media.sound_block import layout_name
+from mouthpiece.options import PHOTO_FPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def probe_media(source: FileInput, *, name: str | None = None) -> MediaReport:
     """
     data = open_bytes(source, name)
     try:
-        picture = open_picture(data, DEFAULT_PHOTO_FPS)
+        picture = open_picture(data, PHOTO_FPS)
         if picture is not None:
             return _picture_report(picture.info)
         with open_container(data) as container:

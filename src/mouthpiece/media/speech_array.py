@@ -13,6 +13,7 @@ from mouthpiece.errors import InputError, NoSoundError
 from mouthpiece.media.mixing import ChannelMeter
 from mouthpiece.media.sound_block import SoundBlock, layout_name, numbered_channels, silence_bad_samples, to_float
 from mouthpiece.media.speech_source import METER_S, MIN_SAMPLE_RATE, SpeechInfo, SpeechSource, whole_samples
+from mouthpiece.notices import notice
 from mouthpiece.types import FloatArray
 
 _MAX_SAMPLE_RATE = 768_000
@@ -46,7 +47,7 @@ class ArraySpeech(SpeechSource):
                 duration_s=length / sample_rate,
                 container="array",
                 name=name,
-                warnings=(f"{bad} samples that are no finite numbers: silenced",) if bad else (),
+                warnings=(notice("sound-not-finite-count", count=bad),) if bad else (),
             )
         )
         self._samples = samples

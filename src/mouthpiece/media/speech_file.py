@@ -32,6 +32,7 @@ from mouthpiece.media.speech_source import (
     SpeechSource,
     whole_samples,
 )
+from mouthpiece.notices import notice
 from mouthpiece.types import FloatArray
 
 _GAP_S = Fraction(1, 10)
@@ -41,6 +42,7 @@ _LONGEST_GAP_S = 60
 _LONGEST_LEAD_S = 3600
 _AUDIBLE = 1e-4
 """Samples above this (-80 dB) count as sound for the meter."""
+_DAMAGED = notice("sound-damaged")
 
 
 class SpeechFile(SpeechSource):
@@ -65,7 +67,6 @@ class SpeechFile(SpeechSource):
         self._zero: Fraction | None = None
         self._continuous = True
         """Whether the packets' own times can be kept; False once a broken clock was found."""
-        self._damaged = False
         self._weights = self._meter_channels()
         if self._duration_s is not None:
             self.check_length()
@@ -84,7 +85,7 @@ class SpeechFile(SpeechSource):
                     break
             else:
                 self._duration_s = whole_samples(total)
-        if total == 0 and self._damaged:
+        if total == 0 and _DAMAGED in self.warnings:
             raise BrokenMediaError(f"{self.info.name}: none of its sound can be decoded; get a whole copy")
         if total == 0:
             raise NoSoundError(f"expected speech, but {self.info.name} holds not a single sample of sound")
@@ -106,7 +107,7 @@ class SpeechFile(SpeechSource):
             for frame in self._decode(container):
                 block, bad = block_of_frame(frame)
                 if bad:
-                    self._warn("samples that are no finite numbers: silenced")
+                    self._warn(notice("sound-not-finite"))
                 if frame.pts is not None and frame.time_base is not None:
                     time_s = frame.pts * frame.time_base
                     if zero is None:
@@ -117,7 +118,7 @@ class SpeechFile(SpeechSource):
                         position += silence.duration_s
                         yield silence
                     elif abs(gap) > _GAP_S:
-                        self._warn("broken sound time stamps: the sound just goes on")
+                        self._warn(notice("broken-sound-times"))
                         self._continuous = False
                         zero += gap
                 position += block.duration_s
@@ -129,13 +130,9 @@ class SpeechFile(SpeechSource):
         return decode_packets(
             container,
             container.streams[self._index],
-            on_break=lambda: self._warn("the sound ends in the middle: played as far as it goes"),
-            on_damage=self._note_damage,
+            on_break=lambda: self._warn(notice("sound-cut-off")),
+            on_damage=lambda: self._warn(_DAMAGED),
         )
-
-    def _note_damage(self) -> None:
-        self._damaged = True
-        self._warn("damaged sound: left out")
 
 
 class _StoredTrack(PacketTrack):
@@ -178,7 +175,7 @@ def _info(container: InputContainer, stream: AudioStream, name: str, *, several:
         duration_s=claimed_duration_s(container, stream),
         container=format_name(container),
         name=name,
-        warnings=("two or more sound tracks: the first is used",) if several else (),
+        warnings=(notice("several-sounds"),) if several else (),
     )
 
 

@@ -20,6 +20,7 @@ from mouthpiece.media.byte_source import ByteSource, MediaSource
 from mouthpiece.media.mixing import mix
 from mouthpiece.media.resampler import MonoResampler
 from mouthpiece.media.sound_block import SoundBlock
+from mouthpiece.notices import Notice
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 BLOCK = SAMPLE_RATE // 4
@@ -50,7 +51,7 @@ class SpeechInfo:
     """The file's kind: wav, mp4, array, ..."""
     name: str
     """What messages call it."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What is unusual about the file and what is done about it, one line each."""
 
 

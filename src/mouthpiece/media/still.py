@@ -10,9 +10,9 @@ from av import VideoFrame
 
 from mouthpiece.media.byte_source import ByteSource
 from mouthpiece.media.face_source import SAMPLE_COUNT, FaceSource
-from mouthpiece.media.fit import Fit
 from mouthpiece.media.info import PictureInfo
-from mouthpiece.media.transform import FrameTransform, FrameTransformer
+from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame, Picture
 
 

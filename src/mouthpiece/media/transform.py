@@ -6,7 +6,7 @@ that what is not drawn on is still written without a detour through RGB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,49 +15,12 @@ from av import VideoFrame
 from mouthpiece.errors import OptionError
 from mouthpiece.media.info import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
 from mouthpiece.media.planes import Converter, Orientation, plane_views, sws_matrix, tag
+from mouthpiece.options import TO_EDGE, FrameTransform
 from mouthpiece.types import Box, Picture
 
-TO_EDGE = -1
-"""As bottom or right of a crop: as far as the picture goes."""
 _SWS_BT709 = 1
 _BT601 = 6
 """H.273's number of the colour matrix of small pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameTransform:
-    """A transform of a face's pictures before all other steps. The default changes nothing and costs nothing."""
-
-    static: bool = False
-    """Only the first picture of a video, held still at the video's own rate."""
-    resize_factor: int = 1
-    """Each side is divided by this, and rounded down to an even number."""
-    rotate: bool = False
-    """A quarter turn clockwise, on top of what the file itself asks for."""
-    crop: tuple[int, int, int, int] = (0, TO_EDGE, 0, TO_EDGE)
-    """Top, bottom, left, right in pixels of the smaller, turned picture; -1 as bottom or right means the edge, and so
-    does what lies beyond it. Bottom and right are not part of it."""
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without the picture.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        if self.resize_factor < 1:
-            raise OptionError(f"resize_factor expects a whole number from 1, got {self.resize_factor}")
-        if len(self.crop) != 4:
-            raise OptionError(f"crop expects four numbers of pixels (top bottom left right), got {self.crop}")
-        top, bottom, left, right = self.crop
-        empty = any(end != TO_EDGE and end <= start for start, end in ((top, bottom), (left, right)))
-        if min(top, left) < 0 or empty:
-            values = " ".join(map(str, self.crop))
-            raise OptionError(f"crop expects top < bottom and left < right, from 0 (-1: to the edge), got {values}")
-
-    @property
-    def changes_picture(self) -> bool:
-        """Whether a picture comes out differently: `static` alone leaves it as it is."""
-        return self.resize_factor != 1 or self.rotate or self.crop != (0, TO_EDGE, 0, TO_EDGE)
 
 
 class FrameTransformer:

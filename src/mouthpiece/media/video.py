@@ -40,6 +40,7 @@ from mouthpiece.media.info import (
 )
 from mouthpiece.media.planes import Converter, Orientation
 from mouthpiece.media.playback import MovingSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
@@ -67,7 +68,7 @@ def open_video(data: ByteSource, photo_fps: Fraction) -> FaceSource:
                 f"expected a photo or a video with a face, but {data.name} has no picture track; give another file"
             )
         stream = streams[0]
-        warnings = ["two or more picture tracks: the first is used"] if len(streams) > 1 else []
+        warnings = [notice("several-pictures")] if len(streams) > 1 else []
         if stream.codec_context.width and stream.codec_context.height:
             check_size(stream.codec_context.width, stream.codec_context.height, data.name)
         track = _read_track_format(container, stream, data)
@@ -164,15 +165,15 @@ def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> 
 
 
 def _info(
-    container: InputContainer, stream: VideoStream, track: _TrackFormat, data: ByteSource, warnings: list[str]
+    container: InputContainer, stream: VideoStream, track: _TrackFormat, data: ByteSource, warnings: list[Notice]
 ) -> PictureInfo:
     width, height = track.turn.size(track.width, track.height)
     fps = _rate(stream)
     duration_s = claimed_duration_s(container, stream)
     if track.interlaced:
-        warnings.append("interlaced: deinterlaced")
+        warnings.append(notice("interlaced"))
     if track.alpha:
-        warnings.append("transparent parts: laid on white")
+        warnings.append(notice("transparent"))
     return PictureInfo(
         width=width,
         height=height,
@@ -236,14 +237,14 @@ class VideoFrameReader(FrameReader):
             frames: Iterator[VideoFrame] = decode_packets(
                 container,
                 stream,
-                on_break=lambda: self.warn("the file ends in the middle: played as far as it goes"),
-                on_damage=lambda: self.warn("damaged pictures: left out"),
+                on_break=lambda: self.warn(notice("cut-off")),
+                on_damage=lambda: self.warn(notice("pictures-dropped")),
             )
             if self._track.interlaced:
                 frames = _deinterlace(frames)
             for frame in frames:
                 if frame.is_corrupt:
-                    self.warn("damaged pictures: shown as far as they decode")
+                    self.warn(notice("pictures-damaged"))
                 yield self._converted(frame, converter)
 
     def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
@@ -272,7 +273,7 @@ class VideoFrameReader(FrameReader):
     def _native(self, frame: VideoFrame, converter: Converter) -> VideoFrame:
         track = self._track
         if (frame.width, frame.height) != (track.width, track.height):
-            self.warn("its pictures change in size: all are scaled to the first one's")
+            self.warn(notice("size-changes"))
         if track.alpha:
             rgb, _ = on_white(np.asarray(frame.to_ndarray(format="rgba"), dtype=np.uint8))
             opaque = VideoFrame.from_ndarray(rgb, "rgb24")

@@ -23,9 +23,10 @@ from mouthpiece.errors import MouthpieceError, OptionError
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.output_file import CONTAINERS, OutputFile, check_output
 from mouthpiece.media.planes import Converter, copy_frame, tag
-from mouthpiece.media.quality import Quality
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.speech_source import SpeechSource
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import Quality
 from mouthpiece.types import Frame
 
 _WRITE_BYTES = 1 << 18
@@ -108,18 +109,18 @@ class VideoWriter:
         """Pictures handed to the encoder so far."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the container makes necessary, one line each."""
-        odd = []
+        warnings = []
         if self._width != self._info.width:
-            odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
+            warnings.append(notice("pixels-stretched"))
         if self._info.hdr and self._kind == "webm":
-            odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
+            warnings.append(notice("hdr-8-bits-webm"))
         elif self._deep:
-            odd.append("high dynamic range: kept, as 10-bit H.264, which some players don't show")
+            warnings.append(notice("hdr-kept"))
         elif self._info.hdr:
-            odd.append("high dynamic range: with 8 bits only, which all players show, but there may be bands")
-        return tuple(odd)
+            warnings.append(notice("hdr-8-bits"))
+        return tuple(warnings)
 
     @property
     def path(self) -> Path:

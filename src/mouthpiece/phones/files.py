@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mouthpiece.errors import InputError
+from mouthpiece.notices import Notice, notice
 from mouthpiece.phones.notation import LEAST_SHARE, Notation, find_notation, is_silent, is_unspelled, to_ipa
 from mouthpiece.phones.textgrid import Interval, Tier, looks_like_textgrid, read_textgrid
 from mouthpiece.types import Phone, SpokenWord
@@ -53,7 +54,7 @@ class PhoneFile:
     """Words in time order, where it has no phones."""
     tier: str = ""
     """The tier of a TextGrid that was taken."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What is unusual about the file, one line each."""
 
     @property
@@ -126,7 +127,7 @@ def _from_textgrid(text: str, name: str) -> PhoneFile:
     return PhoneFile(name, "TextGrid", notation, phones, (), tier.name, (*warnings, *label_warnings))
 
 
-def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[str, ...]]:
+def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[Notice, ...]]:
     """Choose a tier: the tier, whether it has words, and warnings about the choice."""
     if not tiers:
         raise InputError(f"expected an interval tier of phones in {name}, found none; add one named 'phones'")
@@ -134,8 +135,8 @@ def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[st
     if named:
         fullest = max(named, key=_count_labels)
         others = ", ".join(repr(tier.name) for tier in named if tier is not fullest and _count_labels(tier))
-        odd = f"{name} has several tiers of phones; {fullest.name!r} is taken, not {others}"
-        return fullest, False, (odd,) if others else ()
+        warning = notice("several-tiers", file=name, tier=fullest.name, others=others)
+        return fullest, False, (warning,) if others else ()
     # The finest tier of those that can be phones, else the words.
     may_be = [t for t in tiers if not _has_name(t, _WORD_TIERS) and _count_labels(t) and _tier_notation(t) is not None]
     if may_be:
@@ -296,7 +297,7 @@ def _check_times(spans: Sequence[Interval], name: str) -> None:
 
 def _phones_of_spans(
     spans: Sequence[Interval], notation: Notation, end_s: float
-) -> tuple[tuple[Phone, ...], tuple[str, ...]]:
+) -> tuple[tuple[Phone, ...], tuple[Notice, ...]]:
     """Convert spans to phones in IPA with the silences between them, with warnings."""
     phones: list[Phone] = []
     strange: list[str] = []
@@ -306,11 +307,11 @@ def _phones_of_spans(
             strange.append(span.label.strip())
         sound = to_ipa("spn", Notation.IPA) if symbol is None else symbol
         phones.append(Phone(sound or "", span.start_s, span.end_s))
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if strange:
         kinds = sorted(set(strange))
         named = ", ".join(repr(kind) for kind in kinds[:5]) + (" ..." if len(kinds) > 5 else "")
-        warnings = (f"{len(strange)} of {len(spans)} labels name no sound ({named}): the mouth is half open there",)
+        warnings = (notice("labels-without-sound", count=len(strange), total=len(spans), labels=named),)
     return fill_silences(phones, end_s), warnings
 
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mouthpiece.errors import InputError
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import PhonesInput
 from mouthpiece.phones.files import fill_silences, read_phones
 from mouthpiece.phones.pronunciation import pronounce_words
 from mouthpiece.types import Phone, SpokenWord
-
-PhonesInput = str | os.PathLike[str] | Sequence[Phone] | None
-"""A file of phones or words, phones with their times, or None where they are unknown."""
 
 BEYOND_S = 0.1
 """Phones may end so much after the speech without a warning."""
@@ -29,7 +28,7 @@ class PhoneTranscript:
     """Sounds in IPA and silences (empty symbol), from 0 on, without gaps; empty where they are unknown."""
     source: str = ""
     """Where that is from, for people."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What is unusual about them, one line each."""
 
 
@@ -54,7 +53,7 @@ def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") 
             return _check_duration(PhoneTranscript(file.phones, source, file.warnings), duration_s, file.name)
         within = [word for word in file.words if word.start_s < duration_s]
         phones = pronounce_with_espeak(within or file.words, file.name, language)
-        note = f"{file.name} has words and no phones: their sounds are espeak-ng's ({language}), spread over each word"
+        note = notice("words-spelled", file=file.name, language=language)
         return _check_duration(PhoneTranscript(phones, source, (*file.warnings, note)), duration_s, file.name)
     return _check_duration(PhoneTranscript(_check_phones(given), "phones as given"), duration_s, "the list of phones")
 
@@ -127,10 +126,7 @@ def _check_duration(transcript: PhoneTranscript, duration_s: float, name: str) -
         )
     warnings = list(transcript.warnings)
     if last_s > duration_s + BEYOND_S:
-        warnings.append(
-            f"{name} goes on to {last_s:.2f} s, the speech ends at {duration_s:.2f} s: the rest is not used"
-        )
+        warnings.append(notice("phones-too-long", file=name, last_s=last_s, speech_s=duration_s))
     elif end_s < duration_s - SHORT_S:
-        text = f"{name} ends at {end_s:.2f} s, the speech at {duration_s:.2f} s: nothing is known of the rest"
-        warnings.append(text)
+        warnings.append(notice("phones-too-short", file=name, last_s=end_s, speech_s=duration_s))
     return PhoneTranscript(transcript.phones, transcript.source, tuple(warnings))

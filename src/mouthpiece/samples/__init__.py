@@ -1,7 +1,6 @@
 """Faces and speech to try mouthpiece with: nobody's likeness, nobody's voice.
 
-All are made by programs of this project: tools/make_sample_face.py, tools/make_avatars.py and
-tools/make_sample_speech.py.
+All are made by programs of this project: tools/make_avatars.py and tools/make_sample_speech.py.
 """
 
 from __future__ import annotations
@@ -69,8 +68,8 @@ def _path(name: str) -> Path:
 
 
 def sample_face() -> Path:
-    """A portrait with a closed mouth: JPEG, 768 x 960 pixels."""
-    return _path("face.jpg")
+    """Return the gallery's first portrait, whose mouth is closed: JPEG, 768 x 960 pixels."""
+    return avatars()[0].path
 
 
 def sample_speech(language: str = "en") -> Path:

@@ -16,19 +16,19 @@ from tests import scenes
 from tests.apps.staging import Said, StandIn
 from tests.checkpoint_files import seeded_state, write_checkpoint
 
-from mouthpiece import pipeline, samples
+from mouthpiece import samples
 from mouthpiece.apps.cli import main, parameters
 from mouthpiece.apps.cli.commands.inference import with_static_value
-from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
+from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions, Precision, Runtime
 from mouthpiece.errors import InputError
 from mouthpiece.networks.layers import GENERATOR
-from mouthpiece.pipeline import FrameTransform, SyncOptions
+from mouthpiece.options import FrameTransform, SyncOptions
 
 Run = Callable[..., Said]
 NEEDED = ("--checkpoint_path", "checkpoints/wav2lip.pth", "--face", "face.mp4", "--audio", "speech.wav")
 AS_PUBLISHED = SyncOptions(
     engine="wav2lip",
-    fit=pipeline.Fit.LOOP,
+    fit=options.Fit.LOOP,
     overwrite=True,
     network=NetworkOptions("checkpoints/wav2lip.pth"),
 )
@@ -66,7 +66,7 @@ def test_every_published_option_reaches_the_pipeline(here: Run, stand_in: StandI
     assert stand_in.asked["out"] == Path("o.mp4")
     assert stand_in.asked["options"] == SyncOptions(
         engine="wav2lip",
-        fit=pipeline.Fit.LOOP,
+        fit=options.Fit.LOOP,
         fps=Fraction(30000, 1001),
         transform=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
         box=(10, 90, 20, 80),

@@ -30,7 +30,7 @@ ARABIC = "صورة.png"
 
 
 def test_large_and_odd_pictures_become_such_as_browsers_play() -> None:
-    assert transform_of(768, 960, full_size=False) == pipeline.FrameTransform()
+    assert transform_of(768, 960, full_size=False) == options.FrameTransform()
     assert transform_of(769, 961, full_size=True).crop == (0, 960, 0, 768)
     assert transform_of(4000, 3000, full_size=False).resize_factor == 3
     assert transform_of(4001, 3000, full_size=True).crop == (0, -1, 0, 4000)

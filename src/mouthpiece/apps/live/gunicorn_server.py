@@ -24,7 +24,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from mouthpiece.apps.live.routes import EXTENSION, build
 from mouthpiece.apps.live.sockets import timeout_option
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.media import FrameTransform, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import FrameTransform
 from mouthpiece.samples import sample_face
 
 if TYPE_CHECKING:
