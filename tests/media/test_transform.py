@@ -20,6 +20,7 @@ from tests.media.conftest import build_video, grey_of, index_of
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media import FaceSource, VideoWriter, open_face
+from mouthpiece.notices import notice
 from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Box, Picture
 
@@ -189,7 +190,7 @@ def test_odd_sizes(tmp_path: Path) -> None:
     with open_face(path, transform=FrameTransform(resize_factor=2)) as face:
         assert (face.info.width, face.info.height, face.warnings) == (80, 60, ())
     with open_face(path, transform=FrameTransform(crop=(0, 61, 0, 80))) as face:
-        assert "odd size 80x61" in face.warnings[0]
+        assert face.warnings == (notice("odd-size", width=80, height=61),)
     odd = video(tmp_path / "b.mp4", size=(161, 121), pix_fmt="yuv444p")
     with open_face(odd, transform=FrameTransform(crop=(1, -1, 1, -1))) as face:
         assert (face.info.width, face.info.height, face.warnings) == (160, 120, ())

@@ -11,7 +11,7 @@ from mouthpiece.media.info import PictureInfo
 from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame
 
-SAMPLE_COUNT = 24
+SAMPLE_FRAMES = 24
 """Frames that are sampled of a source unless told otherwise: enough to learn a face from."""
 
 
@@ -22,7 +22,7 @@ class FaceSource(MediaSource[PictureInfo]):
     """
 
     @abstractmethod
-    def sample_frames(self, limit: int = SAMPLE_COUNT) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SAMPLE_FRAMES) -> Iterator[Frame]:
         """Yield up to `limit` frames spread over the source, cheaply; one for a photo.
 
         Their `time_s` is the time in the source.

@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 
 from mouthpiece.errors import BrokenMediaError
 from mouthpiece.media.byte_source import ByteSource
-from mouthpiece.media.face_source import SAMPLE_COUNT, FaceSource
+from mouthpiece.media.face_source import SAMPLE_FRAMES, FaceSource
 from mouthpiece.media.frame_reader import DecodedFrame, FrameReader, TransformedReader
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.still import StillSource, still_info
@@ -247,7 +247,7 @@ class MovingSource(FaceSource):
 
     # --- samples ----------------------------------------------------------------------------------------------------
 
-    def sample_frames(self, limit: int = SAMPLE_COUNT) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SAMPLE_FRAMES) -> Iterator[Frame]:
         """Yield frames spread over the video: key pictures of a long one, else out of its first seconds."""
         if limit <= 0:
             return

@@ -9,7 +9,7 @@ from fractions import Fraction
 from av import VideoFrame
 
 from mouthpiece.media.byte_source import ByteSource
-from mouthpiece.media.face_source import SAMPLE_COUNT, FaceSource
+from mouthpiece.media.face_source import SAMPLE_FRAMES, FaceSource
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.transform import FrameTransformer
 from mouthpiece.options import Fit, FrameTransform
@@ -43,7 +43,7 @@ class StillSource(FaceSource):
     def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
         return Frame(time_s, duration_s, self._rgb.copy(), self.info.pixel_aspect, self._native)
 
-    def sample_frames(self, limit: int = SAMPLE_COUNT) -> Iterator[Frame]:
+    def sample_frames(self, limit: int = SAMPLE_FRAMES) -> Iterator[Frame]:
         """Yield the picture once."""
         if limit > 0:
             yield self._frame(Fraction(0), 1 / self.info.fps)
