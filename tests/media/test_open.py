@@ -17,7 +17,7 @@ Open = Callable[..., object]
 
 
 @pytest.mark.parametrize("call", [open_face, open_speech, probe_media])
-@pytest.mark.parametrize("content", [None, b"", b"nothing of a known kind", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [None, b"", b"nothing of a known kind", b"\0\0\0\x18ftypisom"])
 def test_messages_use_the_name(tmp_path: Path, call: Open, content: bytes | None) -> None:
     path = tmp_path / "3f2a.upload"
     sources: list[object] = [path, str(path)]
