@@ -102,8 +102,8 @@ def test_it_is_known_whether_somebody_computed_before() -> None:
         "from openvino import opset13 as op\n"
         "x = op.parameter([1], np.float32)\n"
         "openvino.Core().compile_model(openvino.Model([op.relu(x)], [x]), 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})\n"
-        "from mouthpiece import processor\n"
-        "print(processor._already_computing())\n"
+        "from mouthpiece import cpu\n"
+        "print(cpu._already_computing())\n"
     )
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux tells what is loaded")
