@@ -173,7 +173,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     def run(context: typer.Context, **values: Any) -> None:
         console = context.obj if isinstance(context.obj, Console) else Console()
         for name in ("json", "quiet", "debug"):
-            setattr(console, name, getattr(console, name) or bool(values.pop(name)))
+            setattr(console, name, bool(values.pop(name)) or getattr(console, name))
         given = frozenset(name for name in values if _is_given(context, name))
         built = {name: group.build(values, given) for name, group in groups.items()}
         function(**dict.fromkeys(consoles, console), **built, **values)
