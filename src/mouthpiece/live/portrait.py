@@ -9,15 +9,13 @@ import numpy as np
 
 from mouthpiece.errors import NoFaceError
 from mouthpiece.face import FaceChoice, FaceTracker
+from mouthpiece.live.options import LEAST_SIDE
 from mouthpiece.media import FaceInput, FrameTransform, open_face
 from mouthpiece.pipeline import SyncOptions, why_nobody
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
-LEAST_SIDE = 64
-"""Pixels of the shorter side that no step down goes below."""
 
-
-class Still:
+class Portrait:
     """A picture with a face, tracked once at each size."""
 
     def __init__(self, face: FaceInput, options: SyncOptions, most_side: int | None) -> None:
@@ -44,12 +42,12 @@ class Still:
         self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
 
     @property
-    def whole(self) -> TrackedFrame:
-        """At its full size."""
+    def full_size(self) -> TrackedFrame:
+        """The picture at its full size, tracked."""
         return self._sizes[1.0]
 
-    def at(self, scale: float) -> TrackedFrame | None:
-        """The picture with each side made smaller; None where the face would be too small to be used."""
+    def scaled(self, scale: float) -> TrackedFrame | None:
+        """Return the picture with each side scaled, tracked; None where the face would be too small to be used."""
         if scale not in self._sizes:
             frame = _smaller(self._frame, scale)
             if min(frame.width, frame.height) < LEAST_SIDE:
@@ -66,7 +64,7 @@ class Still:
 
 
 def _smaller(frame: Frame, scale: float) -> Frame:
-    """The frame with each side scaled and rounded to an even number of pixels; itself where nothing changes."""
+    """Return the frame, each side scaled and rounded to an even number of pixels; itself where nothing changes."""
     if scale >= 1:
         return frame
     width, height = (max(2, 2 * round(side * scale / 2)) for side in (frame.width, frame.height))

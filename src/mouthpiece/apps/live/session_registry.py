@@ -416,7 +416,7 @@ class Session:
             "dropped": stats.dropped + slow,
             "width": stats.width,
             "height": stats.height,
-            "said": stats.said,
+            "said": stats.description,
         }
 
     def _tell_state(self) -> None:
