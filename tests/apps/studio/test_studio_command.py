@@ -20,7 +20,7 @@ from mouthpiece.apps.cli.commands import studio
 from mouthpiece.apps.studio.folders import PREFIX
 from mouthpiece.apps.studio.serving import address, free_port, hosts, options, stay_silent
 from mouthpiece.apps.studio.settings import Settings
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import OptionError
 
 STOP_S = 60.0

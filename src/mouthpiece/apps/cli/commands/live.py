@@ -68,10 +68,10 @@ def live_command(
     debug: Debug = False,
 ) -> None:
     """Open a page where a photo speaks along with you: http://localhost:8080."""
-    from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.cli.main import Stopped
-    from mouthpiece.apps.live import LiveConfig, default_sessions, serve
-    from mouthpiece.apps.live.microphone import BROWSER, SERVER
+    from mouthpiece.apps.live import LiveConfig, serve
+    from mouthpiece.apps.live.config import BROWSER, SERVER, default_sessions
+    from mouthpiece.apps.web import is_loopback
     from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
     from mouthpiece.live import LiveOptions
 

@@ -33,11 +33,10 @@ def studio_command(
     """Make videos on a page in your browser (extra 'studio')."""
     if find_spec("streamlit") is None:
         raise MissingExtraError("the studio", "studio")
-    from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.cli.main import Stopped
     from mouthpiece.apps.studio.serving import serve
     from mouthpiece.apps.studio.settings import Settings
-    from mouthpiece.apps.uploads import MEGABYTE, Limits
+    from mouthpiece.apps.web import MEGABYTE, Limits, is_loopback
 
     def ready(address: str) -> None:
         print_err(f"the studio is open: {address} (Ctrl-C closes it)")
