@@ -42,10 +42,10 @@ def test_a_taken_port_and_a_strange_host(run: Callable[..., Said]) -> None:
         taken.listen()
         said = run("studio", "--port", str(taken.getsockname()[1]))
     assert said.code == 1 and "choose another with --port" in said.err and said.err.count("\n") == 1
-    said = run("studio", "--host", "no such host")
+    said = run("studio", "--port", "0", "--host", "no such host")
     assert said.code == 2 and "--host expects an address of this machine" in said.err
-    assert run("studio", "--jobs", "0").code == 2
-    said = run("studio", "--allow-host", "https://lips.example.org")
+    assert run("studio", "--port", "0", "--jobs", "0").code == 2
+    said = run("studio", "--port", "0", "--allow-host", "https://lips.example.org")
     assert said.code == 2 and "allow-host expects a name" in said.err
 
 
