@@ -139,16 +139,7 @@ class UploadReport:
 
 
 def check_face(data: Upload, name: str = "the file", limits: Limits | None = None) -> UploadReport:
-    """Check that a file is a picture or video within limits; whether it shows a face is found out later.
-
-    Args:
-        data: the file.
-        name: what to call it in messages.
-        limits: the server's; None for the defaults.
-
-    Raises:
-        InputError: it isn't.
-    """
+    """Check that a file is a picture or video, as `inspect_upload`; whether it shows a face is found out later."""
     report = inspect_upload(data, name, limits)
     if report.kind is MediaKind.SOUND:
         raise NoPictureError(
@@ -158,16 +149,7 @@ def check_face(data: Upload, name: str = "the file", limits: Limits | None = Non
 
 
 def check_speech(data: Upload, name: str = "the file", limits: Limits | None = None) -> UploadReport:
-    """Check that a file holds sound within limits.
-
-    Args:
-        data: the file.
-        name: what to call it in messages.
-        limits: the server's; None for the defaults.
-
-    Raises:
-        InputError: it doesn't.
-    """
+    """Check that a file holds sound, as `inspect_upload`."""
     report = inspect_upload(data, name, limits)
     if not report.has_sound:
         what = "a picture" if report.kind is MediaKind.PICTURE else "a video without sound"
@@ -191,7 +173,8 @@ def inspect_upload(data: Upload, name: str = "the file", limits: Limits | None =
     limits = limits or Limits()
     shown = safe_name(name)
     _check_bytes(_size(data), shown, limits)
-    with _opened(data) as file, name_in_errors(file, shown):
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    with name_in_errors(file, shown):
         pixels = _pixels_of_header(file)
         if pixels is not None:
             _check_pixels(*pixels, shown, limits)
@@ -246,11 +229,6 @@ def name_in_errors(stored: Path | BinaryIO, shown: str) -> Iterator[None]:
     except MouthpieceError as error:
         error.args = (str(error).replace(own, shown),)
         raise
-
-
-@contextmanager
-def _opened(data: Upload) -> Iterator[Path | BinaryIO]:
-    yield io.BytesIO(data) if isinstance(data, bytes) else data
 
 
 def _size(data: Upload) -> int:

@@ -21,7 +21,7 @@ from mouthpiece.apps.live.browser_session import MOST_CLIENTS, BrowserSession
 from mouthpiece.apps.live.clients import Client
 from mouthpiece.apps.live.http_errors import HttpError, NoFaceYet
 from mouthpiece.apps.live.messages import MOST_MESSAGE, EncodedFrame, unpack_sound
-from mouthpiece.apps.live.microphone import BrowserMicrophone, Listener
+from mouthpiece.apps.live.microphone import Listener, Microphone
 from mouthpiece.apps.live.routes import EXTENSION
 from mouthpiece.apps.live.server import threaded_server
 from mouthpiece.apps.live.session_registry import SessionRegistry
@@ -251,7 +251,7 @@ def test_a_client_gets_the_newest_frame_and_counts_what_it_missed() -> None:
 
 
 def a_session(live: StandInSession) -> BrowserSession:
-    session = BrowserSession(lambda _: live, BrowserMicrophone())
+    session = BrowserSession(lambda _: live, Microphone())
     session.put_face(np.full((48, 64, 3), 200, np.uint8))
     return session
 
@@ -300,7 +300,7 @@ def test_a_face_that_can_t_be_drawn_is_told_of_and_taken_away() -> None:
         session.close()
 
 
-class SlowMicrophone(BrowserMicrophone):
+class SlowMicrophone(Microphone):
     """A microphone that takes its time to open."""
 
     def __init__(self) -> None:
@@ -354,7 +354,7 @@ def test_a_microphone_that_opens_slowly_holds_nobody_up() -> None:
 def test_a_new_face_takes_the_place_of_the_old_one() -> None:
     lives = [a_live(), a_live()]
     waiting = list(lives)
-    session = BrowserSession(lambda _: waiting.pop(0), BrowserMicrophone())
+    session = BrowserSession(lambda _: waiting.pop(0), Microphone())
     for _ in lives:
         session.put_face(np.full((48, 64, 3), 200, np.uint8))
     assert lives[0].closed and not lives[1].closed
@@ -362,7 +362,7 @@ def test_a_new_face_takes_the_place_of_the_old_one() -> None:
 
 
 def test_a_registry_that_is_closed_is_empty() -> None:
-    registry = SessionRegistry(2, lambda _: a_live(), BrowserMicrophone())
+    registry = SessionRegistry(2, lambda _: a_live(), Microphone())
     session = registry.enter("a")
     session.put_face(np.full((48, 64, 3), 200, np.uint8))
     client = session.watch("socket")

@@ -75,10 +75,7 @@ class BrowserSession:
             return 0.0 if busy else time.monotonic() - self._left_s
 
     def put_face(self, picture: Picture) -> None:
-        """Replace the face by that of another picture, at rest.
-
-        Args:
-            picture: (H, W, 3) uint8 RGB, the session's own from now on.
+        """Replace the face by that of another picture, (H, W, 3) uint8 RGB, the session's own from now on.
 
         Raises:
             MouthpieceError: it can't be used; the one before stays.
@@ -115,10 +112,7 @@ class BrowserSession:
         self._send_state()
 
     def start(self, speaker: Client | None = None) -> None:
-        """Begin to speak.
-
-        Args:
-            speaker: the client whose sound counts from now on; None: any client's.
+        """Begin to speak; only the speaker's sound counts, or any client's if that is None.
 
         Raises:
             NoFaceYet: there is no picture.
@@ -153,12 +147,7 @@ class BrowserSession:
             self._send_state()
 
     def push(self, samples: FloatArray, source: Client | None = None) -> None:
-        """Take sound as it comes. Ignored while the face doesn't speak, and from clients other than the speaker.
-
-        Args:
-            samples: (n,) float32 in [-1, 1], 16 kHz.
-            source: the client that sent it.
-        """
+        """Take sound, (n,) float32 in [-1, 1], 16 kHz; ignored at rest and from clients other than the speaker."""
         face = self._face
         foreign = source is not None and self._speaker not in (None, source)
         if face is None or not self._speaking or foreign:
@@ -173,10 +162,7 @@ class BrowserSession:
                         client.put_sound(message)
 
     def watch(self, kind: str) -> Client:
-        """Add a client.
-
-        Args:
-            kind: socket or feed.
+        """Add a client of a kind: socket or feed.
 
         Raises:
             Busy: the session has just ended.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mouthpiece.apps.live.http_errors import as_message
 from mouthpiece.apps.live.messages import EncodedFrame
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.types import FloatArray, Picture
+from mouthpiece.types import FloatArray
 
 if TYPE_CHECKING:
     from mouthpiece.live import LiveFrame, LiveStats
@@ -79,16 +79,11 @@ class DrawingThread(threading.Thread):
 
 
 def _encode(frame: LiveFrame) -> EncodedFrame:
-    """Encode a frame; its latency then includes the encoding."""
-    began_s = time.monotonic()
-    jpeg = encode_jpeg(frame.rgb)
-    latency_s = frame.latency_s + time.monotonic() - began_s if frame.latency_s > 0 else 0.0
-    return EncodedFrame(jpeg, frame.moment_s, latency_s)
-
-
-def encode_jpeg(rgb: Picture) -> bytes:
-    """Encode a picture, (H, W, 3) uint8 RGB, as JPEG."""
+    """Encode a frame as JPEG; its latency then includes the encoding."""
     import cv2
 
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    return jpeg.tobytes()
+    began_s, quality = time.monotonic(), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR), quality)
+    data = jpeg.tobytes()
+    latency_s = frame.latency_s + time.monotonic() - began_s if frame.latency_s > 0 else 0.0
+    return EncodedFrame(data, frame.moment_s, latency_s)

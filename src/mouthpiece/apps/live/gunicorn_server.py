@@ -162,13 +162,9 @@ class LiveArbiter(Arbiter):  # type: ignore[misc]
         super().handle_term()
 
     def handle_ttin(self) -> None:
-        """Ignore the signal for one more worker: sessions live in one process."""
+        """Ignore the signals for more or fewer workers and for an upgrade: sessions live in one process."""
 
-    def handle_ttou(self) -> None:
-        """Ignore the signal for one worker less."""
-
-    def handle_usr2(self) -> None:
-        """Ignore the signal for an upgrade: sessions can't be handed over."""
+    handle_ttou = handle_usr2 = handle_ttin
 
 
 class LiveLogger(Logger):  # type: ignore[misc]

@@ -35,12 +35,10 @@ class Listener(Protocol):
         """Come to rest: the sound has ended."""
 
 
-class Microphone(Protocol):
-    """Source of a server's sound."""
+class Microphone:
+    """Source of a server's sound. This one gives none: each page sends its own."""
 
-    @property
-    def name(self) -> str:
-        """browser, server or file."""
+    name = BROWSER
 
     def attach(self, session: Listener) -> None:
         """Give the session sound from now on, from the start of a recording; may take seconds.
@@ -68,28 +66,13 @@ def open_microphone(source: str | Path, *, loop: bool = False) -> Microphone:
         MissingExtraError: the library for microphones isn't installed.
     """
     if source == BROWSER:
-        return BrowserMicrophone()
+        return Microphone()
     if source == SERVER:
         return ServerMicrophone()
     return RecordingMicrophone(Path(source), loop=loop)
 
 
-class BrowserMicrophone:
-    """Stand-in where each page sends sound of its own: it does nothing."""
-
-    name = BROWSER
-
-    def attach(self, session: Listener) -> None:
-        """Do nothing."""
-
-    def detach(self, session: Listener) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class ServerMicrophone:
+class ServerMicrophone(Microphone):
     """This machine's own microphone. It is open only while some session is to speak; all of them get the same sound."""
 
     name = SERVER
@@ -111,11 +94,7 @@ class ServerMicrophone:
             raise _no_microphone(error) from error
 
     def attach(self, session: Listener) -> None:
-        """Give the session sound from now on.
-
-        Raises:
-            InputError: the microphone can't be opened.
-        """
+        """Give the session sound from now on, as `Microphone.attach`."""
         with self._lock:
             if self._stream is None:
                 self._stream = self._open_stream()
@@ -172,7 +151,7 @@ def _no_microphone(error: Exception) -> InputError:
     )
 
 
-class RecordingMicrophone:
+class RecordingMicrophone(Microphone):
     """A recording, played to each session from its start as if it were spoken then."""
 
     name = FILE
@@ -194,11 +173,7 @@ class RecordingMicrophone:
             next(iter(speech.samples()), None)
 
     def attach(self, session: Listener) -> None:
-        """Play it to the session from its start.
-
-        Raises:
-            InputError: it can't be played any more.
-        """
+        """Play it to the session from its start, as `Microphone.attach`."""
         self.detach(session)
         try:
             with _open_recording(self._path):

@@ -61,13 +61,7 @@ class MemoryRequest(Request):
     max_form_memory_size = MOST_FIELD
     max_form_parts = MOST_PARTS
 
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         return io.BytesIO()
 
 
@@ -105,11 +99,7 @@ class _AccessControl:
         app.after_request(self.finish)
 
     def check(self) -> Response | None:
-        """Check that a request is granted, and set `g.client_id` and `g.new_client_id`.
-
-        Raises:
-            HttpError: it isn't.
-        """
+        """Check that a request is granted, and set `g.client_id` and `g.new_client_id`."""
         g.client_id, g.new_client_id = None, False
         if request.endpoint == HEALTH:
             return None
@@ -132,11 +122,7 @@ class _AccessControl:
         g.client_id, g.new_client_id = g.client_id or new_client_id(), True
 
     def _check_socket(self) -> None:
-        """Prepare a WebSocket's opening request for the library that answers it.
-
-        Raises:
-            HttpError: it isn't whole, or without the page's cookie.
-        """
+        """Prepare a WebSocket's opening request for the library that answers it."""
         check_handshake(request.headers)
         if g.client_id is None:
             raise HttpError("expected the page's cookie; open the page first")
@@ -179,21 +165,12 @@ class _Routes:
         Sock(app).route("/live", endpoint="live")(self.live)
 
     def page(self) -> str:
-        """Render the page.
-
-        Raises:
-            Busy: all places are taken.
-        """
+        """Render the page."""
         self._registry.check_room(g.client_id)
         return render_template("index.html", state=self._state(), avatars=avatars())
 
     def upload(self) -> Answer:
-        """Take a photo.
-
-        Raises:
-            InputError: it can't be used.
-            Busy: no place, or too many uploads.
-        """
+        """Take a photo."""
         self._registry.check_room(g.client_id)
         if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
             raise Busy("many photos at once; try again in a moment")
@@ -205,46 +182,27 @@ class _Routes:
         return self._take_face(face, name)
 
     def avatar(self) -> Answer:
-        """Take a face of the gallery.
-
-        Raises:
-            Unknown: there is none of that name.
-            Busy: no place, or too many uploads.
-        """
+        """Take a face of the gallery."""
         path = find_avatar(request.form.get("avatar")).path
         self._registry.check_room(g.client_id)
         face = read_face(path.read_bytes(), path.name, self._config.options.most_side)
         return self._take_face(face, path.name)
 
     def avatar_picture(self, name: str) -> Response:
-        """Return a face of the gallery, small.
-
-        Raises:
-            Unknown: there is none of that name.
-        """
+        """Return a face of the gallery, small."""
         response = Response(thumbnail(find_avatar(name).path), mimetype="image/jpeg")
         response.headers["Cache-Control"] = f"private, max-age={THUMBNAIL_AGE_S}"
         return response
 
     def _take_face(self, face: Picture, name: str) -> Answer:
-        """Make a picture the session's face.
-
-        Raises:
-            InputError: it can't.
-            Busy: no place.
-            TooFast: one after the other.
-        """
+        """Make a picture the session's face."""
         session = self._registry.enter(g.client_id)
         with name_array_in_errors(name):
             session.put_face(face)
         return jsonify(session.state()) if _wants_json() else redirect(url_for("page"), 303)
 
     def _photo(self) -> tuple[bytes, str]:
-        """Return the bytes and name of the uploaded file.
-
-        Raises:
-            HttpError: there is none.
-        """
+        """Return the bytes and name of the uploaded file."""
         if request.mimetype != "multipart/form-data":
             raise _Unsupported(f'expected a form (multipart/form-data) with a photo in its field "{FIELD}"')
         file = request.files.get(FIELD)
@@ -254,12 +212,7 @@ class _Routes:
         return data, file.filename or "the photo"
 
     def orders(self) -> Answer:
-        """Start, stop or clear.
-
-        Raises:
-            NoFaceYet: there is no face to start.
-            HttpError: the form holds something else.
-        """
+        """Start, stop or clear."""
         if request.method == "POST":
             commands = [name for name, value in _COMMANDS.items() if request.form.get(name) == value]
             if len(commands) != 1:
@@ -277,12 +230,7 @@ class _Routes:
         return no_session if session is None else session.state()
 
     def video_feed(self) -> Answer:
-        """Stream the frames as they come, as JPEGs, for a plain <img>.
-
-        Raises:
-            NoFaceYet: there is no face.
-            Busy: no place.
-        """
+        """Stream the frames as they come, as JPEGs, for a plain <img>."""
         if g.client_id is None:
             raise HttpError("expected the page's cookie; open the page first")
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"

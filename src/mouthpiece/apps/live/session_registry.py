@@ -41,7 +41,7 @@ class SessionRegistry:
         self.places = places
         self.microphone = microphone
         self._open_face = open_face
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sessions: dict[str, BrowserSession] = {}
         self._pictures: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
         """Pictures of sessions removed lately, by client id, and when they were removed."""
@@ -53,12 +53,6 @@ class SessionRegistry:
         """The sessions that have a place."""
         with self._lock:
             return list(self._sessions.values())
-
-    @property
-    def full_text(self) -> str:
-        """Message for a client that finds no place."""
-        all_places = "the only place is taken" if self.places == 1 else f"all {self.places} places are taken"
-        return f"{all_places}; try again in a minute, or start the server with more --sessions"
 
     def find(self, client_id: str | None) -> BrowserSession | None:
         """Return the client's session, if it has a place."""
@@ -72,8 +66,11 @@ class SessionRegistry:
             Busy: all places are taken.
         """
         with self._lock:
-            if (client_id or "") not in self._sessions and len(self._sessions) >= self.places:
-                raise Busy(self.full_text)
+            if self._closed.is_set() or (
+                (client_id or "") not in self._sessions and len(self._sessions) >= self.places
+            ):
+                taken = "the only place is taken" if self.places == 1 else f"all {self.places} places are taken"
+                raise Busy(f"{taken}; try again in a minute, or start the server with more --sessions")
 
     def enter(self, client_id: str) -> BrowserSession:
         """Return the client's session; a new one gets the face that was left behind, if that was lately.
@@ -82,11 +79,10 @@ class SessionRegistry:
             Busy: all places are taken.
         """
         with self._lock:
+            self.check_room(client_id)
             session = self._sessions.get(client_id)
             if session is not None:
                 return session
-            if self._closed.is_set() or len(self._sessions) >= self.places:
-                raise Busy(self.full_text)
             session = self._sessions[client_id] = BrowserSession(self._open_face, self.microphone)
             _, picture = self._pictures.pop(client_id, (0.0, None))
         if picture is not None:

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mouthpiece.apps.live.access import RateLimiter
 from mouthpiece.apps.live.browser_session import BrowserSession
@@ -48,18 +48,6 @@ MOST_MISTAKES = 30
 GOING_AWAY, POLICY_VIOLATION, REPLACED = 1001, 1008, 4000
 """Why a WebSocket is closed: the session is over, the client misbehaves, or newer pages of it have taken its place."""
 _PONG_OPCODE = 0xA
-
-
-class QuietThread(threading.Thread):
-    """A daemon thread that ends silently where a client's broken bytes make the library raise."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options, daemon=True)
-
-    def run(self) -> None:
-        """Run the target; whatever it raises, the connection is over."""
-        with suppress(Exception):
-            super().run()
 
 
 class InlineThread:
@@ -140,7 +128,7 @@ class ClientConnection:
             try:
                 self._send_whole(data)
             except OSError:
-                self.end()  # half a message is the end of all
+                self.close()  # half a message is the end of all
                 raise
         return len(data)
 
@@ -152,14 +140,10 @@ class ClientConnection:
             if left and time.monotonic() > deadline_s:
                 raise OSError("too slow a client")
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Shut the connection down; threads that wait for it wake up."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Shut the connection down."""
-        self.end()
 
 
 def timeout_option(seconds: float) -> bytes:
@@ -170,36 +154,33 @@ def timeout_option(seconds: float) -> bytes:
 def serve_socket(server: Server, session: BrowserSession) -> None:
     """Serve one WebSocket until either side ends it."""
     client = session.watch("socket")
-    sender = QuietThread(target=_send, args=(server, session, client), name="mouthpiece-live-send")
+    sender = threading.Thread(target=_send, args=(server, session, client), name="mouthpiece-live-send", daemon=True)
     sender.start()
     try:
         _MessageHandler(server, session, client).run()
     finally:
         session.leave(client)
         sender.join(SEND_S)
-        server.sock.end()
+        server.sock.close()
 
 
 def _send(server: Server, session: BrowserSession, client: Client) -> None:
     """Send frames and messages as they come, statistics once a second, and at last the closing message."""
     stats_s = time.monotonic() + STATS_EVERY_S
-    try:
+    with suppress(Exception):  # whatever the library raises, the connection is over
         while not client.dismissed:
             item = client.next(max(stats_s - time.monotonic(), 0.0))
             if isinstance(item, EncodedFrame):
                 server.send(item.message)
-            elif isinstance(item, bytes):
-                server.send(item)
             elif item is not None:
-                server.send(json.dumps(item))
+                server.send(json.dumps(item) if isinstance(item, dict) else item)
             if time.monotonic() >= stats_s:
                 stats_s = time.monotonic() + STATS_EVERY_S
                 server.send(json.dumps(session.stats()))
-    finally:
-        client.dismiss()
-        with suppress(Exception):  # the client may have gone
-            server.close(REPLACED if client.replaced else GOING_AWAY)
-        server.sock.end()  # the reading thread wakes up
+    client.dismiss()
+    with suppress(Exception):  # the client may have gone
+        server.close(REPLACED if client.replaced else GOING_AWAY)
+    server.sock.close()  # the reading thread wakes up
 
 
 class _MessageHandler:
@@ -219,11 +200,7 @@ class _MessageHandler:
             self._server.thread.read()
 
     def _handle_all(self) -> None:
-        """Handle the messages that have come.
-
-        Raises:
-            _ConnectionOver: the connection is over.
-        """
+        """Handle the messages that have come; raise _ConnectionOver when the connection is over."""
         while self._server.input_buffer and not self._client.dismissed:
             try:
                 self._handle(self._server.input_buffer.pop(0))
@@ -237,11 +214,7 @@ class _MessageHandler:
             raise _ConnectionOver
 
     def _handle(self, message: str | bytes) -> None:
-        """Handle a message.
-
-        Raises:
-            MouthpieceError: it can't be carried out.
-        """
+        """Handle a message; raise MouthpieceError where it can't be carried out."""
         if isinstance(message, bytes):
             self._push(message)
             return
