@@ -202,9 +202,10 @@ HELP = (
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run the command line in this process; the exit code."""
-    from mouthpiece.apps.cli import main
+    from mouthpiece import __main__ as program
 
-    return main(arguments)
+    run: Callable[[Sequence[str]], int] = vars(program)["main"]
+    return run(arguments)
 
 
 def drawn_frames(face: Path, speech: Path) -> Iterator[tuple[float, Image]]:
@@ -215,26 +216,35 @@ def drawn_frames(face: Path, speech: Path) -> Iterator[tuple[float, Image]]:
         yield float(frame.time_s), frame.rgb
 
 
+def engine_choice(name: str, own: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
+    """Return how an engine is chosen among the options: in one value, and before there was one in several."""
+    if hasattr(mouthpiece, "EngineOptions"):
+        return {"engine": mouthpiece.EngineOptions(name, own=own or {}, **options)}
+    old: Any = mouthpiece
+    if own:
+        options["network"] = old.NetworkOptions(own["checkpoint"], precision=old.Precision(own["precision"]))
+    return {"engine": name, **options}
+
+
 def sync_arrays(folder: Path, out: Path) -> None:
     """Make a video of arrays: a picture and samples with their rate."""
     picture = np.ascontiguousarray(read_picture(folder / "man.png")[..., ::-1])
-    mouthpiece.sync(picture, (read_wave(folder / "en16k.wav"), RATE), out, mouthpiece.SyncOptions(intensity=1.2))
+    options = mouthpiece.SyncOptions(**engine_choice("mesh", intensity=1.2))
+    mouthpiece.sync(picture, (read_wave(folder / "en16k.wav"), RATE), out, options)
 
 
 @contextlib.contextmanager
 def live_session(face: Path, engine: str, clock: TurnedClock) -> Iterator[LiveDoor]:
     """Open a live session of small pictures by a clock that is turned by hand."""
-    network = mouthpiece.NetworkOptions()
-    if engine == "wav2lip":
-        network = mouthpiece.NetworkOptions(face.with_name("net.safetensors"), precision=mouthpiece.Precision.F32)
-    options = mouthpiece.LiveOptions(engine=engine, most_side=256, network=network)
+    own = {"checkpoint": str(face.with_name("net.safetensors")), "precision": "f32"} if engine == "wav2lip" else {}
+    options = mouthpiece.LiveOptions(**engine_choice(engine, own), most_side=256)
     with mouthpiece.open_live(face, options, clock=clock) as live:
 
         def take(seconds: float) -> tuple[float, Image] | None:
             frame = live.next_frame(seconds)
             return None if frame is None else (frame.moment_s, frame.rgb)
 
-        yield LiveDoor(live.start, live.stop, live.hear, take)
+        yield LiveDoor(live.start, live.stop, getattr(live, "push" if hasattr(live, "push") else "hear"), take)
 
 
 # Cases that are no command --------------------------------------------------------------------------------------------

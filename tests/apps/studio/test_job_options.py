@@ -21,7 +21,7 @@ from mouthpiece.apps.studio.job_options import Choices, sync_options, transform_
 from mouthpiece.apps.studio.jobs import Standing, State
 from mouthpiece.apps.studio.state import LoadedNetworks
 from mouthpiece.apps.studio.translations import ENGLISH
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import EngineError, InputError, NoFaceError, NoSoundError, OptionError
 from mouthpiece.inference import _compiled
 from mouthpiece.types import FaceStretch, Progress, SkipReason

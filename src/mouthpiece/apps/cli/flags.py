@@ -173,7 +173,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     def run(context: typer.Context, **values: Any) -> None:
         console = context.obj if isinstance(context.obj, Console) else Console()
         for name in ("json", "quiet", "debug"):
-            setattr(console, name, getattr(console, name) or bool(values.pop(name)))
+            setattr(console, name, bool(values.pop(name)) or getattr(console, name))
         given = frozenset(name for name in values if _is_given(context, name))
         built = {name: group.build(values, given) for name, group in groups.items()}
         function(**dict.fromkeys(consoles, console), **built, **values)
@@ -236,7 +236,15 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
         default = None
-    option = typer.Option(*spec.flag.split(","), help=spec.help, metavar=spec.metavar, show_default=shown)
+    names = spec.flag.split(",")
+    option = typer.Option(
+        *names,
+        help=spec.help,
+        metavar=spec.metavar,
+        show_default=shown,
+        envvar=spec.envvar,
+        show_envvar=spec.envvar is not None,
+    )
     return _keyword(name, kind, option, default)
 
 

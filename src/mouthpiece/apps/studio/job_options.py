@@ -12,7 +12,7 @@ from mouthpiece.apps.studio.formatting import isolated
 from mouthpiece.apps.studio.ingest import Face, Speech
 from mouthpiece.apps.studio.jobs import Work
 from mouthpiece.apps.studio.state import DEFAULT_ENGINE, LoadedNetworks
-from mouthpiece.apps.uploads import said_as
+from mouthpiece.apps.web import name_in_errors
 from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FrameTransform, Quality, SyncOptions
 from mouthpiece.types import ProgressCallback
 
@@ -86,7 +86,7 @@ def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: L
 
     def work(progress: ProgressCallback, cancelled: Callable[[], bool]) -> pipeline.SyncResult:
         networks.keep(options.engine)
-        with said_as(face.path, isolated(face.name)), said_as(speech.path, isolated(speech.name)):
+        with name_in_errors(face.path, isolated(face.name)), name_in_errors(speech.path, isolated(speech.name)):
             result = pipeline.sync(face.path, speech.path, out, options, progress=progress, cancelled=cancelled)
         return result
 
