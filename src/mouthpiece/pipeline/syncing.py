@@ -16,6 +16,7 @@ from mouthpiece.errors import Cancelled
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
+    Named,
     SpeechInput,
     SpeechSource,
     VideoWriter,
@@ -198,7 +199,8 @@ def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
 
 def _paths(*inputs: object) -> tuple[Path, ...]:
     """Return those inputs that are files: the output must not be one of them."""
-    return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
+    plain = (given.source if isinstance(given, Named) else given for given in inputs)
+    return tuple(Path(os.fsdecode(given)) for given in plain if isinstance(given, str | os.PathLike))
 
 
 def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:
