@@ -1,44 +1,24 @@
-"""From uploads and choices to jobs; jobs and results as text."""
+"""From choices to jobs."""
 
 from __future__ import annotations
 
-import io
-import threading
-import wave
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mouthpiece import pipeline, samples
-from mouthpiece.apps.studio import networks
-from mouthpiece.apps.studio.folders import VisitFolders
-from mouthpiece.apps.studio.formatting import (
-    as_sentence,
-    escape_markdown,
-    isolate_name,
-    progress_line,
-    summary_lines,
-    warning_messages,
-)
-from mouthpiece.apps.studio.ingest import ChosenFace, SentFile, ingest_face, ingest_speech, load_face, load_speech
+from mouthpiece import pipeline
+from mouthpiece.apps.studio.formatting import isolate_name
+from mouthpiece.apps.studio.ingest import ChosenFace, load_face, load_speech
 from mouthpiece.apps.studio.job_options import JobOptions, playable_transform, sync_job, sync_options
-from mouthpiece.apps.studio.jobs import JobState, JobStatus
 from mouthpiece.apps.studio.networks import LoadedNetworks
-from mouthpiece.apps.studio.translations import ENGLISH
 from mouthpiece.apps.uploads import Limits
-from mouthpiece.errors import EngineError, InputError, NoFaceError, NoSoundError, OptionError
+from mouthpiece.errors import NoFaceError, OptionError
 from mouthpiece.inference import _compiled
-from mouthpiece.types import FaceStretch, Progress, SkipReason
+from mouthpiece.types import Progress
 
 ARABIC = "صورة.png"
-
-
-def sent(content: BinaryIO, name: str) -> SentFile:
-    return SentFile(content, "t", name, name, "upload")
 
 
 def test_large_and_odd_pictures_become_such_as_browsers_play() -> None:
@@ -61,48 +41,6 @@ def test_choices_become_options() -> None:
         sync_options(face, JobOptions(intensity=99))
 
 
-def test_taking_a_face(tmp_path: Path) -> None:
-    server = VisitFolders(60, 60, tmp_path)
-    visit = server.open(lambda: True)
-    file = io.BytesIO()
-    with Image.open(samples.sample_face()) as photo:
-        photo.crop((34, 0, 734, 960)).resize((700, 1200)).save(file, "PNG")
-    face = ingest_face(visit, sent(file, f"../{ARABIC}"), Limits())
-    assert (face.name, face.width, face.height, face.is_video) == (ARABIC, 700, 1200, False)
-    with Image.open(io.BytesIO(face.preview)) as preview:
-        assert preview.size == (373, 640)
-    with pytest.raises(InputError, match=ARABIC):
-        ingest_face(visit, sent(io.BytesIO(b"nothing"), ARABIC), Limits())
-    nobody = io.BytesIO()
-    Image.fromarray(np.full((120, 70, 3), 90, np.uint8)).save(nobody, "PNG")
-    with pytest.raises(NoFaceError, match=f"expected a face in the photo {ARABIC}, but none was found"):
-        ingest_face(visit, sent(nobody, ARABIC), Limits())
-    with pytest.raises(InputError, match="sound only"):
-        ingest_face(visit, sent(io.BytesIO(samples.sample_speech().read_bytes()), "a"), Limits())
-    assert list(visit.path.iterdir()) == [face.path], "what was refused is gone"
-    server.close()
-
-
-def test_taking_speech(tmp_path: Path) -> None:
-    server = VisitFolders(60, 60, tmp_path)
-    visit = server.open(lambda: True)
-    with samples.sample_speech("ar").open("rb") as file:
-        speech = ingest_speech(visit, sent(file, "كلام.wav"), Limits())
-    with wave.open(io.BytesIO(speech.wav)) as played:
-        assert (played.getframerate(), played.getnchannels()) == (16_000, 1)
-        assert played.getnframes() / 16_000 == pytest.approx(speech.duration_s)
-    silence = io.BytesIO()
-    with wave.open(silence, "wb") as out:
-        out.setparams((1, 2, 16_000, 0, "NONE", "NONE"))
-        out.writeframes(bytes(64_000))
-    with pytest.raises(NoSoundError, match="is the microphone on"):
-        ingest_speech(visit, sent(silence, "a.wav"), Limits())
-    with samples.sample_speech().open("rb") as file, pytest.raises(InputError, match="at most 2 seconds"):
-        ingest_speech(visit, sent(file, "a.wav"), Limits(most_s=2))
-    assert list(visit.path.iterdir()) == [speech.path]
-    server.close()
-
-
 def test_a_video_is_made_for_real(clip: Path, word: Path, tmp_path: Path) -> None:
     """From a real face and real speech; the second job finds what the first loaded."""
     loaded_networks = LoadedNetworks()
@@ -122,74 +60,3 @@ def test_errors_call_files_by_their_senders_names(word: Path, tmp_path: Path) ->
     with pytest.raises(NoFaceError) as caught:
         sync_job(face, speech, tmp_path / "a.mp4", JobOptions(), LoadedNetworks())(lambda _: None, lambda: False)
     assert isolate_name(ARABIC) in str(caught.value) and "12ab" not in str(caught.value)
-
-
-def test_networks_are_loaded_once_and_nobody_waits_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    loads: list[str] = []
-    begun, let_go = threading.Event(), threading.Event()
-
-    def load(name: str) -> Callable[..., object]:
-        def engine(_: object) -> object:
-            loads.append(name)
-            if name == "slow":
-                begun.set()
-                let_go.wait(5)
-            return object()
-
-        if name == "no-such":
-            raise EngineError("unknown")
-        return engine
-
-    monkeypatch.setattr(networks, "load_engine", load)
-    monkeypatch.setattr(networks, "FaceTracker", object)
-    loaded_networks = LoadedNetworks()
-    loaded_networks.load("no-such")  # its job will tell
-    loaded_networks.load("mesh")
-    slow = threading.Thread(target=loaded_networks.load, args=("slow",))
-    slow.start()
-    assert begun.wait(5)
-    loaded_networks.load("mesh")
-    let_go.set()
-    slow.join()
-    loaded_networks.load("slow")
-    assert loads == ["mesh", "slow"]
-    for name in ("a", "b", "mesh"):
-        loaded_networks.load(name)
-    assert loads[2:] == ["a", "b", "mesh"], "the longest unused goes"
-
-
-@pytest.mark.parametrize("text", ["a*b_c", "[x](javascript:alert(1))", ":red[x]", "$x^2$", "<b>x</b>", "# x", "`x`"])
-def test_names_are_no_markup(text: str) -> None:
-    shown = escape_markdown(text)
-    assert all(shown[i - 1] == "\\" for i, char in enumerate(shown) if char in "*_[]()$<>#`:^" and i)
-    assert shown.replace("\\", "") == text
-
-
-def test_names_are_no_links() -> None:
-    assert "www." not in isolate_name("www.example.org") and "://" not in isolate_name("https://example.org")
-
-
-def test_sentences() -> None:
-    assert as_sentence("expected a face") == "Expected a face\\."
-    assert as_sentence("is it on?") == "Is it on\\?"
-    assert escape_markdown("a\nb\t c") == "a b c"
-
-
-def test_progress_is_said() -> None:
-    assert progress_line(ENGLISH, JobStatus(JobState.WAITING, 1)) == "Waiting: 1 video is before yours"
-    assert progress_line(ENGLISH, JobStatus(JobState.WAITING, 3)) == "Waiting: 3 videos are before yours"
-    assert "looking at the face" in progress_line(ENGLISH, JobStatus(JobState.RUNNING))
-    line = progress_line(ENGLISH, JobStatus(JobState.RUNNING, progress=Progress(50, 200, 2.0, 1.0)))
-    assert line == "50 of 200 frames · 2.0× real time · about 0:03 left"
-
-
-def test_what_was_done_is_said() -> None:
-    timeline = (FaceStretch(0, 61.0, True), FaceStretch(61.0, 62.5, False, SkipReason.NO_FACE))
-    warnings = ("1.50 s passed through untouched (no-face)", "odd size 3x3: kept")
-    result = pipeline.SyncResult(Path("a"), 1562, 62.5, 31.25, 0.1, timeline, 2, None, "mesh", warnings)
-    assert summary_lines(ENGLISH, result) == [
-        "1:02, 1562 frames, made in 31.2 s (2.0× real time) by the engine mesh",
-        "2 faces found, one of them speaks",
-        "Left as it was from 1:01 to 1:02: no face to be seen",
-    ]
-    assert warning_messages(result) == [as_sentence("odd size 3x3: kept")]
