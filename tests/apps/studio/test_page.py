@@ -20,6 +20,8 @@ from mouthpiece.apps.uploads import Limits
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import NoFaceError, WeightsError
 from mouthpiece.notices import notice
+from mouthpiece.options import EngineOptions
+from mouthpiece.types import EngineInfo
 
 Studio = Callable[..., AppTest]
 FACE = samples.sample_face().read_bytes()
@@ -292,6 +294,34 @@ def test_a_broken_engine_of_another_package_says_so(
     at = at.selectbox(key="engine-en").set_value("their*s").run()
     assert not at.exception and at.button(key="make").disabled
     assert "ZeroDivisionError: theirs" in at.warning[0].value.replace("\\", "")
+
+
+def test_an_engine_of_another_package_has_checkpoints_of_its_own(
+    studio: Studio, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its menu is that of wav2lip; what is chosen goes to it as its option, and its terms are shown."""
+
+    class Theirs:
+        supported_options = frozenset({"rest"})
+        checkpoints = ("theirs-small", "theirs-large", "theirs-missing")
+
+        @classmethod
+        def describe(cls, options: EngineOptions) -> EngineInfo:
+            return EngineInfo(options.name, "", 0.1, "ask *them*", "CPU", str(options.own), ready=True)
+
+    monkeypatch.setattr(networks, "engine_names", lambda: ["theirs", "mesh", "fake"])
+    monkeypatch.setattr(networks, "load_engine", lambda name: Theirs if name == "theirs" else load_engine(name))
+    monkeypatch.setattr(networks, "cached_path", lambda name: None if name == "theirs-missing" else Path(name))
+    at = with_sample(studio())
+    assert at.selectbox(key="engine-en").options[1] == "theirs", "the default engine comes first"
+    at = at.selectbox(key="engine-en").set_value("theirs").run()
+    at = at.selectbox(key="checkpoint").set_value("theirs-large").run()
+    assert len(at.selectbox(key="checkpoint").options) == 2 and not at.exception
+    assert "ask *them*" in at.caption[0].value.replace("\\", "")
+    player.go_on.set()
+    await_end(at.button(key="make").click().run())
+    engine = player.asked[0]["options"].engine
+    assert (engine.name, dict(engine.own)) == ("theirs", {"checkpoint": "theirs-large"})
 
 
 def loaded_anew(studio: Studio, before: AppTest) -> AppTest:

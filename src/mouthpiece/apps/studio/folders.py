@@ -26,12 +26,7 @@ class VisitFolder:
     """The files of one visit, in a folder with an unguessable name; no name in it comes from a visitor."""
 
     def __init__(self, path: Path, is_page_open: Callable[[], bool]) -> None:
-        """Make the folder.
-
-        Args:
-            path: where; it must not be there yet.
-            is_page_open: whether the visit's page is still open.
-        """
+        """Make the folder, which must not be there yet; `is_page_open` is asked whether the visit's page still is."""
         path.mkdir(mode=0o700)
         self.path = path
         self._is_page_open = is_page_open

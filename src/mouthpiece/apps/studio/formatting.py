@@ -57,9 +57,9 @@ def error_message(texts: Texts, error: MouthpieceError) -> str:
 
 def warning_messages(texts: Texts, result: SyncResult) -> list[str]:
     """Format a result's warnings in the page's language, escaped, but for those that repeat `summary_lines`."""
-    warnings = [warning for warning in result.warnings if warning.code not in SUMMARISED_WARNINGS]
-    templates = [texts.warnings.get(warning.code, "") for warning in warnings]
-    return [as_sentence(t.format(**w.values) if t else w.text) for t, w in zip(templates, warnings, strict=True)]
+    shown = (warning for warning in result.warnings if warning.code not in SUMMARISED_WARNINGS)
+    own = texts.warnings
+    return [as_sentence(own[w.code].format(**w.values) if w.code in own else w.text) for w in shown]
 
 
 def format_duration(texts: Texts, seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from html import escape
-from typing import Final, TypeVar
+from typing import Final
 
 import streamlit as st
 
@@ -24,33 +24,26 @@ CAMERA_RESOLUTION: Final = "1080p"
 """Asked of cameras, which give what they have; otherwise a picture is only as large as it is shown."""
 
 
-class FaceOrigin(StrEnum):
-    """Where the face comes from."""
+class Origin(StrEnum):
+    """Where a face or speech comes from; the values are names of `Texts`."""
 
     GALLERY = "gallery"
     UPLOAD = "upload"
     CAMERA = "camera"
-
-
-class SpeechOrigin(StrEnum):
-    """Where the speech comes from."""
-
     RECORD = "record"
-    UPLOAD = "upload"
     SAMPLE = "samples"
 
 
 FACE_ICONS = {
-    FaceOrigin.GALLERY: ":material/grid_view:",
-    FaceOrigin.UPLOAD: ":material/upload:",
-    FaceOrigin.CAMERA: ":material/photo_camera:",
+    Origin.GALLERY: ":material/grid_view:",
+    Origin.UPLOAD: ":material/upload:",
+    Origin.CAMERA: ":material/photo_camera:",
 }
 SPEECH_ICONS = {
-    SpeechOrigin.RECORD: ":material/mic:",
-    SpeechOrigin.UPLOAD: ":material/upload:",
-    SpeechOrigin.SAMPLE: ":material/music_note:",
+    Origin.RECORD: ":material/mic:",
+    Origin.UPLOAD: ":material/upload:",
+    Origin.SAMPLE: ":material/music_note:",
 }
-Origin = TypeVar("Origin", FaceOrigin, SpeechOrigin)
 
 
 def show_heading(number: int, title: str) -> None:
@@ -74,9 +67,9 @@ def face_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
     """Show the card of the face; return the one that is chosen."""
     show_heading(1, texts.face)
     origin = _choose_origin("face-from", texts.where_face, FACE_ICONS, visit, texts)
-    if origin == FaceOrigin.UPLOAD:
+    if origin == Origin.UPLOAD:
         return _uploaded_face(visit, limits, texts)
-    if origin == FaceOrigin.CAMERA:
+    if origin == Origin.CAMERA:
         return _camera_face(visit, limits, texts)
     return _gallery_face(visit, texts)
 
@@ -85,9 +78,9 @@ def speech_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | No
     """Show the card of the speech; return the one that is chosen."""
     show_heading(2, texts.speech)
     origin = _choose_origin("speech-from", texts.where_speech, SPEECH_ICONS, visit, texts)
-    if origin == SpeechOrigin.UPLOAD:
+    if origin == Origin.UPLOAD:
         return _uploaded_speech(visit, limits, texts)
-    if origin == SpeechOrigin.SAMPLE:
+    if origin == Origin.SAMPLE:
         return _sample_speech(visit, texts)
     return _recorded_speech(visit, limits, texts)
 
@@ -146,10 +139,10 @@ def sample(language: str) -> ChosenSpeech:
 def _uploaded_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
     upload = st.file_uploader(texts.face_file, key="face-upload", max_upload_size=limits.most_bytes // MEGABYTE)
     if upload is None:
-        face = visit.face.restored(FaceOrigin.UPLOAD)
+        face = visit.face.restored(Origin.UPLOAD)
     else:
         with st.spinner(texts.checking_face):
-            sent = SentFile(upload, upload.file_id, upload.name, upload.name, FaceOrigin.UPLOAD)
+            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
             face = _receive(visit, visit.face, sent, limits, texts)
     return _show_face(face, texts)
 
@@ -158,8 +151,8 @@ def _camera_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | Non
     _show_https_hint(texts)
     picture = st.camera_input(texts.camera_hint, key="face-camera", resolution=CAMERA_RESOLUTION)
     if picture is None:
-        return _show_face(visit.face.restored(FaceOrigin.CAMERA), texts)
-    sent = SentFile(picture, picture.file_id, texts.your_picture, "from the camera", FaceOrigin.CAMERA)
+        return _show_face(visit.face.restored(Origin.CAMERA), texts)
+    sent = SentFile(picture, picture.file_id, texts.your_picture, "from the camera", Origin.CAMERA)
     return _receive(visit, visit.face, sent, limits, texts)
 
 
@@ -192,8 +185,8 @@ def _recorded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech
     _show_https_hint(texts)
     recording = st.audio_input(texts.microphone_hint, sample_rate=16_000, key="record")
     if recording is None:
-        return _show_speech(visit.speech.restored(SpeechOrigin.RECORD), texts)
-    sent = SentFile(recording, recording.file_id, texts.your_recording, "the recording", SpeechOrigin.RECORD)
+        return _show_speech(visit.speech.restored(Origin.RECORD), texts)
+    sent = SentFile(recording, recording.file_id, texts.your_recording, "the recording", Origin.RECORD)
     return _receive(visit, visit.speech, sent, limits, texts)
 
 
@@ -201,10 +194,10 @@ def _uploaded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech
     label = texts.speech_file.format(length=format_clock(limits.most_s))
     upload = st.file_uploader(label, key="speech-upload", max_upload_size=limits.most_bytes // MEGABYTE)
     if upload is None:
-        speech = visit.speech.restored(SpeechOrigin.UPLOAD)
+        speech = visit.speech.restored(Origin.UPLOAD)
     else:
         with st.spinner(texts.checking_speech):
-            sent = SentFile(upload, upload.file_id, upload.name, upload.name, SpeechOrigin.UPLOAD)
+            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
             speech = _receive(visit, visit.speech, sent, limits, texts)
     return _show_speech(speech, texts)
 

@@ -18,7 +18,7 @@ from mouthpiece.apps.uploads import Limits, safe_name
 from mouthpiece.errors import MouthpieceError
 
 RESULT = "video"
-TRANSLATED_CONTROLS = ("engine", "rest", "fit", "which")
+TRANSLATED_CONTROLS = {"engine", "rest", "fit", "which"}
 """Controls whose options have other names in each language."""
 STOPPING_S = 5.0
 """How long a job may take to let go of its files."""
@@ -77,9 +77,7 @@ class Visit:
 
     def switch_language(self) -> None:
         """Let the controls of the other language begin with the values of this one's."""
-        self.initial_values |= {
-            key: self.control_values[key] for key in TRANSLATED_CONTROLS if key in self.control_values
-        }
+        self.initial_values |= {key: value for key, value in self.control_values.items() if key in TRANSLATED_CONTROLS}
 
     def is_busy(self) -> bool:
         """Return whether a video is being made or waits for its turn."""
