@@ -20,6 +20,7 @@ from tests.media.conftest import build_video, grey_of, index_of
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media import FaceSource, VideoWriter, open_face
+from mouthpiece.notices import notice
 from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Box, Picture
 
@@ -110,18 +111,18 @@ def test_a_framed_video_plays_like_the_whole_one(tmp_path: Path, fit: Fit) -> No
         length = Fraction(20, 25)
         expected = [(f.time_s, f.duration_s, f.source_time_s, index_of(f.rgb)) for f in plain.frames(length, fit)]
         got = [(f.time_s, f.duration_s, f.source_time_s, index_of(f.rgb)) for f in face.frames(length, fit)]
-        surveyed = [(f.time_s, index_of(f.rgb)) for f in plain.sample_frames()]
-        assert [(f.time_s, index_of(f.rgb)) for f in face.sample_frames()] == surveyed
+        sampled = [(f.time_s, index_of(f.rgb)) for f in plain.sample_frames()]
+        assert [(f.time_s, index_of(f.rgb)) for f in face.sample_frames()] == sampled
     assert got == expected
 
 
-def test_a_long_video_is_surveyed_by_seeking(tmp_path: Path) -> None:
+def test_a_long_video_is_sampled_by_seeking(tmp_path: Path) -> None:
     path = build_video(tmp_path / "a.mp4", frames=500, options={"g": "25", "preset": "ultrafast"})
     with open_face(path, transform=FrameTransform(rotate=True)) as face:
-        surveyed = list(face.sample_frames(10))
-    assert len(surveyed) == 10
-    assert all(f.rgb.shape == (96, 64, 3) for f in surveyed)
-    assert float(surveyed[-1].time_s) > 15
+        sampled = list(face.sample_frames(10))
+    assert len(sampled) == 10
+    assert all(f.rgb.shape == (96, 64, 3) for f in sampled)
+    assert float(sampled[-1].time_s) > 15
 
 
 @pytest.mark.parametrize("matrix", [None, 1, 6])
@@ -189,7 +190,7 @@ def test_odd_sizes(tmp_path: Path) -> None:
     with open_face(path, transform=FrameTransform(resize_factor=2)) as face:
         assert (face.info.width, face.info.height, face.warnings) == (80, 60, ())
     with open_face(path, transform=FrameTransform(crop=(0, 61, 0, 80))) as face:
-        assert "odd size 80x61" in face.warnings[0]
+        assert face.warnings == (notice("odd-size", width=80, height=61),)
     odd = video(tmp_path / "b.mp4", size=(161, 121), pix_fmt="yuv444p")
     with open_face(odd, transform=FrameTransform(crop=(1, -1, 1, -1))) as face:
         assert (face.info.width, face.info.height, face.warnings) == (160, 120, ())

@@ -14,7 +14,7 @@ from PIL import Image
 from mouthpiece import samples
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.ingest import SentFile, ingest_face, ingest_speech
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import InputError, NoFaceError, NoSoundError
 
 ARABIC = "صورة.png"

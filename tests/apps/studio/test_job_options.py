@@ -12,7 +12,7 @@ from mouthpiece.apps.studio.formatting import isolate_name
 from mouthpiece.apps.studio.ingest import ChosenFace, load_face, load_speech
 from mouthpiece.apps.studio.job_options import JobOptions, playable_transform, sync_job, sync_options
 from mouthpiece.apps.studio.networks import LoadedNetworks
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import NoFaceError, OptionError
 from mouthpiece.inference import _compiled
 from mouthpiece.options import FrameTransform

@@ -26,7 +26,7 @@ from mouthpiece.apps.studio.serving import (
     streamlit_options,
 )
 from mouthpiece.apps.studio.settings import Settings
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import OptionError
 
 STOP_S = 60.0

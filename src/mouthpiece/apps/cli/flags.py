@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
-from click.core import ParameterSource
 
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
@@ -174,8 +173,8 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     def run(context: typer.Context, **values: Any) -> None:
         console = context.obj if isinstance(context.obj, Console) else Console()
         for name in ("json", "quiet", "debug"):
-            setattr(console, name, getattr(console, name) or bool(values.pop(name)))
-        given = frozenset(name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT)
+            setattr(console, name, bool(values.pop(name)) or getattr(console, name))
+        given = frozenset(name for name in values if _is_given(context, name))
         built = {name: group.build(values, given) for name, group in groups.items()}
         function(**dict.fromkeys(consoles, console), **built, **values)
 
@@ -184,6 +183,12 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
     return run
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether a parameter stands on the command line, or in the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _console_parameters() -> list[inspect.Parameter]:
@@ -231,7 +236,15 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
         default = None
-    option = typer.Option(*spec.flag.split(","), help=spec.help, metavar=spec.metavar, show_default=shown)
+    names = spec.flag.split(",")
+    option = typer.Option(
+        *names,
+        help=spec.help,
+        metavar=spec.metavar,
+        show_default=shown,
+        envvar=spec.envvar,
+        show_envvar=spec.envvar is not None,
+    )
     return _keyword(name, kind, option, default)
 
 

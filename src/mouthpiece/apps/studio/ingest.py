@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.apps.studio.folders import VisitFolder
-from mouthpiece.apps.uploads import Kind, Limits, check_face, check_length, check_speech, safe_name, said_as
+from mouthpiece.apps.web import Limits, MediaKind, check_face, check_length, check_speech, safe_name
 from mouthpiece.errors import BrokenMediaError, NoFaceError, NoSoundError, OutputError
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import FaceSource, open_face, open_speech
@@ -86,30 +86,38 @@ def ingest_face(folder: VisitFolder, sent: SentFile, limits: Limits) -> ChosenFa
         OutputError: it can't be stored.
     """
     with _stored(folder, sent.content, "face") as path:
-        found = check_face(path, sent.message_name, limits)
-        with said_as(path, safe_name(sent.message_name)):
-            is_video = found.kind is Kind.VIDEO
-            return load_face(path, safe_name(sent.name), sent.token, is_video=is_video, require_face=True)
+        is_video = check_face(path, sent.message_name, limits).kind is MediaKind.VIDEO
+        name, message_name = safe_name(sent.name), safe_name(sent.message_name)
+        return load_face(path, name, sent.token, message_name, is_video=is_video, require_face=True)
 
 
-def load_face(path: Path, name: str, token: str, *, is_video: bool = False, require_face: bool = False) -> ChosenFace:
+def load_face(
+    path: Path,
+    name: str,
+    token: str,
+    message_name: str | None = None,
+    *,
+    is_video: bool = False,
+    require_face: bool = False,
+) -> ChosenFace:
     """Open a face and make its preview.
 
     Args:
         path: where it is.
         name: for display.
         token: identifier within the visit.
+        message_name: for messages; the file's own unless given.
         is_video: whether it moves.
         require_face: refuse a photo that shows no face; a video may show it later.
 
     Raises:
         InputError: its first picture can't be decoded, or the photo shows no face.
     """
-    with open_face(path) as source:
+    with open_face(path, name=message_name) as source:
         info = source.info
         first = next(source.sample_frames(1), None)
         if first is None:
-            raise BrokenMediaError(f"{path.name} holds no picture that can be decoded; get a whole copy")
+            raise BrokenMediaError(f"{info.name} holds no picture that can be decoded; get a whole copy")
         if require_face and not is_video:
             _require_face(source, first)
         preview = _jpeg(first.rgb)
@@ -137,26 +145,25 @@ def ingest_speech(folder: VisitFolder, sent: SentFile, limits: Limits) -> Chosen
     """
     with _stored(folder, sent.content, "speech") as path:
         check_speech(path, sent.message_name, limits)
-        with said_as(path, safe_name(sent.message_name)):
-            return load_speech(path, safe_name(sent.name), sent.token, limits)
+        return load_speech(path, safe_name(sent.name), sent.token, limits, safe_name(sent.message_name))
 
 
-def load_speech(path: Path, name: str, token: str, limits: Limits) -> ChosenSpeech:
-    """Decode speech into a copy that browsers play.
+def load_speech(path: Path, name: str, token: str, limits: Limits, message_name: str | None = None) -> ChosenSpeech:
+    """Decode speech into a copy that browsers play; the other arguments are as of `load_face`.
 
     Raises:
         InputError: it is too long, too short, or silence.
     """
     pieces: list[bytes] = []
     samples, peak = 0, 0.0
-    with open_speech(path) as source:
+    with open_speech(path, name=message_name) as source:
         for block in source.samples():
             samples += len(block)
-            check_length(samples / SAMPLE_RATE, path.name, limits)
+            check_length(samples / SAMPLE_RATE, source.info.name, limits)
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             pieces.append(np.rint(block * 32767).astype("<i2").tobytes())
     if peak < SILENCE_PEAK:
-        raise NoSoundError(f"expected speech, but nothing can be heard in {path.name}; is the microphone on?")
+        raise NoSoundError(f"expected speech, but nothing can be heard in {source.info.name}; is the microphone on?")
     return ChosenSpeech(token, path, name, samples / SAMPLE_RATE, _wav(b"".join(pieces)))
 
 

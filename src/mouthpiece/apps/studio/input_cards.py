@@ -15,7 +15,7 @@ from mouthpiece.apps.studio.formatting import error_message, format_duration
 from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech, SentFile, load_face, load_speech
 from mouthpiece.apps.studio.translations import Texts
 from mouthpiece.apps.studio.visits import Chosen, RejectedUpload, UploadSlot, Visit
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.web import MEGABYTE, Limits
 
 SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
 PREVIEW_WIDTH = 200

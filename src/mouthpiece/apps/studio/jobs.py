@@ -54,7 +54,7 @@ class Job:
     """One video in the making. Its methods may be called from any thread."""
 
     def __init__(self, queue: JobQueue, function: JobFunction) -> None:
-        """Prepare the job's thread; only `JobQueue.add` makes jobs."""
+        """Start the job's thread, which waits for its turn; only `JobQueue.add` makes jobs."""
         self._queue = queue
         self._function = function
         self._state = JobState.WAITING
@@ -63,6 +63,7 @@ class Job:
         self._result: SyncResult | None = None
         self._error: MouthpieceError | None = None
         self._thread = threading.Thread(target=self._run, name="mouthpiece-studio-job", daemon=True)
+        self._thread.start()
 
     @property
     def status(self) -> JobStatus:
@@ -82,10 +83,6 @@ class Job:
         """Wait for the job's thread; return whether it has ended."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
-
-    def start(self) -> None:
-        """Start the thread, which waits for its turn."""
-        self._thread.start()
 
     def _run(self) -> None:
         if not self._queue.wait_for_turn(self, self._stop):
@@ -145,14 +142,13 @@ class JobQueue:
         Raises:
             MouthpieceError: too many wait already.
         """
-        job = Job(self, function)
         with self.changed:
             if self._closed or len(self._waiting) >= self._most_waiting:
                 raise MouthpieceError(
                     f"expected at most {self._most_waiting} videos in the queue, and so many wait; try again in a while"
                 )
+            job = Job(self, function)  # its thread can't go on before the queue is let go
             self._waiting.append(job)
-        job.start()
         return job
 
     def count_ahead(self, job: Job) -> int:

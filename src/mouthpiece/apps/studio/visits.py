@@ -14,7 +14,7 @@ from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech, SentFile, in
 from mouthpiece.apps.studio.job_options import JobOptions, sync_job
 from mouthpiece.apps.studio.jobs import Job, JobQueue
 from mouthpiece.apps.studio.networks import LoadedNetworks
-from mouthpiece.apps.uploads import Limits, safe_name
+from mouthpiece.apps.web import Limits, safe_name
 from mouthpiece.errors import MouthpieceError
 
 RESULT = "video"
