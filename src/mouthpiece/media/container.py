@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from mouthpiece.errors import BrokenMediaError, InputError, MouthpieceError
+from mouthpiece.errors import BrokenMediaError, InputError, MouthpieceError, UnknownMediaError
 from mouthpiece.media.byte_source import READ_BYTES, ByteSource
 from mouthpiece.media.info import MAX_PIXELS
 

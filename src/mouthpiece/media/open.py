@@ -24,14 +24,14 @@ PlainFaceInput = FileInput | NDArray[Any]
 PlainSpeechInput = FileInput | Waveform | NDArray[Any] | tuple[NDArray[Any], int]
 
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Generic[T]):
+class Named(Generic[T_co]):
     """An input with another name than its file's, for messages: what somebody sent is stored under a name of ours."""
 
-    source: T
+    source: T_co
     name: str
 
 

@@ -86,7 +86,7 @@ def _check_folder(folder: Path) -> None:
 
 
 CommitHook = Callable[[Path], None]
-"""Is given a whole file before it appears under its name: it may check it or rewrite it in place; raising refuses it."""
+"""Is given a whole file before it appears under its name: it may check or rewrite it in place; raising refuses it."""
 
 
 class OutputFile:

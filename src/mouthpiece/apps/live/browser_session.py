@@ -15,8 +15,8 @@ from mouthpiece.apps.live.http_errors import Busy, NoFaceYet, TooFast
 from mouthpiece.apps.live.messages import EncodedFrame, pack_sound
 from mouthpiece.apps.live.microphone import Microphone
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.media import Named
 from mouthpiece.live.stats import FrameStatistics
+from mouthpiece.media import Named
 from mouthpiece.types import FloatArray, Picture
 
 UNWATCHED_S = 1.0
