@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.atomic_write import write_text
+from mouthpiece.atomic_write import write_text
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_event, print_out
 from mouthpiece.apps.cli.flags import command, group
 from mouthpiece.errors import InputError, OutputError, OutputExistsError

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.atomic_write import write_text
+from mouthpiece.atomic_write import write_text
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_out
 from mouthpiece.apps.cli.interruption import Interruption, Stopped
 from mouthpiece.errors import Cancelled, InputError
