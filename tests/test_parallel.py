@@ -57,7 +57,7 @@ def test_a_failure_names_its_item(workers: int) -> None:
 def test_an_item_that_ends_its_process_takes_no_other_along() -> None:
     found = dict(map_in_processes(partial(_die, of=1), range(4), 2, lost=lambda item: -item))
     assert found == {0: 0, 1: -1, 2: 2, 3: 3}
-    with pytest.raises(InputError, match="^1: working on it ended its process"):
+    with pytest.raises(InputError, match=r"^1: working on it ended its process"):
         list(map_in_processes(partial(_die, of=1), range(3), 2))
 
 
