@@ -22,19 +22,9 @@ from mouthpiece.datasets.motion_space import measure_motion
 from mouthpiece.datasets.recordings import Recording, Word, list_prepared, load_recording
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.errors import InputError
-from mouthpiece.motion.stream import (
-    CHIN,
-    LEFT_CORNER,
-    LIVE_LOOK_AHEAD_S,
-    LIVE_WEIGHTS,
-    MOTION_RATE,
-    RIGHT_CORNER,
-    WEIGHTS,
-    Motion,
-    MotionStream,
-    basis_path,
-    load_basis,
-)
+from mouthpiece.motion.basis import CHIN, LEFT_CORNER, MOTION_RATE, RIGHT_CORNER, load_basis
+from mouthpiece.motion.network import LIVE_WEIGHTS, WEIGHTS, basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, Motion, MotionStream
 from mouthpiece.speech import SpeechStream, features, speech_stretches
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
 

@@ -14,7 +14,8 @@ from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, opening
 from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp
 from mouthpiece.face import FaceTracker
-from mouthpiece.motion.stream import Motion, MotionBasis
+from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.stream import Motion
 from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
 
 Script = Callable[[float], float]

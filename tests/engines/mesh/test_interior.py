@@ -9,7 +9,7 @@ from tests.engines.mesh.rig import Puppet, displacement, maps_of
 from mouthpiece.engines.mesh.interior import JAW_SHARE, REFERENCE_LIGHT, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.engines.mesh.warp import FaceMaps
-from mouthpiece.motion.stream import MotionBasis, motion_row
+from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.types import FloatArray, TrackedFrame
 
 SCALE = 240.0

@@ -9,7 +9,7 @@ from tests.engines.mesh.rig import Puppet, displacement, fields_of, maps_of
 
 from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.engines.mesh.warp import GRID, GRID_H, GRID_W, SLIT_BEYOND, STEP, FaceMaps, LipWarp, draw_lips
-from mouthpiece.motion.stream import MotionBasis, motion_row
+from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.types import FloatArray, TrackedFrame
 
 NAMES = ["woman_portrait", "man_half_body", "boy_3d_cartoon", "woman_half_body", "man_head_crop"]

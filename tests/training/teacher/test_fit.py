@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.motion.coarticulation import CoarticulationModel, load_model
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulationModel, load_weights
 from mouthpiece.motion.phonetics import parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.training.teacher.articulatory import (
     MARKED,
     WIDTH,
@@ -101,7 +101,7 @@ def test_phonetics_is_expected_of_every_letter_and_mark() -> None:
 
 
 def test_the_shipped_teacher_is_near_what_phonetics_expects(basis: MotionBasis) -> None:
-    model = CoarticulationModel.load(basis=basis).model
+    model = CoarticulationModel.load(basis=basis).weights
     rows = reading_rows(basis)
     for letter in model.letters:
         (part,) = parse(letter)
@@ -146,6 +146,8 @@ def test_training_writes_a_teacher_and_its_card(made_corpora: tuple[Path, Path, 
     out = tmp_path / "teacher.npz"
     scores = train_teacher(faces, out, work=work, steps=3, workers=1)
     assert [(score.split, score.clips) for score in scores] == [("test", 1), ("val", 1), ("train", 3)]
-    assert CoarticulationModel(load_model(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    assert (
+        CoarticulationModel(load_weights(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    )
     card = card_path(out).read_text(encoding="utf-8")
     assert "| train | 3 |" in card and "made" in card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar
@@ -39,15 +40,11 @@ from mouthpiece.engines.mesh.warp import (
     grid_to_pixels,
     unheeding,
 )
+from mouthpiece.errors import WeightsError
 from mouthpiece.inference import resolve_device
-from mouthpiece.motion.stream import (
-    MotionBasis,
-    MotionStream,
-    basis_path,
-    motion_info,
-    motion_row,
-    shipped_weights,
-)
+from mouthpiece.motion.basis import load_basis, motion_row
+from mouthpiece.motion.network import basis_path, shipped_weights
+from mouthpiece.motion.stream import MotionStream, look_ahead_s
 from mouthpiece.motion.style import Style, estimate_style, styled
 from mouthpiece.types import (
     Box,
@@ -236,16 +233,15 @@ class MeshEngine(Engine):
         super().__init__(options)
         weights = shipped_weights(live=options.live)
         device, self._warnings = resolve_device(options.device)
-        self._basis = MotionBasis.load(basis_path(weights))
-        self._points = np.asarray(self._basis.points)
         self._motion = MotionStream(
-            self._basis,
             weights=weights,
             device=device,
             intensity=options.intensity,
             phones=options.phones,
             phones_blend=options.phones_blend,
         )
+        self._basis = self._motion.basis
+        self._points = np.asarray(self._basis.points)
         self._opening_mode = self._basis.opening_mode
         self._rest = None if options.rest is None else Style(rest=options.rest).rest
         self._people: list[_Person] = []
@@ -258,8 +254,21 @@ class MeshEngine(Engine):
 
     @classmethod
     def describe(cls, options: EngineOptions) -> EngineInfo:
-        """What the engine is; loads nothing heavy."""
-        return motion_info(options)
+        """Describe the engine; loads no network and never raises."""
+        weights, ahead_s, ready = shipped_weights(live=options.live), 0.0, False
+        with suppress(WeightsError):
+            geometry = load_basis(basis_path(weights))[1]
+            if weights.is_file():
+                ahead_s, ready = look_ahead_s(geometry), True
+        return EngineInfo(
+            name="mesh",
+            summary="moves the face's own pixels as a small network predicts from speech",
+            look_ahead_s=ahead_s,
+            licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see motion/weights/motion.md",
+            device=options.device,
+            weights="in the package" if ready else f"{weights.name} is missing or damaged; reinstall mouthpiece",
+            ready=ready,
+        )
 
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Learn every person's neutral face from the survey."""

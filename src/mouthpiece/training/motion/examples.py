@@ -24,7 +24,8 @@ from torch.utils.data import IterableDataset
 from mouthpiece.datasets.motion_space import measure_motion, project
 from mouthpiece.datasets.prepare import Recording, Word
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
-from mouthpiece.motion.stream import MELS_PER_FRAME, MOTION_RATE, SILENT_LOG_MEL, MotionBasis, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis, NetworkGeometry
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.speech import features, log_mel
 from mouthpiece.training import acoustics
 from mouthpiece.training.synthetic.voice_perturbation import perturb_voice

@@ -15,7 +15,8 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mouthpiece.motion.stream import MOTION_RATE, SILENT_LOG_MEL, MotionBasis
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training.motion.examples import Batch, Example, MotionBatches, noise_bank
 from mouthpiece.training.motion.network import MotionNetwork, NetworkSettings
 

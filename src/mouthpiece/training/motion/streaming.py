@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
 from mouthpiece.training.motion.network import STEM, MotionNetwork
 from mouthpiece.types import MEL_BANDS
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MOTION_RATE, MotionBasis, basis_path, save_basis
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis, save_basis
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S
 from mouthpiece.types import SAMPLE_RATE
 
 if TYPE_CHECKING:

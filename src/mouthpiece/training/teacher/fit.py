@@ -20,6 +20,7 @@ from torch import Tensor
 from mouthpiece.datasets.prepare import Recording, load_corpus, prepare_corpus
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import (
     LEAST_FADING,
     NEIGHBOURS,
@@ -27,10 +28,9 @@ from mouthpiece.motion.coarticulation import (
     CoarticulationWeights,
     core_distance,
     lay_out,
-    save_model,
+    save_weights,
 )
 from mouthpiece.motion.phonetics import FEATURES, Part, all_letters, features, parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.training.motion.examples import Targets, face_targets
 from mouthpiece.training.teacher.alignment import align_phones
 from mouthpiece.training.teacher.articulatory import (
@@ -425,7 +425,7 @@ def train_teacher(
         model = fit_teacher(found["train"], basis, steps=steps, progress=say)
     finally:
         torch.set_num_threads(threads)
-    save_model(model, out)
+    save_weights(model, out)
     teacher = CoarticulationModel(model, basis)
     scores = [score_teacher(teacher, split, found[split]) for split in ("test", "val", "train") if found[split]]
     write_card(card_path(out), data.name, voice, steps, scores)
