@@ -179,14 +179,10 @@ def load_weights(path: Path = WEIGHTS) -> CoarticulationWeights:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["features"])
+            arrays = ("components", "directions", "target", "dominance", "fading", "letter_target")
             weights = CoarticulationWeights(
-                components=file["components"].astype(np.float32),
-                directions=file["directions"].astype(np.float32),
-                target=file["target"].astype(np.float32),
-                dominance=file["dominance"].astype(np.float32),
-                fading=file["fading"].astype(np.float32),
+                **{name: file[name].astype(np.float32) for name in arrays},
                 letters=tuple(str(letter) for letter in file["letters"]),
-                letter_target=file["letter_target"].astype(np.float32),
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(f"{path.name} is not a phone teacher ({error}); reinstall mouthpiece") from error

@@ -21,7 +21,7 @@ MAX_PIXELS = 700_000
 
 
 def times_enlarged(width: int, height: int) -> int:
-    """How many times a picture of that size is enlarged."""
+    """Decide how many times a picture of that size is enlarged."""
     return TIMES if width * height <= MAX_PIXELS else 1
 
 
