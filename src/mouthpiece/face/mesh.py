@@ -25,7 +25,7 @@ LIP_EDGES = [61, 291, 0, 17]
 
 
 class FaceMesh:
-    """Measures 468 landmarks in a square, upright crop."""
+    """A network that measures 468 landmarks in a square, upright crop."""
 
     def __init__(self, device: str = "CPU") -> None:
         """Load the model.
@@ -49,8 +49,8 @@ class FaceMesh:
             pixel_aspect: width of a pixel over its height.
 
         Returns:
-            landmarks (468, 3) float32 in square pixels (z: the same unit, smaller is nearer), and how sure the model
-            is of a face, 0-1.
+            landmarks (468, 3) float32 in square pixels (z: the same unit, smaller is nearer), and the model's
+            score of a face, 0-1.
         """
         scale = size / INPUT_SIZE
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
