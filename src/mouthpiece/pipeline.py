@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.compositing import Faded, fade_near_gaps, paste
+from mouthpiece.compositing import fade_near_gaps, paste
 from mouthpiece.concurrency import QUEUE_SIZE, in_background, one_thread_each
 from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
@@ -552,20 +552,20 @@ def _first(blocks: Iterator[FloatArray], seconds: float) -> Iterator[FloatArray]
 
 
 def _moments(
-    engine: Engine, frames: Iterable[Faded], speech: Iterator[SpeechChunk], offset_s: float
+    engine: Engine, frames: Iterable[tuple[TrackedFrame, float]], speech: Iterator[SpeechChunk], offset_s: float
 ) -> Iterator[RenderRequest]:
     """Each frame with its moment of speech, once the engine has heard as much as that needs, and no more."""
     # Added exactly: 1.68 - 0.08 in floats falls short of 1.6, a moment that an engine then takes for 1.6 itself.
     later_s = Fraction(offset_s).limit_denominator(MICROSECONDS)
-    for faded in frames:
-        moment_s = max(0.0, float(faded.tracked.frame.time_s + later_s))
+    for tracked, strength in frames:
+        moment_s = max(0.0, float(tracked.frame.time_s + later_s))
         while engine.ready_until_s <= moment_s:
             chunk = next(speech, None)
             if chunk is None:
                 engine.finish()
                 break
             engine.push(chunk)
-        yield RenderRequest(faded.tracked, moment_s, faded.strength)
+        yield RenderRequest(tracked, moment_s, strength)
 
 
 def _drawn(engine: Engine, moments: Iterable[RenderRequest]) -> Iterator[Frame]:

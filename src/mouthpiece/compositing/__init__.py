@@ -1,6 +1,6 @@
-"""The compositing room: laying what an engine drew over its frame, and fading near untouched stretches."""
+"""Compositing: lay an engine's patch over its frame, and fade near untouched stretches."""
 
-from mouthpiece.compositing.fade import Faded, fade_near_gaps
+from mouthpiece.compositing.fade import fade_near_gaps
 from mouthpiece.compositing.paste import paste
 
-__all__ = ["Faded", "fade_near_gaps", "paste"]
+__all__ = ["fade_near_gaps", "paste"]

@@ -1,10 +1,9 @@
-"""Going gently into and out of stretches that pass through untouched."""
+"""Fades into and out of stretches that pass through untouched."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mouthpiece.types import TrackedFrame
 
@@ -12,18 +11,10 @@ FADE_FRAMES = 5
 """Frames over which the mouth goes from the source's to the speaking one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faded:
-    """A tracked frame and how far it may be changed."""
+def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[tuple[TrackedFrame, float]]:
+    """Give each frame its strength, 0-1: rising over `FADE_FRAMES` after a gap, falling over as many before one.
 
-    tracked: TrackedFrame
-    strength: float
-    """0-1; 0 exactly where there is no face to work on."""
-
-
-def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[Faded]:
-    """Give each frame its strength: rising over `FADE_FRAMES` after a gap, falling over as many before one.
-
+    It is exactly 0 where there is no face to work on.
     A cut needs no fade: the picture jumps there anyway. Neither do the two ends of the video.
     Holds back `FADE_FRAMES` frames.
     """
@@ -47,6 +38,5 @@ def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[Faded]:
             held.append((tracked, min(1.0, since_gap / (FADE_FRAMES + 1))))
             shot = tracked.shot
         if len(held) > FADE_FRAMES:
-            yield Faded(*held.popleft())
-    for item in held:
-        yield Faded(*item)
+            yield held.popleft()
+    yield from held

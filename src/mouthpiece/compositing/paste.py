@@ -1,4 +1,4 @@
-"""Laying a patch over a frame."""
+"""Pasting of a patch into a frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def paste(frame: Frame, patch: Patch) -> Frame:
 
     Args:
         frame: the frame; its `rgb` is written into.
-        patch: what to lay over it; its box lies inside the frame.
+        patch: the picture to lay over it; its box lies inside the frame.
 
     Returns:
         The frame with the patch's box among its changed ones.
