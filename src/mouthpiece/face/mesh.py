@@ -16,7 +16,7 @@ from mouthpiece.types import FloatArray, Picture
 POINTS = 468
 INPUT_SIZE = 192
 CROP_FACTOR = 1.5
-"""Side of the crop over the longer side of the face's box: what the mesh was trained on."""
+"""Side of the crop over the longer side of the face's box, as in the mesh's training."""
 
 OUTER_EYE_LEFT, OUTER_EYE_RIGHT = 33, 263
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 13, 14

@@ -188,7 +188,7 @@ class FaceTracker:
     def _search(self, frame: Frame, aspect: float, *, cut: bool) -> _Measurement | None:
         """Search the whole picture: for the person followed so far, else for the choice's pick."""
         candidates = self._confirmed(frame, aspect)
-        if candidates:  # What the mesh doesn't confirm is fur, foliage, a pattern.
+        if candidates:  # Unconfirmed detections are fur, foliage, a pattern.
             self._faces_seen = len(candidates)
         if self._person is not None and not cut:
             person = self._person

@@ -1,4 +1,4 @@
-"""The motion space: what the coefficients that motion networks answer with stand for.
+"""The motion space: displacements of the lower face as the coefficients that motion networks predict.
 
 A face mesh without its pose (canonical units: the outer eye distance is 1; x right, y down, z away from the viewer) is
 a person's own closed, resting mouth plus a displacement of the lower face's points, MOTION_POINTS. Displacements are
@@ -80,7 +80,7 @@ class MotionBasis:
     rest: FloatArray
     """(K,) coefficients of the resting mouth: zeros."""
     limit: FloatArray
-    """(K,) magnitudes that coefficients keep within: somewhat beyond what the training speech reached."""
+    """(K,) magnitudes that coefficients keep within: somewhat beyond those of the training speech."""
     points: NDArray[np.intp] = field(default_factory=lambda: MOTION_POINTS)
     """(P,) the mesh points that move: MOTION_POINTS."""
 

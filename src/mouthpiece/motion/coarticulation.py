@@ -68,7 +68,7 @@ class Articulation:
     """Size and care of articulation."""
 
     gain: float = 1.0
-    """Size of all motion; 1 is what was measured."""
+    """Size of all motion; 1 is as measured."""
     effort: float = 1.0
     """How carefully targets are reached: above 1 parts dominate more, below 1 they melt into each other."""
 

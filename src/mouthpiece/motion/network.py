@@ -1,7 +1,7 @@
 """Motion networks: the shipped weights, and a network run over a stream of log-mel frames.
 
-The network runs on blocks of fixed length at fixed places in time, each with as much sound around it as the network can
-see; so its predictions do not depend on the pieces in which the speech arrives.
+The network runs on blocks of fixed length at fixed places in time, each with its whole receptive field of sound; so
+predictions do not depend on the pieces in which the speech arrives.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def _networks(weights: Path, device: str, geometry: NetworkGeometry) -> dict[int
     """Load the network for each number of motion frames that a run may make, the longest run first.
 
     A network with a memory makes short runs: its own thread is the quickest for them, and each length is compiled for
-    itself (an open one costs twice as much). A run of four frames costs about what one of one frame does, which is
-    reading the weights.
+    itself (an open one costs twice as much). A run of four frames costs about as much as one of one frame: the
+    weights are read once.
     """
     if not any(geometry.memory):
         return {geometry.block: Network(weights, device)}

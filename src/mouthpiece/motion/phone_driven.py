@@ -64,23 +64,23 @@ class PhoneDrivenMotion:
         model = CoarticulationModel.load(basis=basis)
         self._motion = model.motion(split_held(phones), int(np.ceil(end_s * rate)), rate=rate)
 
-    def blend(self, heard: MotionPrediction, frame: int) -> MotionPrediction:
+    def blend(self, prediction: MotionPrediction, frame: int) -> MotionPrediction:
         """Blend a motion frame's prediction with the model's motion.
 
         Args:
-            heard: the network's prediction, from the sound.
+            prediction: the network's, from the sound.
             frame: its number, counted from the start of the speech.
         """
         if frame < len(self._motion.activity):
             coefficients, closure = self._motion.coefficients[frame], float(self._motion.closure[frame])
             activity = float(self._motion.activity[frame])
         else:
-            coefficients, closure, activity = np.zeros_like(heard.coefficients), 0.0, 0.0
+            coefficients, closure, activity = np.zeros_like(prediction.coefficients), 0.0, 0.0
         share = float(self._share)
         return MotionPrediction(
-            heard.coefficients + self._share * (coefficients - heard.coefficients),
-            heard.activity + share * (activity - heard.activity),
-            heard.closure + share * (closure - heard.closure),
+            prediction.coefficients + self._share * (coefficients - prediction.coefficients),
+            prediction.activity + share * (activity - prediction.activity),
+            prediction.closure + share * (closure - prediction.closure),
             # Where the phones are known, they and not the sound tell voice from silence.
-            heard.voice + share * (activity - heard.voice),
+            prediction.voice + share * (activity - prediction.voice),
         )

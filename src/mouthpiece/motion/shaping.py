@@ -31,7 +31,7 @@ FULL_OPENING = 0.16
 MAX_OPENING = 0.25
 """Opening that no intensity exceeds."""
 PARTING = 0.019
-"""Opening that lips don't exceed while the gate is shut: less than what shows as an open mouth."""
+"""Opening that lips don't exceed while the gate is shut: less than a visibly open mouth."""
 MAX_INTENSITY = 4.0
 HOLD_FRAMES = 15
 """Motion frames that a file's motion is held back, so that speech is known 0.3 s before it comes; none live."""

@@ -40,7 +40,7 @@ STIFFNESS = 0.03
 _LEAST_STRENGTH = 0.005
 """How strong a pattern of displacements must be, against that, to be spread at all."""
 SPLIT_TAPER = 0.05
-"""Over what distance inside the corners the two lips part company."""
+"""Over what distance inside the corners the two fields part."""
 _SPLIT_BEFORE = 0.005
 """How far outside them they begin to."""
 SLIT_BEYOND = 0.3
@@ -204,7 +204,7 @@ def _gaussians(positions: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
 
 def sample(field: FloatArray, places: FloatArray) -> FloatArray:
     """Read a field (GRID_H, GRID_W, d) at columns and rows of the grid (h, w, 2), bilinearly."""
-    # The stubs want two maps; one of two channels is what OpenCV makes of them anyway.
+    # The stubs want two maps; OpenCV turns them into one of two channels anyway.
     remap = cast("Callable[..., FloatArray]", cv2.remap)
     return remap(field, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 

@@ -18,7 +18,7 @@ from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
 from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
 
 MARGIN = 0.22
-"""What is kept around a frame's lips, outer eye distances."""
+"""Margin kept around a frame's lips, outer eye distances."""
 REACH = 0.035
 """How far from the lips' inner edges pixels that are no lip are sought, outer eye distances."""
 EDGE_REACH = 0.06
@@ -30,7 +30,7 @@ _EDGE_STEP = 0.5
 CORNER_TAPER = 0.07
 """Distance from the corners within which their own dark stays more and more as it is."""
 OPEN_FROM, OPEN_AT = 0.021, 0.034
-"""Gap from which, and from which on surely, lips may be open (the mesh sees a small gap between closed ones)."""
+"""Gap from which, and from which on surely, lips may be open (the mesh leaves a small gap between closed ones)."""
 WIDE_FROM, WIDE_AT = 0.06, 0.09
 """The same for a gap that suffices by itself, whatever shows in it; landmarks find the edges of such lips well."""
 FOREIGN_FROM, FOREIGN_AT = 0.15, 0.40
@@ -39,7 +39,7 @@ FOREIGN_FROM, FOREIGN_AT = 0.15, 0.40
 TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.0, 0.82, 0.80
 LINE_GOES_PX = (80.0, 160.0)
 """Outer eye distance in pixels up to which lips that part keep the dark line, and from which on they lose it: where it
-is a pixel wide, it is what makes a mouth's edge readable."""
+is a pixel wide, it alone makes a mouth's edge readable."""
 SOFT = 0.10
 """Width of these thresholds."""
 SEAM_SHADE = 0.5

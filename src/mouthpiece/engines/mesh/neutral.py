@@ -63,7 +63,7 @@ class FaceAlignment:
 
     plane: PlaneMap
     shift: FloatArray
-    """(2,) plane: what the mouth is off from where the pose puts it."""
+    """(2,) plane: offset of the mouth from its place by the pose."""
     shown: FloatArray
     """(P, 2) plane: how the source's own mouth is displaced."""
     pixels: FloatArray

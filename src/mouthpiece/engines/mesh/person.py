@@ -209,7 +209,7 @@ class Person:
         resting = plane.project(self.neutral)
         measured = plane.to_plane(face.landmarks[:, :2])
         gap = float(measured[topo.INNER_BOTTOM, 1] - measured[topo.INNER_TOP, 1])
-        # The correction holds for lips as open as those that it was read from; wide open ones landmarks see well.
+        # The correction holds for lips as open as those that it was read from; on wide open ones landmarks lie well.
         known = max(PARTED_OPENING / 2, self.correction_gap)
         holds = min(max(1 - (gap - known) / (PARTED_OPENING / 2), 0.0), 1.0)
         measured[:, 1] += np.float32(holds) * self.correction

@@ -36,7 +36,7 @@ class LipWarp:
 
         Args:
             plane: the frame's plane map.
-            shift: (2,) plane: what the frame's mouth is off from where the pose puts it.
+            shift: (2,) plane: offset of the frame's mouth from its place by the pose.
             shown: (P, 2) displacement of the motion points in the mouth that the frame shows.
             frame_size: (width, height).
 
