@@ -1,6 +1,6 @@
-"""Compositing: lay an engine's patch over its frame, and fade near untouched stretches."""
+"""Compositing: what engines drew is laid over the frames, and fades near untouched stretches."""
 
 from mouthpiece.compositing.fade import fade_near_gaps
-from mouthpiece.compositing.paste import paste
+from mouthpiece.compositing.paste import composite, paste
 
-__all__ = ["fade_near_gaps", "paste"]
+__all__ = ["composite", "fade_near_gaps", "paste"]

@@ -12,11 +12,13 @@ FADE_FRAMES = 5
 
 
 def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[tuple[TrackedFrame, float]]:
-    """Give each frame its strength, 0-1: rising over `FADE_FRAMES` after a gap, falling over as many before one.
+    """Give each frame its strength: rising over `FADE_FRAMES` after a gap, falling over as many before one.
 
-    It is exactly 0 where there is no face to work on.
     A cut needs no fade: the picture jumps there anyway. Neither do the two ends of the video.
     Holds back `FADE_FRAMES` frames.
+
+    Yields:
+        Each frame and how far it may be changed, 0-1; 0 exactly where there is no face to work on.
     """
     held: deque[tuple[TrackedFrame, float]] = deque()
     since_gap = float(FADE_FRAMES)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import Engine
 from mouthpiece.errors import EngineError
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo
 
 GROUP = "mouthpiece.engines"
@@ -22,7 +23,7 @@ GROUP = "mouthpiece.engines"
 # The same lines as in pyproject.toml: a source tree that was never installed has no metadata to read them from.
 _BUILT_IN = (
     EntryPoint("mesh", "mouthpiece.engines.mesh:MeshEngine", GROUP),
-    EntryPoint("wav2lip", "mouthpiece.engines.wav2lip:Wav2LipEngine", GROUP),
+    EntryPoint("wav2lip", "mouthpiece.engines.wav2lip.engine:Wav2LipEngine", GROUP),
     EntryPoint("fake", "mouthpiece.engines.fake:FakeEngine", GROUP),
 )
 

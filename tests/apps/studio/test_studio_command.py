@@ -20,7 +20,7 @@ from mouthpiece.apps.cli.commands import studio
 from mouthpiece.apps.studio.folders import PREFIX
 from mouthpiece.apps.studio.serving import address, free_port, hosts, options, stay_silent
 from mouthpiece.apps.studio.settings import Settings
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import OptionError
 
 STOP_S = 60.0
@@ -42,10 +42,10 @@ def test_a_taken_port_and_a_strange_host(run: Callable[..., Said]) -> None:
         taken.listen()
         said = run("studio", "--port", str(taken.getsockname()[1]))
     assert said.code == 1 and "choose another with --port" in said.err and said.err.count("\n") == 1
-    said = run("studio", "--host", "no such host")
+    said = run("studio", "--port", "0", "--host", "no such host")
     assert said.code == 2 and "--host expects an address of this machine" in said.err
-    assert run("studio", "--jobs", "0").code == 2
-    said = run("studio", "--allow-host", "https://lips.example.org")
+    assert run("studio", "--port", "0", "--jobs", "0").code == 2
+    said = run("studio", "--port", "0", "--allow-host", "https://lips.example.org")
     assert said.code == 2 and "allow-host expects a name" in said.err
 
 

@@ -16,7 +16,7 @@ from tests.apps.studio.conftest import Player
 from mouthpiece import samples
 from mouthpiece.apps.studio import page, result_card
 from mouthpiece.apps.studio.jobs import State
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import NoFaceError, WeightsError
 

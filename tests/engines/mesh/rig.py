@@ -9,7 +9,6 @@ import numpy as np
 from tests import scenes
 
 from mouthpiece.compositing import paste
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.mesh.maps import FaceMaps
 from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, opening
@@ -17,6 +16,7 @@ from mouthpiece.engines.mesh.warp import LipWarp
 from mouthpiece.face import FaceTracker
 from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.stream import Motion
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
 
 Script = Callable[[float], float]

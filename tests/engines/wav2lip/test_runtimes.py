@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints import cache
-from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.int8 import quantising
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import (
     on_openvino,
     on_torch,

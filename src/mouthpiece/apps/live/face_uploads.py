@@ -1,6 +1,6 @@
-"""Photos that strangers send: known by their content, held to limits, decoded in memory, one at a time.
+"""Photos that clients upload: identified by their content, checked against limits, decoded in memory one at a time.
 
-The media room refuses pictures beyond its own limit by their header (64 megapixels: what phones take).
+`mouthpiece.media` rejects pictures beyond 64 megapixels (what phones take) by their header.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from mouthpiece.apps.live.http_errors import Busy, NotAPicture, Unknown
-from mouthpiece.apps.uploads import MEGABYTE, safe_name, said_as
+from mouthpiece.apps.web import MEGABYTE, name_in_errors, safe_name
 from mouthpiece.errors import InputError, NoPictureError, NotMediaError
 from mouthpiece.samples import Avatar, avatars
 from mouthpiece.types import Picture
@@ -24,7 +24,7 @@ THUMBNAIL_SIZE = (128, 160)
 """Columns and rows of the gallery's pictures."""
 THUMBNAIL_QUALITY = 82
 _NEITHER = "nothing of a known kind"
-"""What the media room says of a file that is no media at all."""
+"""Part of the error of `mouthpiece.media` for a file that is no media at all."""
 WAIT_S = 10.0
 """Longest wait for other photos to be decoded: they take memory."""
 
@@ -32,11 +32,11 @@ _decoding = threading.Semaphore()
 
 
 def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
-    """The picture in a file.
+    """Decode the picture in a file.
 
     Args:
         data: the file's bytes.
-        name: what its sender calls it; for messages only.
+        name: its name, for messages only.
         most_side: pixels that the longer side may have afterwards.
 
     Returns:
@@ -52,14 +52,14 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
     if not _decoding.acquire(timeout=WAIT_S):
         raise Busy("many photos at once; try again in a moment")
     try:
-        with io.BytesIO(data) as file, said_as(file, shown):
+        with io.BytesIO(data) as file, name_in_errors(file, shown):
             return _decoded(file, shown, most_side)
     finally:
         _decoding.release()
 
 
-def avatar_called(name: str | None) -> Avatar:
-    """A face of our own gallery.
+def find_avatar(name: str | None) -> Avatar:
+    """Return a face of the gallery.
 
     Raises:
         Unknown: there is none of that name.
@@ -72,7 +72,7 @@ def avatar_called(name: str | None) -> Avatar:
 
 @lru_cache(maxsize=16)
 def thumbnail(path: Path) -> bytes:
-    """A picture of ours as a small JPEG."""
+    """Return a face of the gallery as a small JPEG."""
     from PIL import Image
 
     with Image.open(path) as picture, io.BytesIO() as file:
@@ -83,8 +83,8 @@ def thumbnail(path: Path) -> bytes:
 
 
 @contextmanager
-def called(name: str) -> Iterator[None]:
-    """Let errors about a picture in memory call it by its file's name."""
+def name_array_in_errors(name: str) -> Iterator[None]:
+    """Put a file's name into errors about its decoded picture that are raised inside."""
     try:
         yield
     except InputError as error:
@@ -103,7 +103,7 @@ def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
         opened = open_face(file)  # nothing is decoded yet but photos; their size is looked up before
     except NotMediaError as error:
         if _NEITHER not in str(error):
-            raise  # it is known what it is, and said
+            raise  # the error describes what it is
         raise NotAPicture(f"expected a photo, but {shown} is none; choose one: JPEG, PNG or WebP") from error
     except NoPictureError as error:
         raise NoPictureError(

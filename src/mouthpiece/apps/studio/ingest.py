@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 
 from mouthpiece.apps.studio.folders import VisitFolder
-from mouthpiece.apps.uploads import Kind, Limits, check_face, check_length, check_speech, safe_name, said_as
+from mouthpiece.apps.web import Limits, MediaKind, check_face, check_length, check_speech, name_in_errors, safe_name
 from mouthpiece.errors import BrokenMediaError, NoFaceError, NoSoundError, OutputError
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import FaceSource, open_face, open_speech
-from mouthpiece.pipeline import SyncOptions, why_nobody
+from mouthpiece.options import SyncOptions
+from mouthpiece.pipeline import why_nobody
 from mouthpiece.types import SAMPLE_RATE, Frame, Picture
 
 STILL_SIDE = 640
@@ -71,8 +72,8 @@ def take_face(visit: VisitFolder, content: BinaryIO, name: str, token: str, limi
     """
     with _kept(visit, content, "face") as path:
         found = check_face(path, name, limits)
-        with said_as(path, safe_name(name)):
-            return known_face(path, safe_name(name), token, is_video=found.kind is Kind.VIDEO, seek=True)
+        with name_in_errors(path, safe_name(name)):
+            return known_face(path, safe_name(name), token, is_video=found.kind is MediaKind.VIDEO, seek=True)
 
 
 def known_face(path: Path, name: str, token: str, *, is_video: bool = False, seek: bool = False) -> Face:
@@ -115,7 +116,7 @@ def take_speech(visit: VisitFolder, content: BinaryIO, name: str, token: str, li
     """
     with _kept(visit, content, "speech") as path:
         check_speech(path, name, limits)
-        with said_as(path, safe_name(name)):
+        with name_in_errors(path, safe_name(name)):
             return known_speech(path, safe_name(name), token, limits)
 
 

@@ -16,7 +16,7 @@ from mouthpiece.apps.studio.ingest import Face, Speech, known_face, known_speech
 from mouthpiece.apps.studio.state import StudioState
 from mouthpiece.apps.studio.translations import Texts
 from mouthpiece.apps.studio.visits import Refused, Visit
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.web import MEGABYTE, Limits
 
 SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
 Given = TypeVar("Given", Face, Speech)

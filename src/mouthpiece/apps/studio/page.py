@@ -17,7 +17,7 @@ from mouthpiece.apps.studio.state import StudioState, shared_bench
 from mouthpiece.apps.studio.styles import STYLE, words_of_streamlit
 from mouthpiece.apps.studio.translations import LANGUAGES, Texts, preferred
 from mouthpiece.apps.studio.visits import Visit
-from mouthpiece.apps.uploads import MEGABYTE
+from mouthpiece.apps.web import MEGABYTE
 
 ICON = Path(__file__).with_name("icon.svg")
 VISIT, LANGUAGE = "visit", "language"

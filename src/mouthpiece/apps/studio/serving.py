@@ -12,11 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mouthpiece.apps.addresses import LOCAL_NAMES, check_host, is_loopback
 from mouthpiece.apps.studio import settings
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.apps.studio.styles import THEME
-from mouthpiece.apps.uploads import MEGABYTE
+from mouthpiece.apps.web import LOCAL_NAMES, MEGABYTE, check_host, is_loopback
 from mouthpiece.errors import MissingExtraError, MouthpieceError, OptionError
 
 APP = Path(__file__).with_name("app.py")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.web import MEGABYTE, Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from mouthpiece.apps.studio.ingest import Face, Speech, take_face, take_speech
 from mouthpiece.apps.studio.job_options import Choices, work_of
 from mouthpiece.apps.studio.jobs import Job
 from mouthpiece.apps.studio.state import StudioState
-from mouthpiece.apps.uploads import safe_name
+from mouthpiece.apps.web import safe_name
 from mouthpiece.errors import MouthpieceError
 
 RESULT = "video"

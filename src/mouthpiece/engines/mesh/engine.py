@@ -10,7 +10,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import MouthScene, face_light
 from mouthpiece.engines.mesh.lip_blending import LipBlend, draw_lips
@@ -25,6 +25,8 @@ from mouthpiece.motion.basis import load_basis, motion_row
 from mouthpiece.motion.network import basis_path, shipped_weights
 from mouthpiece.motion.stream import MotionStream, look_ahead_s
 from mouthpiece.motion.style import Style, styled
+from mouthpiece.notices import Notice
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import Box, EngineInfo, Face, FloatArray, Frame, Patch, SpeechChunk, TrackedFrame
 
 SAME_PERSON = 0.55
@@ -44,21 +46,21 @@ class MeshEngine(Engine):
 
     supported_options = frozenset({"intensity", "rest", "phones"})
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
         """Load the motion network.
 
         Raises:
             WeightsError: it is missing or damaged.
             EngineError: the device can't run it.
         """
-        super().__init__(options)
+        super().__init__(options, job)
         device, self._warnings = resolve_device(options.device)
         self._motion = MotionStream(
-            weights=shipped_weights(live=options.live),
+            weights=shipped_weights(live=self.job.live),
             device=device,
             intensity=options.intensity,
-            phones=options.phones,
-            phones_blend=options.phones_blend,
+            phones=self.job.phones,
+            phones_blend=self.job.phones_blend,
         )
         self._opening_mode = self._motion.basis.opening_mode
         self._rest = None if options.rest is None else Style(rest=options.rest).rest
@@ -66,14 +68,14 @@ class MeshEngine(Engine):
         self._shots: dict[int, Person] = {}
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """That the device asked for isn't here."""
         return self._warnings
 
     @classmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
         """Describe the engine; loads no network and never raises."""
-        weights, ahead_s, ready = shipped_weights(live=options.live), 0.0, False
+        weights, ahead_s, ready = shipped_weights(live=live), 0.0, False
         with suppress(WeightsError):
             geometry = load_basis(basis_path(weights))[1]
             if weights.is_file():

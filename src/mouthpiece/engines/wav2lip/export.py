@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS, nncf_version
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
@@ -28,6 +28,7 @@ from mouthpiece.engines.wav2lip.runtimes.source import Source, read_exported
 from mouthpiece.errors import EngineError, MissingExtraError, OptionError, OutputError
 from mouthpiece.networks.layers import GENERATOR, check_state
 from mouthpiece.networks.onnx_form import OPSET, require_onnx, with_f16_weights, write_onnx
+from mouthpiece.notices import Notice, notice
 
 BATCHES = (1, 3, 8)
 """Sizes of the batches that are compared."""
@@ -79,7 +80,7 @@ class ExportReport:
     """What the pictures were compared with."""
     compared: tuple[Compared, ...]
     elapsed_s: float
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
 
 
 def check_export(format_: Format, precision: Precision, via: Via) -> None:
@@ -142,7 +143,7 @@ def export_generator(
                 f"got a difference of {greatest:.2g}; nothing was written"
             )
         if not all(one.difference.is_small for one in compared):
-            odd = (*odd, f"in {precision} these weights draw pictures that differ visibly; f32 doesn't")
+            odd = (*odd, notice("export-differs", precision=precision))
         size = sum(path.stat().st_size for path in _files(made))
         _publish(made, out)
     return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, odd)
@@ -253,11 +254,11 @@ def _reference(state: dict[str, Any]) -> tuple[str, Generator]:
     return "OpenVINO, f32 (PyTorch isn't installed)", OpenVinoGenerator(openvino_model(GENERATOR, state), Precision.F32)
 
 
-def _runner(made: Path) -> tuple[Generator, tuple[str, ...]]:
+def _runner(made: Path) -> tuple[Generator, tuple[Notice, ...]]:
     """What runs the model that was made, and a line where it isn't the library that it was made for."""
     if made.suffix == ".onnx" and find_spec("onnxruntime") is not None:
         return OnnxGenerator(made, "CPU"), ()
-    odd = () if made.suffix == ".xml" else ("compared as OpenVINO runs it: ONNX Runtime (extra onnx) isn't installed",)
+    odd = () if made.suffix == ".xml" else (notice("compared-in-openvino"),)
     return OpenVinoGenerator(read_exported(made), Precision.F32), odd
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
 from mouthpiece.errors import MissingExtraError

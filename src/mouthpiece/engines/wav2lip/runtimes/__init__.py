@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from mouthpiece.engines.base import NetworkOptions, Runtime
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.errors import MissingExtraError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mouthpiece.notices import Notice
 from mouthpiece.types import FloatArray
 
 
@@ -19,7 +20,7 @@ class Generator(Protocol):
         """Where it runs, by its runtime's own name; CPU in any case where that took the place of another."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What isn't as the user asked for: a device that wasn't there, say."""
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:

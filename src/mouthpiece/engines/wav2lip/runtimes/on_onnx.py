@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.cpu import core_count
-from mouthpiece.engines.base import Precision, Runtime
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
 from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.networks.layers import GENERATOR
 from mouthpiece.networks.onnx_form import IR_VERSION, OPSET, write_onnx
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray
 
 _PROVIDERS = {"CPU": "CPUExecutionProvider", "CUDA": "CUDAExecutionProvider", "GPU": "CUDAExecutionProvider"}
@@ -25,7 +26,7 @@ _QUIET = 3
 class OnnxGenerator:
     """A session of ONNX Runtime."""
 
-    def __init__(self, model: Path, device: str, warnings: tuple[str, ...] = (), *, name: str = "f32") -> None:
+    def __init__(self, model: Path, device: str, warnings: tuple[Notice, ...] = (), *, name: str = "f32") -> None:
         """Load.
 
         Args:
@@ -43,7 +44,7 @@ class OnnxGenerator:
 
         wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0], "none")
         if wanted not in onnxruntime.get_available_providers():
-            warnings = (*warnings, f"device {device} isn't here for ONNX Runtime; running on CPU")
+            warnings = (*warnings, notice("device-missing-onnx", device=device))
             wanted = _PROVIDERS["CPU"]
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
@@ -88,7 +89,9 @@ def open_on_onnx(source: Source, precision: Precision, device: str) -> OnnxGener
     if source.kind is Kind.ONNX and source.is_quantised():
         warnings = () if precision is Precision.INT8 else (source.runs_in_int8_not_in(precision),)
         return OnnxGenerator(source.path, device, warnings, name="int8 as exported")
-    warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
+    warnings = (
+        () if precision in (Precision.AUTO, Precision.F32) else (notice("precision-missing-onnx", precision=precision),)
+    )
     if source.kind is Kind.ONNX:
         return OnnxGenerator(source.path, device, warnings)
     check_installed(Runtime.ONNX)

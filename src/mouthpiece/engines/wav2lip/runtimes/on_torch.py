@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import Precision, Runtime
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import check_installed
 from mouthpiece.engines.wav2lip.runtimes.source import Source
 from mouthpiece.errors import OptionError
 from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class TorchGenerator:
     """A module of PyTorch, its pictures laid out with the channels last, which is quicker."""
 
-    def __init__(self, module: Any, precision: Precision, device: str, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, module: Any, precision: Precision, device: str, warnings: tuple[Notice, ...] = ()) -> None:
         """Bring the module to a device and a precision (F32, F16 or BF16)."""
         import torch
 
@@ -64,7 +65,7 @@ def open_on_torch(source: Source, precision: Precision, device: str) -> TorchGen
     return TorchGenerator(torch_form.load(GENERATOR, source.state()), precision, place, (*warnings, *more))
 
 
-def _place(device: str) -> tuple[str, tuple[str, ...]]:
+def _place(device: str) -> tuple[str, tuple[Notice, ...]]:
     """PyTorch's name of a device that is here, and a line where it isn't the one asked for."""
     import torch
 
@@ -79,18 +80,18 @@ def _place(device: str) -> tuple[str, tuple[str, ...]]:
     }
     if here.get(kind):
         return (f"{kind}:{number}" if number else kind), ()
-    return "cpu", () if kind == "auto" else (f"device {device} isn't here for PyTorch; running on CPU",)
+    return "cpu", () if kind == "auto" else (notice("device-missing-torch", device=device),)
 
 
-def _precision(wanted: Precision, place: str) -> tuple[Precision, tuple[str, ...]]:
+def _precision(wanted: Precision, place: str) -> tuple[Precision, tuple[Notice, ...]]:
     """A precision that the device multiplies itself, and a line where it isn't the one asked for."""
     if wanted in (Precision.AUTO, Precision.F32):
         return Precision.F32, ()
     if wanted is Precision.INT8:
-        return Precision.F32, ("PyTorch doesn't run int8 here; running f32 (the runtime openvino does)",)
+        return Precision.F32, (notice("int8-missing-torch"),)
     if _is_native(wanted, place):
         return wanted, ()
-    return Precision.F32, (f"{place} doesn't compute in {wanted} itself; running f32",)
+    return Precision.F32, (notice("precision-missing", device=place, precision=wanted),)
 
 
 def _is_native(precision: Precision, place: str) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import RECIPE, nncf_version
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import (
     OpenVinoGenerator,
     choose_device,
@@ -19,6 +19,7 @@ from mouthpiece.engines.wav2lip.runtimes.storage import kept, kept_or_made, mode
 from mouthpiece.engines.wav2lip.runtimes.trial import run_module
 from mouthpiece.errors import EngineError, MissingExtraError, WeightsError
 from mouthpiece.inference import FALLBACK
+from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
@@ -42,10 +43,10 @@ def open_on_openvino(source: Source, precision: Precision, device: str) -> OpenV
     except EngineError as error:
         if name == FALLBACK:
             raise
-        return _open(source, precision, FALLBACK, (f"{error}; running on {FALLBACK}",))
+        return _open(source, precision, FALLBACK, (notice("device-failed", error=str(error), used=FALLBACK),))
 
 
-def _open(source: Source, precision: Precision, device: str, warnings: tuple[str, ...]) -> OpenVinoGenerator:
+def _open(source: Source, precision: Precision, device: str, warnings: tuple[Notice, ...]) -> OpenVinoGenerator:
     if source.is_exported and source.is_quantised():
         if precision not in (Precision.AUTO, Precision.INT8):
             warnings = (*warnings, source.runs_in_int8_not_in(precision))
@@ -58,13 +59,13 @@ def _open(source: Source, precision: Precision, device: str, warnings: tuple[str
         warnings += more
         name = f"{precision} (chosen by trial)"
     elif precision not in native:
-        warnings = (*warnings, f"{device} doesn't compute in {precision} itself; running f32")
+        warnings = (*warnings, notice("precision-missing", device=device, precision=precision))
         precision = Precision.F32
     model = int8_file(source) if precision is Precision.INT8 else _f32_file_or_model(source)
     return OpenVinoGenerator(model, precision, device, name=name, warnings=warnings)
 
 
-def _chosen(source: Source, device: str, native: tuple[Precision, ...]) -> tuple[Precision, tuple[str, ...]]:
+def _chosen(source: Source, device: str, native: tuple[Precision, ...]) -> tuple[Precision, tuple[Notice, ...]]:
     """The precision that suits this machine, and a line where none could be tried."""
     candidates: dict[Precision, Callable[[], Path | None]] = {}
     for precision in native:
@@ -78,7 +79,7 @@ def _chosen(source: Source, device: str, native: tuple[Precision, ...]) -> tuple
         f32_file(source)
         return choose(source.digest, device, candidates).precision, ()
     except WeightsError as error:  # a damaged checkpoint will be met again
-        return Precision.F32, (f"precision auto tried nothing and runs f32: {error}",)
+        return Precision.F32, (notice("precision-untried", error=str(error)),)
 
 
 def f32_file(source: Source) -> Path:

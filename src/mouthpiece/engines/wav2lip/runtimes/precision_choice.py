@@ -17,8 +17,8 @@ from typing import Any
 
 from mouthpiece.checkpoints.cache import cache_dir, made, read_json
 from mouthpiece.cpu import core_count, this_processor
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import RECIPE
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import full_name
 from mouthpiece.engines.wav2lip.runtimes.trial import Trial, tried

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.errors import WeightsError
 from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
@@ -90,9 +91,9 @@ class Source:
         """
         return any("Quantize" in node.get_type_name() for node in self.openvino_model().get_ops())
 
-    def runs_in_int8_not_in(self, precision: Precision) -> str:
+    def runs_in_int8_not_in(self, precision: Precision) -> Notice:
         """What to tell a user who asked for another precision of a model that is quantised."""
-        return f"{self.path.name} was exported in int8 and runs so, not in {precision}"
+        return notice("int8-kept", file=self.path.name, precision=precision)
 
     def openvino_model(self) -> openvino.Model:
         """The network as OpenVINO has it, for batches of any size.

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
 from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
 from mouthpiece.types import FloatArray, as_float
