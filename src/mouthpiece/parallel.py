@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from mouthpiece.errors import InputError
 
@@ -80,7 +80,7 @@ def _named(item: object) -> Iterator[None]:
         raise
 
 
-def _raise_lost(item: object) -> Result:
+def _raise_lost(item: object) -> NoReturn:
     raise InputError(f"{str(item)[:200]}: working on it ended its process; it may be too large for the memory")
 
 

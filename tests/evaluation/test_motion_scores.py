@@ -21,8 +21,8 @@ from mouthpiece.errors import InputError
 from mouthpiece.evaluation.motion import energy_envelope, evaluate_motion, is_live, score_recordings, shipped_networks
 from mouthpiece.evaluation.reference import in_speech, joined_words, reference_of, stretches
 from mouthpiece.evaluation.report import score_table
-from mouthpiece.motion.coarticulation import TaughtMotion
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis, MotionStream
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, measure_level
 from mouthpiece.types import SAMPLE_RATE, Phone
 
@@ -123,13 +123,13 @@ class _Teacher:
 
     basis = MotionBasis.load()
 
-    def motion(self, phones: Sequence[Phone], count: int) -> TaughtMotion:
+    def motion(self, phones: Sequence[Phone], count: int) -> CoarticulatedMotion:
         closure = np.full(count, 0.5, dtype=np.float32)
         for phone in phones:
             first, end = round(phone.start_s * MOTION_RATE), round(phone.end_s * MOTION_RATE)
             closure[first:end] = {"p": 1.0, "a": 0.0}.get(phone.symbol, 0.5)
         size = self.basis.size
-        return TaughtMotion(np.ones((count, size), np.float32), closure, closure, 0.1 * (1 - closure))
+        return CoarticulatedMotion(np.ones((count, size), np.float32), closure, closure, 0.1 * (1 - closure))
 
 
 def test_synthetic_speech_is_judged_by_the_teacher() -> None:

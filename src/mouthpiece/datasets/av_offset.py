@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from mouthpiece.datasets.motion_curves import chunks_of, measured_curves, play_on
 from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording, Word
-from mouthpiece.motion.stream import WEIGHTS, MotionStream
+from mouthpiece.motion.network import WEIGHTS
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import speech_stretches
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
 

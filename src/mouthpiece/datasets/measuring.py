@@ -23,7 +23,7 @@ from mouthpiece.errors import InputError, NoFaceError, NoPictureError, OptionErr
 from mouthpiece.face import FaceTracker, reference_face
 from mouthpiece.face.pose import RIGID_POINTS
 from mouthpiece.media import open_face, open_speech
-from mouthpiece.motion.stream import MOTION_POINTS
+from mouthpiece.motion.basis import MOTION_POINTS
 from mouthpiece.options import Fit
 from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from mouthpiece.datasets.motion_space import measure_motion
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import OPENING_CURVE, rig_width
-from mouthpiece.motion.stream import CHIN, LEFT_CORNER, RIGHT_CORNER, WEIGHTS, Motion, MotionStream
+from mouthpiece.motion.basis import CHIN, LEFT_CORNER, RIGHT_CORNER
+from mouthpiece.motion.network import WEIGHTS
+from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.types import SAMPLE_RATE, FloatArray, SpeechChunk
 

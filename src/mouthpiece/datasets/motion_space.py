@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import (
+from mouthpiece.motion.basis import (
     CHIN,
     LEFT_CORNER,
     LOWER_LIP,

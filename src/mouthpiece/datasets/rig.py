@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.motion.stream import MOTION_RATE
+from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014

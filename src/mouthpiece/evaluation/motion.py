@@ -22,15 +22,10 @@ from mouthpiece.datasets.motion_curves import Curves, chunks_of, play_on
 from mouthpiece.datasets.recordings import Recording, list_prepared, load_recording
 from mouthpiece.errors import InputError
 from mouthpiece.evaluation.reference import Reference, in_speech, reference_of, stretches
+from mouthpiece.motion.basis import load_basis
 from mouthpiece.motion.coarticulation import CoarticulationModel
-from mouthpiece.motion.stream import (
-    LIVE_LOOK_AHEAD_S,
-    LIVE_WEIGHTS,
-    WEIGHTS,
-    MotionStream,
-    basis_path,
-    load_basis,
-)
+from mouthpiece.motion.network import LIVE_WEIGHTS, WEIGHTS, basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray
 
 LEAK_ABOVE = 0.02

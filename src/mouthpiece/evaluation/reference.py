@@ -15,8 +15,8 @@ from mouthpiece.datasets.motion_curves import Curves, measured_curves
 from mouthpiece.datasets.recordings import Recording, Word
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, motion_frames
 from mouthpiece.errors import InputError
+from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.motion.coarticulation import CoarticulationModel
-from mouthpiece.motion.stream import MOTION_RATE
 from mouthpiece.speech import features, speech_stretches
 from mouthpiece.types import FloatArray
 

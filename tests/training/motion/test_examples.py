@@ -9,8 +9,9 @@ import pytest
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
 from mouthpiece.datasets.motion_space import fit_basis, measure_motion
+from mouthpiece.motion.basis import MotionBasis, NetworkGeometry
 from mouthpiece.motion.coarticulation import CoarticulationModel
-from mouthpiece.motion.stream import SILENT_LOG_MEL, MotionBasis, NetworkGeometry
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training import acoustics
 from mouthpiece.training.motion.batches import MotionBatches, alter_mel
 from mouthpiece.training.motion.examples import (

@@ -12,8 +12,9 @@ from tests.datasets.made_clips import spoken_clip
 
 from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.shaping import OpeningRange
-from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream, basis_path, load_basis, load_opening_range
+from mouthpiece.motion.basis import OpeningRange, load_basis, load_opening_range
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
 from mouthpiece.speech import features
 from mouthpiece.training.motion.train import train_motion
 from mouthpiece.training.options import TrainOptions

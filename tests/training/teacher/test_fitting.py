@@ -12,9 +12,9 @@ from scipy import stats
 
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.motion.coarticulation import CoarticulationModel, TaughtMotion, load_model
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulatedMotion, CoarticulationModel
 from mouthpiece.motion.phonetics import parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.training.model_card import card_path
 from mouthpiece.training.options import TeacherOptions
 from mouthpiece.training.teacher.articulatory import (
@@ -91,10 +91,10 @@ class _TwoOpenings:
 
     basis = MotionBasis.load()
 
-    def motion(self, phones: Sequence[Phone], count: int) -> TaughtMotion:
+    def motion(self, phones: Sequence[Phone], count: int) -> CoarticulatedMotion:
         opening = np.where(np.arange(count) % 3 == 0, 0.05, 0.0).astype(np.float32)
         coefficients = np.outer(opening, np.ones(self.basis.size, np.float32))
-        return TaughtMotion(coefficients, opening, opening, opening)
+        return CoarticulatedMotion(coefficients, opening, opening, opening)
 
 
 def test_equal_openings_count_half(basis: MotionBasis) -> None:
@@ -129,7 +129,7 @@ def test_phonetics_is_expected_of_every_letter_and_mark() -> None:
 
 
 def test_the_shipped_teacher_is_near_what_phonetics_expects(basis: MotionBasis) -> None:
-    model = CoarticulationModel.load(basis=basis).model
+    model = CoarticulationModel.load(basis=basis).weights
     rows = reading_rows(basis)
     for letter in model.letters:
         (part,) = parse(letter)
@@ -174,6 +174,8 @@ def test_training_writes_a_teacher_and_its_card(made_corpora: tuple[Path, Path, 
     out = tmp_path / "teacher.npz"
     scores = train_teacher(faces, out, TeacherOptions(work=work, steps=3, workers=1))
     assert [(score.split, score.clips) for score in scores] == [("test", 1), ("val", 1), ("train", 3)]
-    assert CoarticulationModel(load_model(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    assert (
+        CoarticulationModel(load_weights(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    )
     card = card_path(out).read_text(encoding="utf-8")
     assert "| train | 3 |" in card and "made" in card

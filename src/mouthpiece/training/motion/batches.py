@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from mouthpiece.motion.stream import MELS_PER_FRAME, SILENT_LOG_MEL, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training.motion.examples import Example
 from mouthpiece.training.motion.targets import QUIET_WEIGHT, Targets, cut_rows
 from mouthpiece.types import MEL_BANDS, FloatArray

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mouthpiece.atomic_write import atomic_write
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import motion_frames
-from mouthpiece.motion.stream import MOTION_RATE
+from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.parallel import map_in_processes
 from mouthpiece.speech import log_mel
 from mouthpiece.training import acoustics

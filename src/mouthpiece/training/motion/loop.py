@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mouthpiece.datasets.agreement import correlation
-from mouthpiece.motion.stream import MOTION_RATE, SILENT_LOG_MEL, MotionBasis
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training.motion.batches import Batch, MotionBatches
 from mouthpiece.training.motion.examples import Example, noise_bank
 from mouthpiece.training.motion.material import Log, Material

@@ -20,8 +20,8 @@ from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
 from mouthpiece.errors import InputError, OptionError
+from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
-from mouthpiece.motion.stream import MotionBasis
 from mouthpiece.training.motion.examples import (
     EXAMPLES_VERSION,
     Example,
@@ -105,7 +105,7 @@ class Teacher:
 
     def digest(self) -> str:
         """Hash everything but the recording that its targets depend on."""
-        model = self._phone_teacher.model if self._phone_teacher else None
+        model = self._phone_teacher.weights if self._phone_teacher else None
         parts = [asdict(self._basis), {name: asdict(mapping) for name, mapping in self._mapping.items()}, self.phones]
         text = json.dumps([*parts, asdict(model) if model else None], default=_array_digest, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

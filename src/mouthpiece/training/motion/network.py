@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
 from mouthpiece.types import MEL_BANDS, MEL_RATE
 
 # About the mean and spread of the log-mel in speech; fixed, so that a stream needs no statistics.

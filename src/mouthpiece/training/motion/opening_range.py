@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.shaping import HIGH_SHARE, LOW_SHARE, OpeningRange
-from mouthpiece.motion.stream import MOTION_RATE, MotionStream, basis_path, load_basis, save_basis
+from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MOTION_RATE, OpeningRange, load_basis, save_basis
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import features
 from mouthpiece.types import MEL_RATE, FloatArray, SpeechChunk
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mouthpiece.motion.stream import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
 from mouthpiece.training.motion.network import ANSWERS, STEM, MotionNetwork, write_onnx
 from mouthpiece.types import MEL_BANDS
 

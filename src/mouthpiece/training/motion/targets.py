@@ -15,8 +15,8 @@ import numpy as np
 from mouthpiece.datasets.motion_space import measure_motion, project
 from mouthpiece.datasets.recordings import Recording, Word
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
+from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
-from mouthpiece.motion.stream import MELS_PER_FRAME, MOTION_RATE, MotionBasis
 from mouthpiece.speech import features
 from mouthpiece.training.acoustics import catmull_rom
 from mouthpiece.types import MEL_RATE, FloatArray
@@ -94,7 +94,8 @@ def resampled(values: FloatArray, fps: float, count: int, speed: float = 1.0) ->
     position = np.clip(np.arange(count) / MOTION_RATE * speed * fps, 0, len(values) - 1)
     index = np.minimum(np.floor(position).astype(int), max(len(values) - 2, 0))
     t = (position - index).reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
-    return catmull_rom(*(values[np.clip(index + k, 0, len(values) - 1)] for k in (-1, 0, 1, 2)), t)
+    before, start, end, after = (values[np.clip(index + k, 0, len(values) - 1)] for k in (-1, 0, 1, 2))
+    return catmull_rom(before, start, end, after, t)
 
 
 def words_activity(words: Sequence[Word], count: int) -> FloatArray:

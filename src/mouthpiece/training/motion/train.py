@@ -22,7 +22,9 @@ from mouthpiece.datasets.recordings import load_corpus
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.evaluation.motion import MotionScore, evaluate_motion
 from mouthpiece.evaluation.report import score_table
-from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MOTION_RATE, basis_path, save_basis
+from mouthpiece.motion.basis import MOTION_RATE, save_basis
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S
 from mouthpiece.training.model_card import card_path
 from mouthpiece.training.motion.material import Log, gather
 from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range

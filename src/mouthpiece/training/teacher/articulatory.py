@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mouthpiece.motion.basis import CHIN, LOWER_LIP, MotionBasis
 from mouthpiece.motion.phonetics import FEATURES, Part
-from mouthpiece.motion.stream import CHIN, LOWER_LIP, MotionBasis
 from mouthpiece.types import FloatArray
 
 UPPER_LIP_TOP, LOWER_LIP_BOTTOM = 0, 17

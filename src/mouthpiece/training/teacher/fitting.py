@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import LEAST_FADING, NEIGHBOURS, CoarticulationWeights, core_distance, lay_out
 from mouthpiece.motion.phonetics import FEATURES, Part, all_letters, features, parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.training.motion.targets import Targets
 from mouthpiece.training.options import TeacherOptions
 from mouthpiece.training.teacher.articulatory import (

@@ -18,8 +18,8 @@ from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.coarticulation import CoarticulationModel, CoarticulationWeights, save_model
-from mouthpiece.motion.stream import MotionBasis
+from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulationModel, CoarticulationWeights, save_weights
 from mouthpiece.training.model_card import card_path
 from mouthpiece.training.motion.targets import face_targets
 from mouthpiece.training.options import TeacherOptions
@@ -112,7 +112,7 @@ def train_teacher(
     if not lessons["train"]:
         raise OptionError(f"expected clips of {data.name} with faces and words to learn from, found none")
     model = _fit_repeatably(lessons["train"], basis, options.steps, log)
-    save_model(model, out)
+    save_weights(model, out)
     teacher = CoarticulationModel(model, basis)
     scores = [score_teacher(teacher, split, lessons[split]) for split in ("test", "val", "train") if lessons[split]]
     write_card(card_path(out), data.name, options, scores)
