@@ -45,10 +45,9 @@ def sync_options(face: ChosenFace, options: JobOptions) -> SyncOptions:
     Raises:
         OptionError: a value makes no sense.
     """
+    engine = engine_options(options.engine, options.checkpoint)
     return SyncOptions(
-        engine=replace(
-            engine_options(options.engine, options.checkpoint), intensity=options.intensity, rest=options.rest
-        ),
+        engine=replace(engine, intensity=options.intensity, rest=options.rest),
         fit=options.fit,
         quality=options.quality,
         eight_bit=True,
