@@ -58,7 +58,7 @@ def test_a_network_that_opens_twice_as_far_is_played_alike(weights: Path, speech
 
 
 def _played_high(weights: Path, samples: FloatArray) -> float:
-    from mouthpiece.evaluation.motion import play
+    from mouthpiece.datasets.motion_curves import play
 
     return float(np.percentile(play(samples, np.arange(70) / 25, weights)[0].opening, 90))
 
