@@ -15,10 +15,10 @@ from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
 from mouthpiece.engines.base import EngineOptions, NetworkOptions, Precision
 from mouthpiece.engines.registry import engine_names, load_engine
-from mouthpiece.engines.wav2lip import Wav2LipEngine
+from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
 from mouthpiece.errors import EngineError
 from mouthpiece.face import FaceTracker
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import SAMPLE_RATE, FloatArray, TrackedFrame
 
 PICTURE_SIZE = 320

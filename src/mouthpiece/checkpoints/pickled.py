@@ -280,7 +280,7 @@ def _known(text: str) -> _Name | _Ignored:
         try:
             _storage_type(name)
         except KeyError:
-            raise Unreadable(f"it asks for {_shown(text)}, which no checkpoint needs; nothing was run") from None
+            raise Unreadable(f"it asks for {printable(text)}, which no checkpoint needs; nothing was run") from None
     return name
 
 
@@ -336,7 +336,7 @@ def _whole(number: object) -> int:
     return number
 
 
-def _shown(text: str) -> str:
-    """The name as it may stand in a line for people."""
-    printable = text if text.isprintable() else ascii(text)
-    return printable if len(printable) <= 60 else f"{printable[:60]}..."
+def printable(text: str) -> str:
+    """Return a text out of a file, printable and short enough for a message."""
+    shown = text if text.isprintable() else ascii(text)
+    return shown if len(shown) <= 60 else f"{shown[:60]}..."

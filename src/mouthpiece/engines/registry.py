@@ -22,7 +22,7 @@ GROUP = "mouthpiece.engines"
 # The same lines as in pyproject.toml: a source tree that was never installed has no metadata to read them from.
 _BUILT_IN = (
     EntryPoint("mesh", "mouthpiece.engines.mesh:MeshEngine", GROUP),
-    EntryPoint("wav2lip", "mouthpiece.engines.wav2lip:Wav2LipEngine", GROUP),
+    EntryPoint("wav2lip", "mouthpiece.engines.wav2lip.engine:Wav2LipEngine", GROUP),
     EntryPoint("fake", "mouthpiece.engines.fake:FakeEngine", GROUP),
 )
 

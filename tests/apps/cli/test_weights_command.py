@@ -26,7 +26,7 @@ from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer
 from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip import runtimes
 from mouthpiece.errors import MissingExtraError, WeightsError
-from mouthpiece.networks.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
+from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 Run = Callable[..., Said]
 TERMS = "for this test only"

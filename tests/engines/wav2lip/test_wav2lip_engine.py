@@ -15,9 +15,8 @@ from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
 from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import load_engine
-from mouthpiece.engines.wav2lip import Wav2LipEngine
 from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop, mean_box, network_face
-from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH
+from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH, Wav2LipEngine
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Patch, RenderRequest, SpeechChunk, TrackedFrame

@@ -1,5 +1,1 @@
 """The Wav2Lip family: published networks that draw the lower half of a face from its upper half and the speech."""
-
-from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
-
-__all__ = ["Wav2LipEngine"]

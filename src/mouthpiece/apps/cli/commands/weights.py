@@ -199,7 +199,7 @@ def ensure_weights(
         return
     wanted = catalogue.CATALOGUE[candidates[0]]
     if wanted.fetchable and worth_it():
-        from mouthpiece.engines.wav2lip.runtimes import check_installed
+        from mouthpiece.engines.wav2lip.runtimes.generator import check_installed
 
         check_installed(network.runtime)
         _fetch(wanted, json=json_lines, quiet=quiet)
@@ -284,7 +284,7 @@ def _recognised(file: Path, name: str | None) -> Checkpoint:
 
 def _possible_names(file: Path) -> tuple[str, ...]:
     """The checkpoints of the catalogue that have the network in a file."""
-    from mouthpiece.networks import layers
+    from mouthpiece.networks import wav2lip as layers
 
     names = {
         layers.GENERATOR.name: tuple(reversed(catalogue.GENERATORS)),
@@ -301,7 +301,7 @@ def _architecture_in(file: Path) -> str:
         WeightsError: it can't be read, or holds none of the known networks.
     """
     from mouthpiece.checkpoints.reading import read_state
-    from mouthpiece.networks.layers import recognise
+    from mouthpiece.networks.state_dict import recognise
 
     return recognise(read_state(file)).name
 
