@@ -7,12 +7,13 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 PYTEST_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types imports build clean
+.PHONY: help demo test check lint types imports docs build clean
 
 help:
 	@echo "make demo    make demo.mp4 from the sample face and speech"
 	@echo "make test    run all tests"
-	@echo "make check   format, lint, types, import rules, tests with coverage"
+	@echo "make check   format, lint, types, import rules, documentation, tests with coverage"
+	@echo "make docs    build the documentation into build/docs"
 	@echo "make build   build the source archive and the wheel into dist/"
 	@echo "make clean   remove $(VENV), demo.mp4 and what the tools left"
 
@@ -24,7 +25,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/browser $(if $(COVERED),--cov --cov-report=) $(PYTEST_ARGS)
 	$(BIN)/python -m pytest tests/browser $(if $(COVERED),--cov --cov-append --cov-report=term) $(PYTEST_ARGS)
 
-check: lint types imports
+check: lint types imports docs
 	$(MAKE) test COVERED=yes
 
 lint: $(VENV)/.dev
@@ -36,6 +37,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict
 
 build: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist

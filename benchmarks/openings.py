@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.media import Fit, SpeechInput, open_face, open_speech
+from mouthpiece.media import SpeechInput, open_face, open_speech
+from mouthpiece.options import Fit
 from mouthpiece.speech import SpeechStream, measure_level
 from mouthpiece.types import Face, FloatArray
 

@@ -35,7 +35,8 @@ from benchmarks.table import Cell, print_table
 import mouthpiece
 from mouthpiece.concurrency import in_background
 from mouthpiece.face import FaceTracker
-from mouthpiece.media import FaceInput, Fit, VideoWriter, open_face, open_speech
+from mouthpiece.media import FaceInput, VideoWriter, open_face, open_speech
+from mouthpiece.options import Fit
 from mouthpiece.types import Frame
 
 WARM_FRAMES = 50

@@ -30,8 +30,8 @@ from benchmarks.table import Cell, print_table
 from mouthpiece.checkpoints.cache import find_checkpoint
 from mouthpiece.checkpoints.catalogue import GENERATORS
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.loading import open_generator
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
@@ -229,7 +229,7 @@ def cpu_notes() -> tuple[str, ...]:
     """Describe the CPU's features that matter here."""
     processor = this_processor()
     bf16 = "yes" if processor.computes_bf16 else "no"
-    if not processor.claims_tiles:
+    if not processor.lists_tiles:
         amx = "none"
     elif processor.hides_tiles:
         amx = "claimed, but its tiles are hidden by the virtual machine: unusable, and kept off"

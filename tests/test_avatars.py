@@ -16,7 +16,8 @@ from tools.avatars.portrait import SIZE, painted
 from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceTracker
 from mouthpiece.face.mesh import INNER_LIP_BOTTOM, INNER_LIP_TOP, OUTER_EYE_LEFT, OUTER_EYE_RIGHT
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit
 from mouthpiece.samples import LANGUAGES, Avatar, avatars
 from mouthpiece.types import Face, Picture
 

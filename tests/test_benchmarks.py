@@ -26,7 +26,7 @@ from tools import contact_sheets
 
 from mouthpiece.errors import WeightsError
 from mouthpiece.media import open_face, open_speech
-from mouthpiece.pipeline import SyncOptions
+from mouthpiece.options import SyncOptions
 from mouthpiece.types import SAMPLE_RATE, Picture, Waveform
 
 MODULES = ("live", "memory", "rendered_opening", "silence_leak", "startup", "sync_speed")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mouthpiece.cpu import LIMIT, Processor, core_count, described, limited, this_processor
+from mouthpiece.cpu import LIMIT, Processor, core_count, read_cpuinfo, limit_instructions, this_processor
 
 AMX = frozenset({"avx512f", "avx512_bf16", "amx_tile", "amx_bf16"})
 HIDDEN = Processor("Some Xeon", AMX, 0x1C)
@@ -24,10 +24,10 @@ model name\t: Some Xeon @ 2 GHz
 
 
 def test_a_processor_as_linux_describes_it() -> None:
-    found = described(CPUINFO)
+    found = read_cpuinfo(CPUINFO)
     assert found == Processor("Some Xeon @ 2 GHz", frozenset({"fpu", "avx512f", "amx_tile"}), 28)
-    assert described("Features\t: asimd bf16\n", "an Arm") == Processor("an Arm", frozenset({"asimd", "bf16"}), None)
-    assert described("", "none") == Processor("none", frozenset(), None)
+    assert read_cpuinfo("Features\t: asimd bf16\n", "an Arm") == Processor("an Arm", frozenset({"asimd", "bf16"}), None)
+    assert read_cpuinfo("", "none") == Processor("none", frozenset(), None)
     assert this_processor().name
     assert core_count() >= 1
 
@@ -50,15 +50,15 @@ def test_what_is_computed_natively() -> None:
 
 def test_the_limit_is_set_where_it_is_needed() -> None:
     environment: dict[str, str] = {}
-    assert limited(SHOWN, environment, already_computing=False)
+    assert limit_instructions(SHOWN, environment, already_computing=False)
     assert not environment
-    assert limited(HIDDEN, environment, already_computing=False)
+    assert limit_instructions(HIDDEN, environment, already_computing=False)
     assert environment == {"ONEDNN_MAX_CPU_ISA": LIMIT}
 
 
 def test_a_limit_comes_too_late_for_a_process_that_computes() -> None:
     environment: dict[str, str] = {}
-    assert not limited(HIDDEN, environment, already_computing=True)
+    assert not limit_instructions(HIDDEN, environment, already_computing=True)
     assert environment == {"ONEDNN_MAX_CPU_ISA": LIMIT}, "the processes that it starts are still helped"
 
 
@@ -66,7 +66,7 @@ def test_a_limit_comes_too_late_for_a_process_that_computes() -> None:
 @pytest.mark.parametrize("variable", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
 def test_the_users_own_limit_stays(variable: str, said: str, safe: bool) -> None:
     environment = {variable: said}
-    assert limited(HIDDEN, environment, already_computing=False) is safe
+    assert limit_instructions(HIDDEN, environment, already_computing=False) is safe
     assert environment == {variable: said}
 
 
@@ -102,8 +102,8 @@ def test_it_is_known_whether_somebody_computed_before() -> None:
         "from openvino import opset13 as op\n"
         "x = op.parameter([1], np.float32)\n"
         "openvino.Core().compile_model(openvino.Model([op.relu(x)], [x]), 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})\n"
-        "from mouthpiece import processor\n"
-        "print(processor._already_computing())\n"
+        "from mouthpiece import cpu\n"
+        "print(cpu._already_computing())\n"
     )
     if not sys.platform.startswith("linux"):
         pytest.skip("Linux tells what is loaded")

@@ -1,4 +1,4 @@
-"""Windows and filterbanks against scipy's and librosa's."""
+"""Windows, filterbanks and resampling against scipy's and librosa's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from mouthpiece.dsp import hann, hz_to_mel, mel_filterbank, mel_to_hz
+from mouthpiece.dsp import hann, hz_to_mel, mel_filterbank, mel_to_hz, resample
 from mouthpiece.errors import OptionError
+from mouthpiece.types import SAMPLE_RATE
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,30 @@ def test_the_window_is_the_periodic_one(length: int) -> None:
 def test_what_makes_no_bank_is_refused(bands: int, fft: int, low: float, high: float) -> None:
     with pytest.raises(OptionError, match="expected 1 band or more between 0 and 8000 Hz"):
         mel_filterbank(bands, fft, low, high)
+
+
+class TestResample:
+    """Against scipy's polyphase filter."""
+
+    def test_speech_is_the_same(self) -> None:
+        rng = np.random.default_rng(0)
+        sections = scipy.signal.butter(8, 5000, "lowpass", fs=22050, output="sos")
+        sound = scipy.signal.sosfilt(sections, rng.standard_normal(22050 * 2)).astype(np.float32)
+        ours = resample(sound, 22050)
+        theirs = scipy.signal.resample_poly(sound.astype(np.float64), 320, 441, window=("kaiser", 14.0))
+        assert len(ours) == len(theirs) == 2 * SAMPLE_RATE
+        error = (ours - theirs)[200:-200]
+        assert np.sqrt(np.mean(error**2)) < 0.005 * np.std(theirs)
+
+    def test_clicks_stay_where_they_are(self) -> None:
+        sound = np.zeros(22050, dtype=np.float32)
+        sound[441 * 20] = 1
+        assert int(np.argmax(resample(sound, 22050))) == 320 * 20
+
+    def test_what_is_too_high_disappears(self) -> None:
+        tone = np.sin(2 * np.pi * 9500 * np.arange(22050) / 22050).astype(np.float32)
+        assert np.abs(resample(tone, 22050)[500:-500]).max() < 1e-3
+
+    def test_lengths_agree_to_the_sample(self) -> None:
+        for count in (1, 440, 441, 442, 22049):
+            assert len(resample(np.ones(count, np.float32), 22050)) == round(count * 320 / 441)

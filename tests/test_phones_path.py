@@ -11,7 +11,8 @@ from tests.engines.mesh.rig import measured_opening
 
 from mouthpiece.errors import InputError, OutputError
 from mouthpiece.face import FaceTracker
-from mouthpiece.pipeline import Quality, SyncOptions, sync
+from mouthpiece.options import Quality, SyncOptions
+from mouthpiece.pipeline import sync
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, Picture
 
 HUM: FloatArray = (0.1 * np.sin(2 * np.pi * 120 * np.arange(int(1.6 * SAMPLE_RATE)) / SAMPLE_RATE)).astype(np.float32)

@@ -20,12 +20,14 @@ from tests.engines.mesh.rig import measured_opening
 from tests.media.conftest import build_video, build_wav
 
 from mouthpiece import pipeline
-from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
+from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
-from mouthpiece.pipeline import Fit, FrameTransform, Quality, SyncOptions, SyncResult, probe, sync
+from mouthpiece.options import Fit, FrameTransform, Quality, SyncOptions
+from mouthpiece.pipeline import SyncResult, probe, sync
 from mouthpiece.types import FloatArray, Frame, Patch, Picture, Progress, SkipReason, TrackedFrame
 
 FAKE = SyncOptions(engine="fake")
@@ -461,7 +463,7 @@ def test_a_box_makes_a_drawing_speak(tmp_path: Path, voice: FloatArray, engine: 
 def test_a_box_counts_in_the_framed_picture(tmp_path: Path, voice: FloatArray, ffprobe: str) -> None:
     turned = np.ascontiguousarray(np.rot90(drawn_animal()))
     options = SyncOptions(
-        engine="fake", framing=FrameTransform(rotate=True, crop=(20, 230, 60, 260)), box=(20, 200, 10, 190)
+        engine="fake", transform=FrameTransform(rotate=True, crop=(20, 230, 60, 260)), box=(20, 200, 10, 190)
     )
     result = sync(turned, speech(0.4, voice), tmp_path / "out.mp4", options)
     assert result.face_chosen is not None
@@ -492,10 +494,10 @@ def test_options_that_the_engine_does_not_heed_are_said(tmp_path: Path, woman: P
 
 
 def test_a_framed_video_speaks(tmp_path: Path, person: list[Picture], voice: FloatArray, ffprobe: str) -> None:
-    """The face is found in the framed picture; what lies around it is the framed source."""
+    """The face is found in the transformed picture; what lies around it is the transformed source."""
     face = video_of([np.ascontiguousarray(np.rot90(p)) for p in person], tmp_path / "face.mp4")
-    framing = FrameTransform(rotate=True, crop=(40, -1, 60, 320))
-    result = sync(face, speech(0.6, voice), tmp_path / "out.mp4", SyncOptions(engine="fake", framing=framing))
+    transform = FrameTransform(rotate=True, crop=(40, -1, 60, 320))
+    result = sync(face, speech(0.6, voice), tmp_path / "out.mp4", SyncOptions(engine="fake", transform=transform))
     assert all(s.synced for s in result.timeline)
     stream = streams(ffprobe, tmp_path / "out.mp4")["video"]
     assert (stream["width"], stream["height"]) == (260, 248)
@@ -514,7 +516,7 @@ def test_static_uses_the_first_picture_at_the_videos_rate(
         picture=lambda i: person[i],
         options={"crf": "12"},
     )
-    options = SyncOptions(engine="fake", framing=FrameTransform(static=True), fps=Fraction(50))
+    options = SyncOptions(engine="fake", transform=FrameTransform(static=True), fps=Fraction(50))
     result = sync(face, speech(1.5, voice), tmp_path / "out.mp4", options)
     assert (result.frames, result.seconds) == (45, 1.5)
     assert result.warnings == ("fps is for photos: the video keeps its own 30 frames a second",)
@@ -528,7 +530,7 @@ def test_static_looks_for_the_face_in_the_first_picture_alone(
     tmp_path: Path, person: list[Picture], voice: FloatArray
 ) -> None:
     face = video_of([scenes.grey_like(person[0]), *person[:5]], tmp_path / "face.mp4")
-    options = SyncOptions(engine="fake", framing=FrameTransform(static=True))
+    options = SyncOptions(engine="fake", transform=FrameTransform(static=True))
     with pytest.raises(NoFaceError, match=r"in the first picture of face\.mp4, but none was found"):
         sync(face, speech(0.4, voice), tmp_path / "out.mp4", options)
 

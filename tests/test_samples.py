@@ -19,7 +19,7 @@ from mouthpiece.face.mesh import (
     OUTER_EYE_RIGHT,
     FaceMesh,
 )
-from mouthpiece.samples import LANGUAGES, sample_face, sample_speech
+from mouthpiece.samples import LANGUAGES, avatars, sample_face, sample_speech
 
 
 def test_the_face_is_one_sure_face_with_a_closed_mouth() -> None:
@@ -41,6 +41,10 @@ def test_the_face_is_one_sure_face_with_a_closed_mouth() -> None:
     middle = round(float(landmarks[[INNER_LIP_TOP, INNER_LIP_BOTTOM], 1].mean()))
     column = rgb[middle - 20 : middle + 20, x - 3 : x + 4].mean(axis=(1, 2))
     assert abs(int(column.argmin()) - 20) < 0.03 * eye_distance
+
+
+def test_the_face_is_one_of_the_gallery() -> None:
+    assert sample_face() in [avatar.path for avatar in avatars()]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

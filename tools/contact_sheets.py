@@ -24,7 +24,8 @@ from benchmarks.openings import opening_of
 import mouthpiece
 from mouthpiece.face import FaceTracker
 from mouthpiece.face.mesh import LIP_EDGES
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit
 from mouthpiece.types import Face, Picture, Waveform
 
 FRAMES = 12

@@ -2,7 +2,7 @@
 
     python -m tools.make_avatars src/mouthpiece/samples/avatars [NAME ...]
 
-Run it in the repository's root. `tools/avatars/` does the work: its `people` say who there is.
+Run it in the repository's root. `tools/avatars/` does the work; `people` there lists who there is.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import Fit
 from mouthpiece.types import FloatArray, Frame, Picture
 
 FRAMES = 5

@@ -1,6 +1,6 @@
 """Make the reference face: the mean 468-point shape in canonical coordinates that head poses are measured against.
 
-    python tools/make_reference_face.py shared/data src/mouthpiece/face/reference.npy
+    python -m tools.make_reference_face shared/data src/mouthpiece/face/reference.npy
 
 Takes frames of talking people, brings their meshes together by generalised Procrustes analysis over the points that
 speech and mimic leave alone (Gower 1975), averages people (not frames), mirrors, and writes float32 (468, 3).
@@ -9,12 +9,10 @@ speech and mimic leave alone (Gower 1975), averages people (not frames), mirrors
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
+from tools.open_pictures import pictures, unseen_speakers
 
 from mouthpiece.face.detector import FaceDetector
 from mouthpiece.face.mesh import CROP_FACTOR, OUTER_EYE_LEFT, OUTER_EYE_RIGHT, FaceMesh
@@ -22,22 +20,6 @@ from mouthpiece.face.pose import RIGID_POINTS, fit_similarity
 from mouthpiece.types import FloatArray, Picture
 
 ROUNDS = 5
-
-
-def pictures(data: Path) -> Iterator[tuple[str, Picture]]:
-    """(person, picture) pairs of people whose pictures may be used for anything."""
-    for name in ("man_half_body.png", "man_head_crop.jpg", "woman_half_body.png"):
-        bgr = cv2.imread(str(data / "photos" / name))
-        if bgr is None:
-            sys.exit(f"expected a picture at {data / 'photos' / name}, found none")
-        yield name, np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-    clips = [("s1", p) for p in sorted((data / "grid_s1/clips").glob("*.mp4"))[::50]]
-    clips += [(p.name.split("_")[0], p) for p in sorted((data / "grid_unseen_dev").glob("*_224.mp4"))]
-    for person, path in clips:
-        with av.open(str(path)) as container:
-            for i, frame in enumerate(container.decode(video=0)):
-                if i % 15 == 0:
-                    yield person, np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
 
 
 def measure(detector: FaceDetector, mesh: FaceMesh, rgb: Picture) -> FloatArray:
@@ -74,7 +56,8 @@ def main(data: Path, out: Path) -> None:
     """Measure, average, write."""
     detector, mesh = FaceDetector(), FaceMesh()
     people: dict[str, list[FloatArray]] = {}
-    for person, rgb in pictures(data):
+    s1 = [("s1", path) for path in sorted((data / "grid_s1" / "clips").glob("*.mp4"))[::50]]
+    for person, rgb in pictures(data, s1 + unseen_speakers(data)):
         people.setdefault(person, []).append(measure(detector, mesh, rgb))
     mean = canonical(next(iter(people.values()))[0])
     for _ in range(ROUNDS):

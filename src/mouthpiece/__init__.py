@@ -14,11 +14,37 @@ from typing import TYPE_CHECKING
 from mouthpiece import errors
 
 if TYPE_CHECKING:
-    from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
-    from mouthpiece.live import LiveFrame, LiveOptions, LiveSession, LiveStats, open_live
-    from mouthpiece.pipeline import Fit, FrameTransform, ProbeReport, Quality, SyncOptions, SyncResult, probe, sync
-    from mouthpiece.types import FaceStretch, Phone, Progress, Waveform
-    from mouthpiece.viseme_tracks import VisemeOptions, VisemeTrack, visemes
+    from mouthpiece.engines.base import Engine, EngineJob
+    from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
+    from mouthpiece.notices import Notice
+    from mouthpiece.options import (
+        EngineOptions,
+        Fit,
+        FrameTransform,
+        LiveOptions,
+        Quality,
+        SyncOptions,
+        VisemeOptions,
+        option,
+    )
+    from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
+    from mouthpiece.types import (
+        Box,
+        EngineInfo,
+        Face,
+        FaceStretch,
+        Frame,
+        HeadPose,
+        Patch,
+        Phone,
+        Progress,
+        RenderRequest,
+        SkipReason,
+        SpeechChunk,
+        TrackedFrame,
+        Waveform,
+    )
+    from mouthpiece.viseme_tracks import VisemeTrack, visemes
 
 __version__ = "0.1.0"
 
@@ -27,38 +53,75 @@ __version__ = "0.1.0"
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _ROOMS = {
-    "viseme_tracks": ("VisemeOptions", "VisemeTrack", "visemes"),
-    "engines.base": ("CropOptions", "NetworkOptions", "Precision", "Runtime"),
-    "live": ("LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "open_live"),
-    "pipeline": ("Fit", "FrameTransform", "ProbeReport", "Quality", "SyncOptions", "SyncResult", "probe", "sync"),
-    "types": ("FaceStretch", "Phone", "Progress", "Waveform"),
+    "engines.base": ("Engine", "EngineJob"),
+    "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
+    "notices": ("Notice",),
+    "options": (
+        "EngineOptions",
+        "Fit",
+        "FrameTransform",
+        "LiveOptions",
+        "Quality",
+        "SyncOptions",
+        "VisemeOptions",
+        "option",
+    ),
+    "pipeline": ("ProbeReport", "SyncResult", "probe", "sync"),
+    "types": (
+        "Box",
+        "EngineInfo",
+        "Face",
+        "FaceStretch",
+        "Frame",
+        "HeadPose",
+        "Patch",
+        "Phone",
+        "Progress",
+        "RenderRequest",
+        "SkipReason",
+        "SpeechChunk",
+        "TrackedFrame",
+        "Waveform",
+    ),
+    "viseme_tracks": ("VisemeTrack", "visemes"),
 }
 """Module -> the public names that come from it."""
 
 __all__ = [
-    "CropOptions",
+    "Box",
+    "Engine",
+    "EngineInfo",
+    "EngineJob",
+    "EngineOptions",
+    "Face",
     "FaceStretch",
     "Fit",
+    "Frame",
     "FrameTransform",
+    "HeadPose",
     "LiveFrame",
     "LiveOptions",
     "LiveSession",
     "LiveStats",
-    "NetworkOptions",
+    "Notice",
+    "Patch",
     "Phone",
-    "Precision",
     "ProbeReport",
     "Progress",
     "Quality",
-    "Runtime",
+    "RenderRequest",
+    "SkipReason",
+    "SpeechChunk",
     "SyncOptions",
     "SyncResult",
+    "TrackedFrame",
     "VisemeOptions",
     "VisemeTrack",
     "Waveform",
     "__version__",
     "errors",
     "open_live",
+    "option",
     "probe",
     "sync",
     "visemes",

@@ -1,4 +1,4 @@
-"""Running the steps of a stream side by side: each step in a thread of its own, with a small queue between."""
+"""Steps of a stream side by side: each step in a thread of its own, with a small queue between."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Keep BLAS from starting threads of its own: the steps are the threads, helpers that spin only take their cores.
+    """Keep BLAS from starting threads of its own: the steps are the threads, and BLAS's would only take their cores.
 
     The limit holds for the whole process until the end of the block.
     """
@@ -28,21 +28,21 @@ def one_thread_each() -> Iterator[None]:
 
 
 class _Failure:
-    """What a step raised, on its way to whoever reads from it."""
+    """An exception of a step, on its way to the reader."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
 class _End(Generic[T]):
-    """The step is done."""
+    """The end of a step's items."""
 
 
 def in_background(items: Iterable[T], name: str, ahead: int = QUEUE_SIZE) -> Generator[T, None, None]:
-    """Draw from an iterable in a thread of its own, ahead of the reader by a few items: `ahead` of them wait at most.
+    """Iterate in a thread of its own, ahead of the reader by a few items: `ahead` of them wait at most.
 
-    What the iterable raises comes out here. Closing this generator (or an exception in the reader) ends the thread
-    and closes the iterable; so does the end of whatever reads from it, down the whole chain.
+    What the iterable raises is raised here. Closing this generator (or an exception in the reader) ends the thread
+    and closes the iterable, and with it every step before.
     """
     waiting: queue.Queue[T | _Failure | _End[T]] = queue.Queue(ahead)
     stop = threading.Event()

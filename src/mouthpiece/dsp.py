@@ -1,6 +1,8 @@
-"""Windows and filterbanks of spectra: what every mel spectrogram here is made with."""
+"""Signal processing of sound: windows and filterbanks of spectra, resampling."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +15,19 @@ _LINEAR_HZ_PER_MEL = 200.0 / 3
 _BREAK_HZ = 1000.0
 _BREAK_MEL = _BREAK_HZ / _LINEAR_HZ_PER_MEL
 _LOG_STEP = np.log(6.4) / 27
+SOFT_EDGE_HZ = 300.0
+"""Width of the slope of resampling's low-pass, below half of the lower sample rate."""
 
 
 def hz_to_mel(hz: float) -> float:
-    """Slaney's mel scale."""
+    """Convert a frequency to Slaney's mel scale."""
     if hz < _BREAK_HZ:
         return hz / _LINEAR_HZ_PER_MEL
     return float(_BREAK_MEL + np.log(hz / _BREAK_HZ) / _LOG_STEP)
 
 
 def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slaney's mel scale, backwards."""
+    """Convert Slaney's mel scale to frequencies, Hz."""
     above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
     return np.where(mel < _BREAK_MEL, mel * _LINEAR_HZ_PER_MEL, above)
 
@@ -31,7 +35,7 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def mel_filterbank(
     bands: int, fft: int, lowest_hz: float, highest_hz: float, sample_rate: int = SAMPLE_RATE
 ) -> FloatArray:
-    """Triangles of equal area, evenly spaced on Slaney's mel scale.
+    """Make triangles of equal area, evenly spaced on Slaney's mel scale.
 
     Args:
         bands: how many.
@@ -64,6 +68,40 @@ def mel_filterbank(
 
 
 def hann(length: int) -> NDArray[np.float64]:
-    """Periodic Hann window, (length,) float64: 0 at its first sample, and again one beyond its last."""
+    """Make a periodic Hann window, (length,) float64: 0 at its first sample, and again one beyond its last."""
     phase = 2 * np.pi * np.arange(length) / length
     return np.asarray(0.5 - 0.5 * np.cos(phase), dtype=np.float64)
+
+
+def resample(samples: FloatArray, rate: int) -> FloatArray:
+    """Resample a whole sound to 16 kHz by its spectrum: no delay, no aliasing. (n,) -> (m,).
+
+    Both last equally long, to the sample. Streams are resampled by `mouthpiece.media.resampler`.
+    """
+    if rate == SAMPLE_RATE or not len(samples):
+        return samples
+    common = math.gcd(rate, SAMPLE_RATE)
+    step, new_step = rate // common, SAMPLE_RATE // common
+    # Whole steps, in a number that is quick to transform; zeros at the end keep the end out of the beginning.
+    blocks = _fast_length(len(samples) // step + 2)
+    spectrum = np.fft.rfft(samples.astype(np.float64), blocks * step)
+    kept = blocks * min(step, new_step) // 2 + 1
+    hz = np.arange(kept) * (rate / (blocks * step))
+    edge = min(rate, SAMPLE_RATE) / 2
+    slope = np.clip((edge - hz) / SOFT_EDGE_HZ, 0, 1)
+    spectrum = spectrum[:kept] * (0.5 - 0.5 * np.cos(np.pi * slope))
+    made = np.fft.irfft(spectrum, blocks * new_step) * (new_step / step)
+    return made[: round(len(samples) * new_step / step)].astype(np.float32)
+
+
+def _fast_length(number: int) -> int:
+    """Return the smallest even number from `number` on that has no prime factor above 5."""
+    number += number % 2
+    while True:
+        rest = number
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return number
+        number += 2

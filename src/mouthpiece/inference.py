@@ -1,4 +1,4 @@
-"""Neural networks on OpenVINO: one way to load and run them, shared by every room that needs one."""
+"""Neural networks on OpenVINO: loading, sharing of what is compiled, and running."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ from numpy.typing import NDArray
 
 from mouthpiece.cpu import core_count, keep_off_hidden_tiles
 from mouthpiece.errors import EngineError, WeightsError
+from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
 
-# Small networks are faster in f32, and a choice that OpenVINO makes by itself may be one that this machine dies of
+# Small networks are faster in f32, and the precision that OpenVINO chooses by itself may crash some machines
 # (docs/decisions/0001-f32-inference.md).
 _CPU_CONFIG = {"INFERENCE_PRECISION_HINT": "f32"}
 MOST_STREAMS = 4
 """Runs of one network side by side, each on one thread: more jobs than that at once wait for each other."""
 FALLBACK = "CPU"
-"""Where networks run whose device isn't on this machine."""
-_SEVERAL = ("AUTO", "HETERO", "MULTI", "BATCH")
-"""Names by which OpenVINO itself chooses among devices."""
+"""The device of networks whose own isn't on this machine."""
+_MULTI_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
+"""Device names by which OpenVINO itself chooses among several."""
 
-keep_off_hidden_tiles()  # as soon as anybody here thinks of OpenVINO: once it has computed, it is too late
+keep_off_hidden_tiles()  # before anything can compute with OpenVINO: afterwards it is too late
 
 
 @lru_cache(maxsize=1)
 def core() -> openvino.Core:
-    """The process's OpenVINO runtime."""
+    """Return the process's OpenVINO runtime."""
     import openvino
 
     return openvino.Core()
 
 
 def is_several(name: str) -> bool:
-    """Whether a device's name leaves OpenVINO a choice among several."""
-    return name.partition(":")[0] in _SEVERAL
+    """Check whether a device's name leaves OpenVINO a choice among several."""
+    return name.partition(":")[0] in _MULTI_DEVICES
 
 
 def known_device(device: str) -> str | None:
-    """OpenVINO's own name of a device, whatever its case ("gpu.0" -> "GPU.0"); None where it isn't on this machine."""
+    """Return OpenVINO's own name of a device given in any case ("gpu.0" -> "GPU.0"); None where it isn't here."""
     name = device.strip().upper()
     if name == "CPU" or is_several(name):
         return name
@@ -55,17 +56,17 @@ def known_device(device: str) -> str | None:
     return name if name in known or any(other.startswith(f"{name}.") for other in known) else None
 
 
-def resolve_device(device: str) -> tuple[str, tuple[str, ...]]:
-    """Where to run what was to run on `device`: there, or on the CPU where it isn't on this machine.
+def resolve_device(device: str) -> tuple[str, tuple[Notice, ...]]:
+    """Return the device to run on: `device`, or the CPU where it isn't on this machine.
 
     Returns:
-        OpenVINO's own name, and a line for the user if it isn't the device that they asked for.
+        OpenVINO's own name, and a warning if it isn't the device that was asked for.
     """
     name = known_device(device)
     among = name.partition(":")[2].split(",") if name and name != "AUTO" and is_several(name) else []
     if name and all(map(known_device, among)):
         return name, ()
-    return FALLBACK, (f"device {device} isn't here; running on {FALLBACK}",)
+    return FALLBACK, (notice("device-missing", device=device, used=FALLBACK),)
 
 
 First = TypeVar("First")
@@ -73,7 +74,9 @@ Second = TypeVar("Second")
 
 
 def run_in_parallel(first: Callable[[], First], second: Callable[[], Second]) -> tuple[First, Second]:
-    """Make two things at the same time, the second in a thread of its own: compiling a network keeps one core busy.
+    """Call two functions at the same time, the second in a thread of its own, and return both results.
+
+    Compiling a network keeps one core busy only.
 
     Raises:
         BaseException: what the first one raised, else what the second one did; both are over by then.
@@ -84,7 +87,7 @@ def run_in_parallel(first: Callable[[], First], second: Callable[[], Second]) ->
 
 
 _compiled: WeakValueDictionary[tuple[object, ...], openvino.CompiledModel] = WeakValueDictionary()
-_looking = threading.Lock()
+_lock = threading.Lock()
 _compiling: defaultdict[tuple[object, ...], threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -95,7 +98,7 @@ Shapes = Mapping[str, Sequence[int]]
 def compile_cached(
     path: Path, device: str, config: Mapping[str, Any], shapes: Shapes | None = None
 ) -> openvino.CompiledModel:
-    """A model file compiled for a device, shared by all who ask for the same while anybody holds it.
+    """Compile a model file for a device; the same is shared by all callers while any of them holds it.
 
     Requests of one compiled model run in as many threads as it has streams; one request serves one thread at a time.
 
@@ -113,10 +116,10 @@ def compile_cached(
     fixed = {name: tuple(shape) for name, shape in (shapes or {}).items()}
     settings = (tuple(sorted(config.items())), tuple(sorted(fixed.items())))
     key = (path.resolve(), state.st_mtime_ns, state.st_size, device, *settings)
-    with _looking:
+    with _lock:
         core()  # once for all
-        one_by_one = _compiling[key]
-    with one_by_one:  # two who come at once shall wait and not compile twice
+        compile_lock = _compiling[key]
+    with compile_lock:  # two callers at once shall not compile twice
         model = _compiled.get(key)
         if model is None:
             model = _compiled[key] = _compile(path, device, config, fixed)
@@ -134,10 +137,10 @@ def _compile(
 
 
 def _config(device: str, *, in_caller: bool) -> dict[str, Any]:
-    """Small networks run on one thread each: what is to be quick is several of them side by side."""
+    """Return the settings of a small network: each runs on one thread, several of them side by side."""
     if device != "CPU":
         return {}
-    # With one stream of one thread OpenVINO computes in the thread that asks, and hands nothing to another.
+    # With one stream of one thread OpenVINO computes in the calling thread, and hands nothing to another.
     streams = "1" if in_caller else str(min(core_count(), MOST_STREAMS))
     return _CPU_CONFIG | {"INFERENCE_NUM_THREADS": streams, "NUM_STREAMS": streams}
 
@@ -157,7 +160,7 @@ class Network:
             path: the file.
             device: OpenVINO device, in any case.
             shapes: of inputs that the file leaves open.
-            in_caller: whether a CPU computes in the thread that asks, and one run of the file at a time: for networks
+            in_caller: whether a CPU computes in the calling thread, and one run of the file at a time: for networks
                 so small that handing them to another thread takes longer than they do, on a machine with much to do.
 
         Raises:
@@ -171,17 +174,17 @@ class Network:
             compiled = compile_cached(path, name, _config(name, in_caller=in_caller), shapes)
         except RuntimeError as error:
             if not _is_model(path):
-                said = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"
-                raise WeightsError(said) from error
+                message = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"
+                raise WeightsError(message) from error
             known = ", ".join(core().available_devices)
             raise EngineError(f"device {device!r} can't run {path.name}; this machine has: {known}") from error
-        self._compiled = compiled  # held for those who want it, too
+        self._compiled = compiled  # held so that others can share it
         self._request: Any = compiled.create_infer_request()
         self._outputs = len(compiled.outputs)
 
     def __call__(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run once. Inputs and outputs are float32 of the shapes that the model declares; outputs are copies."""
-        # Written where the network reads: OpenVINO's own way of taking arrays looks long at each.
+        # Written where the network reads: OpenVINO's own way of taking arrays checks each at length.
         for place, given in enumerate(inputs):
             held = self._request.get_input_tensor(place).data
             if held.shape != given.shape:
@@ -192,7 +195,7 @@ class Network:
 
 
 def _is_model(path: Path) -> bool:
-    """Whether OpenVINO can read a file at all."""
+    """Check whether OpenVINO can read a file at all."""
     try:
         core().read_model(path)
     except RuntimeError:

@@ -146,6 +146,15 @@ class Phone:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word and when it is said."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HeadPose:
     """Where a head is: canonical face -> picture, by scaled orthography.
 

@@ -25,7 +25,8 @@ from tests.browser.live_page import LivePage, Shown
 from tests.browser.pictures import canvas_picture, decoded, looks, openings
 from tests.browser.servers import Server
 
-from mouthpiece.pipeline import SyncOptions, draw
+from mouthpiece.options import SyncOptions
+from mouthpiece.pipeline import draw
 from mouthpiece.samples import avatars, sample_face, sample_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 

@@ -13,9 +13,10 @@ from tests.checkpoint_files import seeded_state, write_safetensors
 from tests.engines.staging import Stage, frame_of
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
-from mouthpiece.engines.base import EngineOptions, NetworkOptions, Precision
+from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision
 from mouthpiece.errors import EngineError
 from mouthpiece.face import FaceTracker
 from mouthpiece.networks.wav2lip import GENERATOR

@@ -9,7 +9,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.wav2lip.options import NetworkOptions
 from mouthpiece.speech import SpeechStream
 from mouthpiece.types import (
     EngineInfo,

@@ -19,10 +19,11 @@ from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 from mouthpiece import pipeline, samples
 from mouthpiece.datasets.av_offset import judge, mouth_evidence
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.engines.base import Engine, NetworkOptions, Runtime
+from mouthpiece.engines.base import Engine
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 from mouthpiece.errors import Cancelled, EngineError, OptionError
 from mouthpiece.evaluation import calibration
 from mouthpiece.evaluation.calibration import (
@@ -35,7 +36,7 @@ from mouthpiece.evaluation.calibration import (
     trial_table,
 )
 from mouthpiece.media import open_speech
-from mouthpiece.pipeline import SyncOptions
+from mouthpiece.options import SyncOptions
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, Patch, TrackedFrame
 
 STEP_S = 0.02

@@ -12,8 +12,9 @@ from tests.live.turned_clock import Effort, Score, Stage
 from mouthpiece.engines.base import Engine, EngineOptions
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.live import LiveOptions, open_live, portrait, session
+from mouthpiece.live import open_live, portrait, session
 from mouthpiece.live.pace import PaceGroup
+from mouthpiece.options import LiveOptions
 from mouthpiece.samples import sample_face
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Patch, TrackedFrame
 

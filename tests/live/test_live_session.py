@@ -17,9 +17,10 @@ from tests.live.turned_clock import CHUNK_S, Effort, Score, Stage
 
 from mouthpiece.engines.fake import LOOK_AHEAD_S
 from mouthpiece.errors import NoFaceError, OptionError
-from mouthpiece.live import LiveFrame, LiveOptions, open_live, session
+from mouthpiece.live import LiveFrame, open_live, session
 from mouthpiece.live.inbox import GAP_S
 from mouthpiece.live.session import CLOSING_S, RESTING_FPS
+from mouthpiece.options import LiveOptions
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
 
 Make = Callable[..., Stage]

@@ -13,8 +13,9 @@ from tests.live.turned_clock import CHUNK_S, Effort, Score, Stage
 import mouthpiece
 from mouthpiece.evaluation.motion import correlation
 from mouthpiece.face import FaceTracker
-from mouthpiece.live import LiveFrame, LiveOptions, LiveSession, open_live
+from mouthpiece.live import LiveFrame, LiveSession, open_live
 from mouthpiece.media import open_speech
+from mouthpiece.options import LiveOptions
 from mouthpiece.pipeline import draw
 from mouthpiece.samples import sample_face, sample_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, TrackedFrame, Waveform

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from mouthpiece.errors import BrokenMediaError, InputError, NotMediaError, OptionError, PictureSizeError
-from mouthpiece.media import Fit, open_face
+from mouthpiece.media import open_face
+from mouthpiece.notices import notice
+from mouthpiece.options import Fit
 
 COLOUR = (200, 80, 40)
 SIZE = (64, 48)
@@ -76,7 +78,7 @@ def test_transparency_lies_on_white_and_is_said(tmp_path: Path) -> None:
     Image.new("RGBA", SIZE, (0, 0, 0, 128)).save(path)
     with open_face(path) as face:
         assert abs(int(next(face.frames(Fraction(1))).rgb[5, 5, 0]) - 127) <= 1
-        assert "transparent parts: laid on white" in face.warnings
+        assert face.warnings == (notice("transparent"),)
 
 
 def test_transparent_palette(tmp_path: Path) -> None:

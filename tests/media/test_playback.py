@@ -14,9 +14,11 @@ import pytest
 from tests.media.conftest import build_video, index_of
 
 from mouthpiece.errors import BrokenMediaError
-from mouthpiece.media import Fit, open_face, playback
-from mouthpiece.media.playback import FrameReader, MovingSource
+from mouthpiece.media import open_face, playback
+from mouthpiece.media.frame_reader import DecodedFrame, FrameReader
+from mouthpiece.media.playback import MovingSource
 from mouthpiece.media.video import VideoFrameReader
+from mouthpiece.options import Fit
 
 
 def order(path: Path, count: int, fit: Fit, fps: int = 25) -> list[int]:
@@ -79,16 +81,16 @@ def test_pingpong(
 def decoded_for(path: Path, count: int, fit: Fit, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], int]:
     """Which pictures come in so many frames, and how many are decoded for them."""
     decoded = 0
-    original = VideoFrameReader._shot
+    original = VideoFrameReader._converted
 
-    def counted(reel: VideoFrameReader, *arguments: object) -> playback.DecodedFrame:
+    def counted(reader: VideoFrameReader, *arguments: object) -> DecodedFrame:
         nonlocal decoded
         decoded += 1
-        shot: playback.DecodedFrame = original(reel, *arguments)  # type: ignore[arg-type]
-        return shot
+        frame: DecodedFrame = original(reader, *arguments)  # type: ignore[arg-type]
+        return frame
 
     with monkeypatch.context() as patched:
-        patched.setattr(VideoFrameReader, "_shot", counted)
+        patched.setattr(VideoFrameReader, "_converted", counted)
         return order(path, count, fit), decoded
 
 
@@ -142,12 +144,12 @@ def test_pingpong_where_seeking_lies(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = build_video(tmp_path / "a.mp4", frames=20, options={"g": "5"})
     with open_face(path) as face:
         assert isinstance(face, MovingSource)
-        whole = type(face._reel).play
+        whole = type(face._reader).play
 
-        def nowhere(reel: FrameReader, from_pts: int | None = None) -> Iterator[playback.DecodedFrame]:
-            return iter(()) if from_pts is not None else whole(reel)
+        def nowhere(reader: FrameReader, from_pts: int | None = None) -> Iterator[DecodedFrame]:
+            return iter(()) if from_pts is not None else whole(reader)
 
-        monkeypatch.setattr(type(face._reel), "play", nowhere)
+        monkeypatch.setattr(type(face._reader), "play", nowhere)
         got = [index_of(f.rgb) for f in face.frames(Fraction(40, 25), Fit.PINGPONG)]
     assert got == back_and_forth(20, 40)
 
@@ -172,7 +174,7 @@ def test_exactly_as_long_as_asked(tmp_path: Path) -> None:
         assert all(a.time_s + a.duration_s == b.time_s for a, b in itertools.pairwise(frames))
 
 
-def test_survey_of_a_short_video(tmp_path: Path) -> None:
+def test_samples_of_a_short_video(tmp_path: Path) -> None:
     path = build_video(tmp_path / "a.mp4", frames=40)
     with open_face(path) as face:
         times = [float(f.time_s) for f in face.sample_frames(8)]
@@ -182,21 +184,21 @@ def test_survey_of_a_short_video(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gop", "least"), [(25, 15), (10_000, 15)])
-def test_survey_of_a_long_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gop: int, least: int) -> None:
+def test_samples_of_a_long_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gop: int, least: int) -> None:
     path = build_video(tmp_path / "a.mp4", frames=500, fps=Fraction(10), options={"g": str(gop), "sc_threshold": "0"})
     decoded = 0
     with open_face(path) as face:
         assert isinstance(face, MovingSource)
-        assert isinstance(face._reel, VideoFrameReader)
-        original = VideoFrameReader._shot
+        assert isinstance(face._reader, VideoFrameReader)
+        original = VideoFrameReader._converted
 
-        def counted(reel: object, *arguments: object) -> playback.DecodedFrame:
+        def counted(reader: object, *arguments: object) -> DecodedFrame:
             nonlocal decoded
             decoded += 1
-            shot: playback.DecodedFrame = original(reel, *arguments)  # type: ignore[arg-type]
-            return shot
+            frame: DecodedFrame = original(reader, *arguments)  # type: ignore[arg-type]
+            return frame
 
-        monkeypatch.setattr(VideoFrameReader, "_shot", counted)
+        monkeypatch.setattr(VideoFrameReader, "_converted", counted)
         times = [float(f.time_s) for f in face.sample_frames(16)]
     assert len(times) >= least
     assert decoded < 100

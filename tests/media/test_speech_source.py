@@ -16,6 +16,7 @@ from tests.media.conftest import build_video, build_wav, clicks, onsets, tone
 
 from mouthpiece.errors import BrokenMediaError, InputError, NoSoundError, NotMediaError, SpeechTooShortError
 from mouthpiece.media import open_speech
+from mouthpiece.notices import notice
 from mouthpiece.types import SAMPLE_RATE, Waveform
 
 Run = Callable[..., None]
@@ -144,7 +145,7 @@ def test_two_sound_tracks(tmp_path: Path, run_ffmpeg: Run) -> None:
     run_ffmpeg("-i", a, "-i", b, "-map", "0", "-map", "1", "-c", "flac", path)
     with open_speech(path) as speech:
         assert speech.duration_s == 1
-        assert "two or more sound tracks: the first is used" in speech.warnings
+        assert speech.warnings == (notice("several-sounds"),)
 
 
 def test_not_finite_samples(tmp_path: Path) -> None:
@@ -157,9 +158,9 @@ def test_not_finite_samples(tmp_path: Path) -> None:
     assert np.isfinite(samples).all()
     assert np.abs(samples).max() <= 1
     with open_speech(path) as speech:
-        assert any("finite" in w for w in speech.warnings)
+        assert any("finite" in w.text for w in speech.warnings)
     with open_speech(wave) as speech:
-        assert any("11 samples" in w for w in speech.warnings)
+        assert any("11 samples" in w.text for w in speech.warnings)
 
 
 def riff(data: bytes, *, riff_size: int, data_size: int, rate: int = 16_000) -> bytes:

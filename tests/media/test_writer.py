@@ -21,7 +21,8 @@ from PIL import Image
 from tests.media.conftest import build_video, build_wav, clicks, index_of, onsets, tone
 
 from mouthpiece.errors import Cancelled, DiskFullError, MouthpieceError, OptionError, OutputError, OutputExistsError
-from mouthpiece.media import Fit, Quality, VideoWriter, open_face, open_speech
+from mouthpiece.media import VideoWriter, open_face, open_speech
+from mouthpiece.options import Fit, Quality
 from mouthpiece.types import Box
 
 Run = Callable[..., None]
@@ -146,9 +147,9 @@ def test_photo_rates(tmp_path: Path, ask_ffprobe: Ask, fps: Fraction) -> None:
 
 def test_unchanged_parts_are_the_source_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Encoded without loss, everything outside the box must be bit for bit what the source decodes to."""
-    from mouthpiece.media import quality
+    from mouthpiece.media import writer
 
-    monkeypatch.setitem(quality.X264_OPTIONS, Quality.GOOD, {"preset": "ultrafast", "qp": "0"})
+    monkeypatch.setitem(writer.X264_OPTIONS, Quality.GOOD, {"preset": "ultrafast", "qp": "0"})
     noise = np.random.default_rng(0).integers(0, 255, (5, 64, 96, 3)).astype(np.uint8)
     video = build_video(tmp_path / "face.mp4", frames=5, picture=lambda i: noise[i])
     box = Box(21, 11, 50, 40)
@@ -207,7 +208,7 @@ def test_hdr_leaves_as_it_came(tmp_path: Path, ask_ffprobe: Ask) -> None:
     for suffix in ("mp4", "webm"):
         out = tmp_path / f"out.{suffix}"
         writer = write(video, tone(0.2), out, change=Box(10, 10, 40, 40))
-        assert any("high dynamic range" in warning for warning in writer.warnings)
+        assert any("high dynamic range" in warning.text for warning in writer.warnings)
         stream = ask_ffprobe(out)["streams"][0]
         deep = "yuv420p" if suffix == "webm" else "yuv420p10le"  # PyAV's VP9 encoder has 8 bits
         assert (stream["pix_fmt"], stream["color_transfer"]) == (deep, "smpte2084")
@@ -226,7 +227,7 @@ def test_hdr_in_8_bits_when_asked(tmp_path: Path, ask_ffprobe: Ask) -> None:
         with writer:
             for frame in face.frames(Fraction(1, 5)):
                 writer.write(frame)
-    assert any("8 bits only" in warning for warning in writer.warnings)
+    assert any("8 bits only" in warning.text for warning in writer.warnings)
     stream = ask_ffprobe(out)["streams"][0]
     assert (stream["pix_fmt"], stream["color_transfer"]) == ("yuv420p", "arib-std-b67")
     with open_face(video) as a, open_face(out) as b:

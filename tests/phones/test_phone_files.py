@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mouthpiece.errors import InputError
-from mouthpiece.phones import Notation, PhoneFile, SpokenWord, read_phones
-from mouthpiece.types import Phone
+from mouthpiece.phones import Notation, PhoneFile, read_phones
+from mouthpiece.types import Phone, SpokenWord
 
 Tiers = dict[str, list[tuple[float, float, str]]]
 
@@ -80,7 +80,7 @@ def test_textgrids_long_and_short_in_every_encoding(tmp_path: Path, form: object
     assert sounds(file) == EXPECTED
     assert file.words == ()
     assert file.end_s == 1.0
-    assert file.warnings == ("1 of 4 labels name no sound ('PT'): the mouth is half open there",)
+    assert [str(w) for w in file.warnings] == ["1 of 4 labels name no sound ('PT'): the mouth is half open there"]
 
 
 def test_points_comments_and_quotes_are_passed_over(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_tier_of_words_alone_gives_words(tmp_path: Path) -> None:
 def test_two_speakers_tiers_are_told(tmp_path: Path) -> None:
     file = read_phones(put(tmp_path, long_form({"anna - phones": SAID, "ben - phones": [(0.2, 0.4, "AA1")]})))
     assert file.tier == "anna - phones"
-    assert "'ben - phones'" in file.warnings[0]
+    assert "'ben - phones'" in file.warnings[0].text
 
 
 def test_grids_own_words(shared_data: Path) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import Cancelled, OptionError, OutputError, OutputExistsError
+from mouthpiece.options import VisemeOptions
 from mouthpiece.phones import read_phones
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, Waveform
-from mouthpiece.viseme_tracks import ARKIT_NAMES, VisemeOptions, visemes, write_visemes
+from mouthpiece.viseme_tracks import ARKIT_NAMES, visemes, write_visemes
 
 
 @pytest.fixture(scope="module")

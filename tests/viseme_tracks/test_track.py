@@ -12,9 +12,10 @@ import pytest
 import mouthpiece
 from mouthpiece.errors import Cancelled, InputError, OptionError
 from mouthpiece.motion.stream import MotionStream
+from mouthpiece.options import VisemeOptions
 from mouthpiece.speech import features
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, SpeechChunk
-from mouthpiece.viseme_tracks import ARKIT_NAMES, BlendshapeFrame, Cue, MouthShapes, VisemeOptions, VisemeTrack, visemes
+from mouthpiece.viseme_tracks import ARKIT_NAMES, BlendshapeFrame, Cue, MouthShapes, VisemeTrack, visemes
 
 MOUTH = [name for name in ARKIT_NAMES if name.startswith(("jawOpen", "mouth"))]
 

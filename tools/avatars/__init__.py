@@ -1,5 +1,5 @@
 """The painter of the avatars: heads of nobody, modelled as height fields, lit and coloured by programs.
 
-`people` says who there is, `portrait` paints one; the others each know one thing: `anatomy` where features lie,
-`sculpting` the relief, `skin`, `eyes`, `hair`, `clothing` what is on it, `lighting` how light falls.
+`people` lists who there is and `portrait` paints one, with `anatomy` for where features lie, `sculpting` for the
+relief, `skin`, `eyes`, `hair` and `clothing` for what is on it, `lighting` for lamps and shadows.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tools.avatars.drawing import curve, mirrored
+from tools.avatars.drawing import closed, curve
 from tools.avatars.people import Shape
 
 REFERENCE = Path(__file__).parents[2] / "src/mouthpiece/face/reference.npy"
@@ -159,5 +159,4 @@ def _outline(flat: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
     widest = float(side[:3, 0].max())
     top = -1.24 - shape.forehead
     crown = [(0.0, top), (widest * 0.42, top + 0.07), (widest * 0.78, top + 0.30), (widest * 0.97, top + 0.68)]
-    half = curve(np.concatenate([crown, side]), 240)
-    return np.concatenate([half, mirrored(half)[::-1]])
+    return closed(curve(np.concatenate([crown, side]), 240))

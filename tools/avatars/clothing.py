@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from tools.avatars.anatomy import Face
-from tools.avatars.drawing import Array, Canvas, Points, across, curve, f32, mirrored, mixed, smoothstep
+from tools.avatars.drawing import Array, Canvas, Points, across, closed, curve, f32, mirrored, mixed, smoothstep
 from tools.avatars.people import Person
 from tools.avatars.sculpting import Layer
-
-Line = NDArray[np.float64]
 
 
 @dataclass
@@ -21,11 +18,6 @@ class Cloth:
     layer: Layer
     colour: Array
     """(H, W, 3)."""
-
-
-def closed(half: Line) -> Line:
-    """An outline from its right half."""
-    return np.concatenate([half, mirrored(half)[::-1]])
 
 
 def dressed(canvas: Canvas, person: Person, face: Face, body: Layer) -> list[Cloth]:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 Array = NDArray[np.float32]
+Line = NDArray[np.float64]
+"""(n, 2) points of a curve or an outline."""
 Points = list[tuple[float, float]]
 SUBPIXEL_BITS = 4
 
@@ -152,12 +154,31 @@ def curve(points: ArrayLike, count: int = 120) -> NDArray[np.float64]:
     return np.asarray(CubicSpline(length, knots)(np.linspace(0, length[-1], count)))
 
 
-def across(line: NDArray[np.float64]) -> NDArray[np.float64]:
+def across(line: Line) -> Line:
     """Unit vectors square to a line (n, 2)."""
     square = np.gradient(line, axis=0)[:, ::-1] * [1, -1]
     return np.asarray(square / np.maximum(np.linalg.norm(square, axis=1, keepdims=True), 1e-9))
 
 
-def mirrored(points: ArrayLike) -> NDArray[np.float64]:
+def mirrored(points: ArrayLike) -> Line:
     """The same curve on the other side."""
     return np.asarray(points, np.float64) * [-1, 1]
+
+
+def closed(half: Line) -> Line:
+    """A symmetric outline from its right half."""
+    return np.concatenate([half, mirrored(half)[::-1]])
+
+
+def draw_hair(layer: Array, points: NDArray[np.int32], strength: float) -> None:
+    """Draw a short hair over a layer (H, W), in place, where it is stronger; points (n, 2) as `Canvas.pixels` gives."""
+    one = 2**SUBPIXEL_BITS
+    low = np.maximum(points.min(axis=0) // one - 3, 0)
+    high = points.max(axis=0) // one + 4
+    part = layer[low[1] : high[1], low[0] : high[0]]
+    if part.size == 0:
+        return
+    drawn = np.zeros(part.shape, np.uint8)
+    moved = points - low.astype(np.int32) * one
+    cv2.polylines(drawn, [moved], False, round(255 * strength), 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    np.maximum(part, drawn.astype(np.float32) / 255, out=part)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from tools.avatars.anatomy import Face
-from tools.avatars.drawing import Array, Canvas, f32, linear, mixed, smoothstep
+from tools.avatars.drawing import Array, Canvas, draw_hair, f32, linear, mixed, smoothstep
 from tools.avatars.people import Person
-from tools.avatars.skin import _hair_into
 
 SCLERA = linear(238, 230, 224)
 PUPIL = linear(9, 7, 8)
@@ -114,12 +113,12 @@ def _lashes(canvas: Canvas, person: Person, face: Face, light: Array, flip: Arra
         length = (0.014 + 0.030 * share**1.2) * person.lashes**0.7 * rng.uniform(0.6, 1.1)
         t = np.linspace(0, 1, 7)[:, None]
         tip = np.array([np.sin(lean), -np.cos(lean) * 0.75]) * length
-        _hair_into(layer, (canvas.pixels((root + tip * t + [0, -0.012] * t**2) * flip), rng.uniform(0.6, 1.0)))
+        draw_hair(layer, canvas.pixels((root + tip * t + [0, -0.012] * t**2) * flip), rng.uniform(0.6, 1.0))
     for share in rng.uniform(0.05, 0.8, round(36 * person.lashes)):
         root = face.eye_lower[int(share * (count - 1))] + [0, 0.006]
         lean = 1.1 - 1.4 * share + rng.normal(0, 0.12)
         length = 0.013 * person.lashes * rng.uniform(0.6, 1.1)
         t = np.linspace(0, 1, 4)[:, None]
         line = root + np.array([np.sin(lean), np.cos(lean)]) * length * t
-        _hair_into(layer, (canvas.pixels(line * flip), rng.uniform(0.25, 0.5)))
+        draw_hair(layer, canvas.pixels(line * flip), rng.uniform(0.25, 0.5))
     return mixed(light, LASH, 0.92 * layer)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 from tools.avatars.anatomy import Face
-from tools.avatars.drawing import Array, Canvas, Points, across, curve, f32, smoothstep
+from tools.avatars.drawing import Array, Canvas, Line, Points, across, curve, f32, smoothstep
 from tools.avatars.lighting import FILL, KEY, Shade
 from tools.avatars.people import Person
 from tools.avatars.sculpting import SKULL_CENTRE
 
-Line = NDArray[np.float64]
 STEPS = 44
 """Points along a strand."""
 STRAND_PX = 1.15

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from tools.avatars.anatomy import Face
-from tools.avatars.drawing import Array, Canvas, across, curve, f32, mirrored, mixed, smoothstep
+from tools.avatars.drawing import Array, Canvas, across, closed, curve, f32, mirrored, mixed, smoothstep
 from tools.avatars.people import Person
 
 SKULL_CENTRE = (-0.32, -0.64)
@@ -177,7 +177,6 @@ def body(canvas: Canvas, person: Person, face: Face) -> Layer:
         [(neck * 1.04, chin - 0.55), (neck * 0.97, chin + 0.08), (neck * 1.03, chin + 0.26), (neck * 1.40, chin + 0.40),
          (0.95 * wide, chin + 0.55), (1.32 * wide, chin + 0.76), (1.50 * wide, chin + 1.15), (1.55 * wide, chin + 2.0)]
     )  # fmt: skip
-    outline = np.concatenate([side, mirrored(side)[::-1]])
     x, y = canvas.x, canvas.y - chin
     column = neck * np.sqrt(np.clip(1 - (x / (neck * 1.12)) ** 2, 0, 1))
     spread = smoothstep(0.20, 0.75, y)
@@ -188,4 +187,4 @@ def body(canvas: Canvas, person: Person, face: Face) -> Layer:
     tendons = 0.030 * canvas.both((0.19, chin + 0.28), (0.035, 0.22), 0.42)
     throat = 0.022 * canvas.bump((0, chin + 0.24), (0.06, 0.12))
     height = canvas.blur(f32(height + bones + pit + tendons + throat), 0.02)
-    return Layer(height, canvas.filled(outline, 0.003))
+    return Layer(height, canvas.filled(closed(side), 0.003))

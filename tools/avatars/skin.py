@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import NDArray
 from tools.avatars.anatomy import Face
-from tools.avatars.drawing import Array, Canvas, across, curve, f32, linear, mixed, smoothstep
+from tools.avatars.drawing import (
+    Array,
+    Canvas,
+    Line,
+    Points,
+    across,
+    closed,
+    curve,
+    draw_hair,
+    f32,
+    mirrored,
+    mixed,
+    smoothstep,
+)
 from tools.avatars.people import Person
 from tools.avatars.sculpting import fold_line, nostrils
 
-Line = NDArray[np.float64]
+
+class Groove(NamedTuple):
+    """A line in the skin."""
+
+    line: Line
+    depth: float
+    """Head units."""
+    width: float
+    """Head units."""
 
 
 def albedo(canvas: Canvas, person: Person, face: Face) -> Array:
@@ -75,7 +97,7 @@ def beard_area(canvas: Canvas, face: Face) -> Array:
             (0.0, chin + 0.25),
         ]
     )
-    area = canvas.filled(np.concatenate([edge, (edge * [-1, 1])[::-1]]), 0.032)
+    area = canvas.filled(closed(edge), 0.032)
     lips = np.clip(sum(canvas.filled(outline, 0.008) for outline in face.lips()), 0, 1)
     below = float(face.lip_bottom[60, 1])
     bare = 0.75 * canvas.both((0.115, below + 0.035), (0.055, 0.020), -0.25)
@@ -156,84 +178,67 @@ def _sagging(canvas: Canvas, face: Face) -> Array:
     return f32(bags + folds + jowls + hollow + lid)
 
 
-def _lines(face: Face, age: float) -> list[tuple[Line, float, float]]:
-    """Grooves as (curve, depth, width), head units, both sides."""
-    cx, cy = face.eye_centre
+def _lines(face: Face, age: float) -> list[Groove]:
+    """Grooves of both sides."""
     wing_x, wing_y = face.wing
-    corner_x, corner_y = face.lip_line[-1]
-    right: list[tuple[Line, float, float]] = []
+    x, y = face.lip_line[-1]
+    beside_nose = [(wing_x + 0.035, wing_y - 0.05), (wing_x + 0.085, wing_y + 0.05), (x + 0.050, y - 0.10),
+                   (x + 0.060, y + 0.01 + 0.05 * age)]  # fmt: skip
+    right = [Groove(curve(beside_nose, 60), 0.8 * (0.0010 + 0.009 * age), 0.036)]
+    if age <= 0.3:
+        return right + _other_side(right)
+    corner = [(x + 0.018, y + 0.02), (x + 0.036, y + 0.09), (x + 0.02, y + 0.17)]
+    right.append(Groove(curve(corner, 60), 0.006 * (age - 0.2), 0.026))
+    right += _eye_lines(face, age - 0.2) + _mouth_lines(face, age - 0.2)
+    return right + _other_side(right) + _middle_lines(face, age)
 
-    def add(points: list[tuple[float, float]], depth: float, width: float) -> None:
-        right.append((curve(points, 60), depth, width))
 
-    fold = 0.0010 + 0.009 * age
-    add(
-        [
-            (wing_x + 0.035, wing_y - 0.05),
-            (wing_x + 0.085, wing_y + 0.05),
-            (corner_x + 0.050, corner_y - 0.10),
-            (corner_x + 0.060, corner_y + 0.01 + 0.05 * age),
-        ],
-        0.8 * fold,
-        0.036,
-    )
-    if age > 0.3:
-        deep = age - 0.2
-        add(
-            [
-                (corner_x + 0.018, corner_y + 0.02),
-                (corner_x + 0.036, corner_y + 0.09),
-                (corner_x + 0.02, corner_y + 0.17),
-            ],
-            0.006 * deep,
-            0.026,
-        )
-        outer = face.eye_lower[0]
-        for rise, reach in ((-0.075, 0.12), (-0.018, 0.14), (0.045, 0.13), (0.095, 0.10)):
-            add(
-                [
-                    (outer[0] + 0.025, outer[1] + rise * 0.45),
-                    (outer[0] + 0.08, outer[1] + rise * 0.8),
-                    (outer[0] + reach, outer[1] + rise * 1.3),
-                ],
-                0.0046 * deep,
-                0.010,
-            )
-        add([(0.20, cy + 0.060), (cx - 0.02, cy + 0.125), (cx + 0.10, cy + 0.115)], 0.0052 * deep, 0.012)
-        add([(0.19, cy + 0.085), (cx - 0.04, cy + 0.175), (cx + 0.10, cy + 0.185)], 0.0045 * deep, 0.013)
-        brow_y = float(face.brow[0, 1])
-        add([(0.052, brow_y - 0.055), (0.040, brow_y + 0.02), (0.050, brow_y + 0.075)], 0.0055 * deep, 0.013)
-        add(
-            [
-                (corner_x + 0.13, corner_y - 0.16),
-                (corner_x + 0.145, corner_y - 0.02),
-                (corner_x + 0.10, corner_y + 0.12),
-            ],
-            0.003 * deep,
-            0.022,
-        )
-        for i in range(7):
-            x = -0.16 + i * 0.052
-            top = float(np.interp(abs(x), [0, corner_x], [face.lip_top[60, 1], corner_y]))
-            right.append(
-                (curve([(x, top - 0.055), (x * 0.98, top - 0.03), (x * 0.96, top + 0.008)], 30), 0.0018 * deep, 0.007)
-            )
-    lines = right + [(line * [-1, 1], depth, width) for line, depth, width in right]
-    if age > 0.3:
-        for i, (rise, reach) in enumerate(((0.13, 0.40), (0.215, 0.46), (0.30, 0.42))):
-            y = float(face.brow[60, 1]) - rise
-            wave = [
-                (-reach, y + 0.035),
-                (-reach * 0.5, y - 0.010),
-                (0.0, y + 0.012 + 0.006 * i),
-                (reach * 0.5, y - 0.012),
-                (reach, y + 0.03),
-            ]
-            lines.append((curve(wave, 90), 0.0065 * (age - 0.2), 0.015))
-        for drop in (0.22, 0.34):
-            y = float(face.chin[1]) + drop
-            lines.append((curve([(-0.26, y - 0.03), (0.0, y + 0.03), (0.26, y - 0.03)], 60), 0.006 * age, 0.016))
-    return lines
+def _other_side(grooves: list[Groove]) -> list[Groove]:
+    return [Groove(mirrored(groove.line), groove.depth, groove.width) for groove in grooves]
+
+
+def _eye_lines(face: Face, deep: float) -> list[Groove]:
+    """Crow's feet, lines under the right eye and over the nose."""
+    cx, cy = face.eye_centre
+    x, y = face.eye_lower[0]
+    found: list[tuple[Points, float, float]] = [
+        ([(x + 0.025, y + rise * 0.45), (x + 0.08, y + rise * 0.8), (x + reach, y + rise * 1.3)], 0.0046, 0.010)
+        for rise, reach in ((-0.075, 0.12), (-0.018, 0.14), (0.045, 0.13), (0.095, 0.10))
+    ]
+    brow_y = float(face.brow[0, 1])
+    found += [
+        ([(0.20, cy + 0.060), (cx - 0.02, cy + 0.125), (cx + 0.10, cy + 0.115)], 0.0052, 0.012),
+        ([(0.19, cy + 0.085), (cx - 0.04, cy + 0.175), (cx + 0.10, cy + 0.185)], 0.0045, 0.013),
+        ([(0.052, brow_y - 0.055), (0.040, brow_y + 0.02), (0.050, brow_y + 0.075)], 0.0055, 0.013),
+    ]
+    return [Groove(curve(points, 60), depth * deep, width) for points, depth, width in found]
+
+
+def _mouth_lines(face: Face, deep: float) -> list[Groove]:
+    """Lines on the right cheek and above the lips."""
+    x, y = face.lip_line[-1]
+    cheek = [(x + 0.13, y - 0.16), (x + 0.145, y - 0.02), (x + 0.10, y + 0.12)]
+    grooves = [Groove(curve(cheek, 60), 0.003 * deep, 0.022)]
+    for i in range(7):
+        at = -0.16 + i * 0.052
+        top = float(np.interp(abs(at), [0, x], [face.lip_top[60, 1], y]))
+        line = curve([(at, top - 0.055), (at * 0.98, top - 0.03), (at * 0.96, top + 0.008)], 30)
+        grooves.append(Groove(line, 0.0018 * deep, 0.007))
+    return grooves
+
+
+def _middle_lines(face: Face, age: float) -> list[Groove]:
+    """Lines across forehead and throat."""
+    grooves = []
+    for i, (rise, reach) in enumerate(((0.13, 0.40), (0.215, 0.46), (0.30, 0.42))):
+        y = float(face.brow[60, 1]) - rise
+        wave = [(-reach, y + 0.035), (-reach * 0.5, y - 0.010), (0.0, y + 0.012 + 0.006 * i),
+                (reach * 0.5, y - 0.012), (reach, y + 0.03)]  # fmt: skip
+        grooves.append(Groove(curve(wave, 90), 0.0065 * (age - 0.2), 0.015))
+    for drop in (0.22, 0.34):
+        y = float(face.chin[1]) + drop
+        grooves.append(Groove(curve([(-0.26, y - 0.03), (0.0, y + 0.03), (0.26, y - 0.03)], 60), 0.006 * age, 0.016))
+    return grooves
 
 
 # --- brows ------------------------------------------------------------------------------------------------------------
@@ -261,25 +266,8 @@ def paint_brows(canvas: Canvas, person: Person, face: Face, light: Array) -> Arr
             t = np.linspace(0, 1, 6)[:, None]
             step = np.array([np.cos(lean), np.sin(lean)]) * length
             hair = root + t * step + t**2 * np.array([0, 0.18 * length])
-            stroke = (canvas.pixels(hair * [side, 1]), rng.uniform(0.5, 1.0))
-            _hair_into(pale if number % 5 == 0 else dark, stroke)
+            layer = pale if number % 5 == 0 else dark
+            draw_hair(layer, canvas.pixels(hair * [side, 1]), rng.uniform(0.5, 1.0))
         light = mixed(light, person.brow * 0.55, 0.85 * np.clip(dark, 0, 1))
         light = mixed(light, person.brow * 1.7 + 0.01, 0.60 * np.clip(pale, 0, 1))
     return light
-
-
-def _hair_into(layer: Array, stroke: tuple[NDArray[np.int32], float]) -> None:
-    import cv2
-
-    points, strength = stroke
-    low = np.maximum(points.min(axis=0) // 16 - 3, 0)
-    high = points.max(axis=0) // 16 + 4
-    part = layer[low[1] : high[1], low[0] : high[0]]
-    if part.size == 0:
-        return
-    drawn = np.zeros(part.shape, np.uint8)
-    cv2.polylines(drawn, [points - low.astype(np.int32) * 16], False, round(255 * strength), 1, cv2.LINE_AA, 4)
-    np.maximum(part, drawn.astype(np.float32) / 255, out=part)
-
-
-__all__ = ["albedo", "beard_area", "linear", "paint_brows", "paint_openings", "texture"]

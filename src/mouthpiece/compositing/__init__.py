@@ -1,6 +1,6 @@
-"""The compositing room: laying what an engine drew over its frame, and fading near untouched stretches."""
+"""Compositing: what engines drew is laid over the frames, and fades near untouched stretches."""
 
-from mouthpiece.compositing.fade import Faded, fade_near_gaps
-from mouthpiece.compositing.paste import paste
+from mouthpiece.compositing.fade import fade_near_gaps
+from mouthpiece.compositing.paste import composite, paste
 
-__all__ = ["Faded", "fade_near_gaps", "paste"]
+__all__ = ["composite", "fade_near_gaps", "paste"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mouthpiece.types import TrackedFrame
 
@@ -12,20 +11,14 @@ FADE_FRAMES = 5
 """Frames over which the mouth goes from the source's to the speaking one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faded:
-    """A tracked frame and how far it may be changed."""
-
-    tracked: TrackedFrame
-    strength: float
-    """0-1; 0 exactly where there is no face to work on."""
-
-
-def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[Faded]:
+def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[tuple[TrackedFrame, float]]:
     """Give each frame its strength: rising over `FADE_FRAMES` after a gap, falling over as many before one.
 
     A cut needs no fade: the picture jumps there anyway. Neither do the two ends of the video.
     Holds back `FADE_FRAMES` frames.
+
+    Yields:
+        Each frame and how far it may be changed, 0-1; 0 exactly where there is no face to work on.
     """
     held: deque[tuple[TrackedFrame, float]] = deque()
     since_gap = float(FADE_FRAMES)
@@ -47,6 +40,5 @@ def fade_near_gaps(frames: Iterable[TrackedFrame]) -> Iterator[Faded]:
             held.append((tracked, min(1.0, since_gap / (FADE_FRAMES + 1))))
             shot = tracked.shot
         if len(held) > FADE_FRAMES:
-            yield Faded(*held.popleft())
-    for item in held:
-        yield Faded(*item)
+            yield held.popleft()
+    yield from held

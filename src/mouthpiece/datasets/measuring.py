@@ -22,8 +22,9 @@ from mouthpiece.datasets.recordings import Recording, Word, open_arrays
 from mouthpiece.errors import InputError, NoFaceError, NoPictureError, OptionError
 from mouthpiece.face import FaceTracker, reference_face
 from mouthpiece.face.pose import RIGID_POINTS
-from mouthpiece.media import Fit, open_face, open_speech
+from mouthpiece.media import open_face, open_speech
 from mouthpiece.motion.stream import MOTION_POINTS
+from mouthpiece.options import Fit
 from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
 
 KEPT_POINTS: NDArray[np.intp] = np.union1d(MOTION_POINTS, RIGID_POINTS)

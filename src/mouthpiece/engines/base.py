@@ -1,7 +1,7 @@
-"""The contract that every engine keeps.
+"""The contract of every engine.
 
-An engine learns a face once, then hears speech a chunk at a time and draws frames as soon as it has heard enough.
-A file is a stream that arrives fast: nothing here knows whether the speech is recorded or live.
+An engine learns a face once, then takes speech a chunk at a time and draws frames as soon as it has enough of it.
+A file is a stream that arrives fast: nothing here depends on whether the speech is recorded or live.
 """
 
 from __future__ import annotations
@@ -9,99 +9,35 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from mouthpiece.errors import OptionError
+from mouthpiece.checkpoints.cache import cached_path
+from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
+from mouthpiece.notices import Notice
+from mouthpiece.options import EngineOptions, read_options
 from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
-MAX_BATCH = 256
-MAX_PAD_PX = 10_000
-
-
-class Runtime(StrEnum):
-    """The library that runs an engine's network."""
-
-    OPENVINO = "openvino"
-    ONNX = "onnx"
-    TORCH = "torch"
-
-
-class Precision(StrEnum):
-    """The numbers that a network computes with."""
-
-    AUTO = "auto"
-    """The fastest on this machine of those whose results are as good, found by trying."""
-    F32 = "f32"
-    F16 = "f16"
-    BF16 = "bf16"
-    INT8 = "int8"
+__all__ = ["Engine", "EngineJob", "EngineOptions", "NoOptions"]
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkOptions:
-    """Which weights an engine runs, and how; for engines that run published networks."""
-
-    checkpoint: str | os.PathLike[str] | None = None
-    """A name that `mouthpiece weights list` knows, or a file; None: the engine's own choice."""
-    runtime: Runtime = Runtime.OPENVINO
-    precision: Precision = Precision.AUTO
-    batch_size: int | None = None
-    """Frames drawn at once; None: the engine's own choice."""
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without the weights.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        if self.batch_size is not None and not 1 <= self.batch_size <= MAX_BATCH:
-            raise OptionError(f"batch_size expects 1 to {MAX_BATCH} frames, got {self.batch_size}")
+class NoOptions:
+    """Options of an engine that has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class CropOptions:
-    """How the face is cut out of the frame; for engines that draw a crop of it."""
+class EngineJob:
+    """The job that an engine is loaded for: what is known of it beside the user's options."""
 
-    pads: tuple[int, int, int, int] = (0, 10, 0, 0)
-    """Pixels of the frame added to the face's box: top, bottom, left, right; negative ones make it smaller."""
-    smooth: bool = True
-    """Whether the box is averaged over neighbouring frames."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            OptionError: there are not four of them, or they are beyond any picture.
-        """
-        if len(self.pads) != 4 or any(abs(pad) > MAX_PAD_PX for pad in self.pads):
-            raise OptionError(f"pads expect four numbers of pixels (top bottom left right), got {self.pads}")
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What a user may choose about any engine."""
-
-    device: str = "CPU"
-    """OpenVINO device name."""
-    intensity: float = 1.0
-    """How far the mouth moves; 1 is as the face does in its own video, lively for a photo."""
-    seed: int = 0
-    """Seed of whatever is random inside; the same seed gives the same frames."""
-    rest: float | None = None
-    """How far apart the lips rest where nobody speaks, 0 (closed) to 1 (as far as a lively opening); None: as the face
-    does in its own video, closed for a photo."""
     live: bool = False
-    """Whether speech comes as it is said: the engine then looks ahead as little as it can."""
+    """Whether speech comes as it is spoken: the engine then looks ahead as little as it can."""
     phones: tuple[Phone, ...] = ()
-    """What is said, where it is known: sounds and silences (empty symbol) in time order; empty where it isn't."""
+    """What is spoken, where it is known: sounds and silences (empty symbol) in time order; empty where it isn't."""
     phones_blend: float = 1.0
     """How much the motion follows the phones and not the sound, 0-1; 1 is the phones alone."""
-    network: NetworkOptions = field(default_factory=NetworkOptions)
-    """Which weights to run, and how."""
-    crop: CropOptions = field(default_factory=CropOptions)
-    """How the face is cut out."""
+    fixed_box: bool = False
+    """Whether the user gave the face's box: its landmarks are those of an average face in it."""
 
 
 class Engine(ABC):
@@ -111,30 +47,68 @@ class Engine(ABC):
     speech is over, `reset` before the next speech with the same face.
     """
 
+    Options: ClassVar[type[Any]] = NoOptions
+    """A frozen dataclass of options that this engine alone has, each with a default; on the command line
+    `--engine-option NAME=VALUE`. A field `checkpoint` (a file or a name of the catalogue, None for the engine's own
+    choice) is also set by `--checkpoint`."""
     supported_options: ClassVar[frozenset[str]] = frozenset()
-    """Fields of `EngineOptions` that make a difference to this engine, of those that not every engine has a use for:
-    intensity, rest, phones, network, crop."""
+    """Those of `intensity`, `rest` and `phones` that make a difference to this engine; of others the user is warned."""
+    checkpoints: ClassVar[tuple[str, ...]] = ()
+    """Names of the checkpoints (`mouthpiece.checkpoints`) that this engine runs, the preferred one first. Where none
+    of them is there, the command line fetches the first; empty for an engine that brings its weights or needs none."""
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
         """Load weights.
 
         Raises:
-            WeightsError: they are missing or damaged.
+            OptionError: an option of its own makes no sense.
+            WeightsError: weights are missing or damaged.
             EngineError: the device can't run them.
         """
         self.options = options
+        self.job = job or EngineJob()
+        self.own = self.own_options(options)
+
+    @classmethod
+    def own_options(cls, options: EngineOptions) -> Any:
+        """Return this engine's own options, an instance of `Options`.
+
+        Raises:
+            OptionError: there is none of that name, or its value makes no sense.
+        """
+        return read_options(cls.Options, options.own, owner=f"the engine {options.name}")
+
+    @classmethod
+    def missing_checkpoint(cls, options: EngineOptions) -> Checkpoint | None:
+        """Return the checkpoint that must be fetched before this engine can run; None where nothing is missing.
+
+        A checkpoint that is a file of the user's is never fetched.
+
+        Raises:
+            MissingExtraError: what would run it is not installed.
+        """
+        chosen = getattr(cls.own_options(options), "checkpoint", None)
+        names = cls.checkpoints if chosen is None else [name for name in cls.checkpoints if name == os.fspath(chosen)]
+        if not names or any(cached_path(name) for name in names):
+            return None
+        return checkpoint_named(names[0])
 
     @classmethod
     @abstractmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
-        """What the engine is and needs; loads nothing heavy and never raises for missing weights."""
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
+        """Describe the engine and what it needs; loads nothing heavy and never raises for missing weights.
+
+        Args:
+            options: with which it would run.
+            live: whether speech would come as it is spoken: the look-ahead may be another one.
+        """
 
     @abstractmethod
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Study the face: a few dozen frames spread over the source (one for a photo), some of them without a face.
 
-        They may show several people; `Face.descriptor` tells them apart. Another survey later, amid a speech too, takes
-        the place of this one (a live session does that to draw smaller); what was heard stays heard.
+        They may show several people; `Face.descriptor` tells them apart. Later sample frames, amid a speech too, take
+        the place of these (a live session does that to draw smaller); the speech so far stays.
         """
 
     @abstractmethod
@@ -143,7 +117,7 @@ class Engine(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """The speech is over: what is missing of the look-ahead is silence. `ready_until_s` becomes infinite."""
+        """End the speech: what is missing of the look-ahead is silence. `ready_until_s` becomes infinite."""
 
     @property
     @abstractmethod
@@ -155,8 +129,9 @@ class Engine(ABC):
         """Draw the face of a frame as it speaks at a moment.
 
         Args:
-            tracked: a frame with a face, in the order of the video.
-            speech_s: the moment, seconds of speech time, below `ready_until_s`. Moments don't go back.
+            tracked: a frame with a face, in the order of the video. Its `frame.rgb` is to be read only.
+            speech_s: the moment, seconds of speech time, below `ready_until_s`. Moments don't go back: an engine
+                forgets what lies behind the last one.
             strength: 0-1, how far to go from the frame's own mouth to the speaking one (frames near a stretch
                 without a face fade in and out).
 
@@ -164,22 +139,22 @@ class Engine(ABC):
             What to lay over the frame, or None where it should stay as it is.
         """
 
-    def render_all(self, moments: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
-        """Draw moments as they come, each once and in order; the same patches as `render` gives one at a time.
+    def render_all(self, requests: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
+        """Draw requests as they come, each once and in order; the same patches as `render` gives one at a time.
 
         An engine that is quicker with several at once holds some of them back, few enough to be bounded in memory; it
-        draws those it holds when the moments end. Taking the next moment may make the engine hear more speech.
+        draws those it holds when the requests end. Taking the next request may push more speech into the engine.
 
         Args:
-            moments: frames with their moments of speech; those without a face or strength are passed on undrawn.
+            requests: frames with their moments of speech; those without a face or strength are passed on undrawn.
         """
-        for moment in moments:
-            drawn = moment.tracked.face is not None and moment.strength > 0
-            yield moment, self.render(moment.tracked, moment.speech_s, moment.strength) if drawn else None
+        for request in requests:
+            drawn = request.tracked.face is not None and request.strength > 0
+            yield request, self.render(request.tracked, request.speech_s, request.strength) if drawn else None
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know of how the engine runs: a device that wasn't there, say."""
+    def warnings(self) -> tuple[Notice, ...]:
+        """What the user should know of how the engine runs: a device that wasn't there, for example."""
         return ()
 
     @abstractmethod

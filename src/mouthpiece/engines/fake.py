@@ -11,8 +11,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.errors import EngineError
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import SAMPLE_RATE, Box, EngineInfo, FloatArray, Patch, Picture, SpeechChunk, TrackedFrame
 
 HOP = SAMPLE_RATE // 100
@@ -41,15 +42,15 @@ _LIP_COLOUR = np.array([190, 80, 85], dtype=np.float32)
 class FakeEngine(Engine):
     """Draws an ellipse for a mouth; how far it is open follows the speech's loudness."""
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
         """Choose the lips' colour by the seed; nothing is loaded, and the device is not used."""
-        super().__init__(options)
+        super().__init__(options, job)
         self._lips = _LIP_COLOUR + np.random.default_rng(options.seed).uniform(-30, 30, 3).astype(np.float32)
         self.reset()
 
     @classmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
-        """Always ready."""
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
+        """Describe the engine; it is always ready."""
         return EngineInfo(
             name="fake",
             summary="a drawn mouth that opens with the loudness; for tests and demos",

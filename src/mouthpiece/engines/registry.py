@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import Engine
 from mouthpiece.errors import EngineError
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo
 
 GROUP = "mouthpiece.engines"

@@ -24,11 +24,11 @@ from mouthpiece import samples
 from mouthpiece.datasets.av_offset import LAGS_S, REACH_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
 from mouthpiece.datasets.measuring import KEPT_POINTS, canonical_landmarks, read_sound
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.engines.base import NetworkOptions
-from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.pipeline import SyncOptions, draw
+from mouthpiece.notices import Notice
+from mouthpiece.options import SyncOptions
+from mouthpiece.pipeline import draw
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 RANGE_S, STEP_S = 0.2, 0.02
@@ -108,7 +108,7 @@ class Calibration:
     """What each speech says on its own."""
     reason: str = ""
     """Why it can't be told, if it can't."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What the user should know."""
 
 
@@ -157,7 +157,7 @@ def calibrate(
     evidence = look(options.sync, 0)
     found = judge(evidence)
     calibration = Calibration(
-        engine=options.sync.engine,
+        engine=options.sync.engine.name,
         offset_s=None,
         lag_s=found.lag_s,
         confidence=found.confidence,
@@ -166,7 +166,6 @@ def calibrate(
         trials=_trials(evidence, options),
         by_speech=tuple(_speech_lag(*pair) for pair in zip(speeches, evidence, strict=True)),
         reason=_why_not(found, options),
-        warnings=_unheeded(options.sync),
     )
     if calibration.reason:
         return calibration
@@ -179,13 +178,6 @@ def calibrate(
         reason = f"with an offset of {offset_s * 1000:+.0f} ms the mouth is no better in sync"
         return replace(calibration, left_s=again.lag_s, reason=reason)
     return replace(calibration, offset_s=offset_s, left_s=again.lag_s)
-
-
-def _unheeded(sync: SyncOptions) -> tuple[str, ...]:
-    """Whether weights were chosen for an engine that has its own."""
-    if sync.network == NetworkOptions() or "network" in load_engine(sync.engine).supported_options:
-        return ()
-    return (f"the engine {sync.engine} has weights of its own: checkpoint, runtime and precision make no difference",)
 
 
 def best_offset(lag_s: float, options: CalibrationOptions) -> float:
@@ -240,7 +232,7 @@ def record_drawn(
     Raises:
         MouthpieceError: as `pipeline.draw` does.
     """
-    tracker = FaceTracker(FaceChoice(sync.face), sync.device, smooth=False)
+    tracker = FaceTracker(FaceChoice(sync.face), sync.engine.device, smooth=False)
     times_s: list[float] = []
     rows: list[FloatArray | None] = []
     with closing(draw(face, speech, sync, cancelled=cancelled)) as frames:

@@ -3,7 +3,7 @@
 Feed a recording as if it were spoken now, and count the frames::
 
     import time
-    from mouthpiece import LiveOptions, open_live
+    from mouthpiece import open_live
     from mouthpiece.media import open_speech
 
     with open_live("face.jpg", LiveOptions(most_side=512)) as live, open_speech("speech.wav") as speech:
@@ -20,6 +20,6 @@ Feed a recording as if it were spoken now, and count the frames::
 How it keeps time, and what it does when the machine can't keep up: docs/live.md.
 """
 
-from mouthpiece.live.session import Clock, LiveFrame, LiveOptions, LiveSession, LiveStats, open_live
+from mouthpiece.live.session import Clock, LiveFrame, LiveSession, LiveStats, open_live
 
-__all__ = ["Clock", "LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "open_live"]
+__all__ = ["Clock", "LiveFrame", "LiveSession", "LiveStats", "open_live"]

@@ -9,38 +9,39 @@ import numpy as np
 
 from mouthpiece.errors import NoFaceError
 from mouthpiece.face import FaceChoice, FaceTracker
-from mouthpiece.media import FaceInput, FrameTransform, open_face
-from mouthpiece.pipeline import SyncOptions, why_nobody
+from mouthpiece.media import FaceInput, open_face
+from mouthpiece.options import FrameTransform, LiveOptions, SyncOptions
+from mouthpiece.pipeline import why_nobody
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
 LEAST_SIDE = 64
 """Pixels of the shorter side that no step down goes below."""
+_FIRST_PICTURE = FrameTransform(static=True)
 
 
 class Still:
     """A picture with a face, tracked once at each size."""
 
-    def __init__(self, face: FaceInput, options: SyncOptions, most_side: int | None) -> None:
+    def __init__(self, face: FaceInput, options: LiveOptions) -> None:
         """Read the picture and look for the face.
 
         Args:
             face: a photo, or a video of which the first picture is taken.
-            options: which face, and which device looks for it.
-            most_side: pixels that the longer side may have; None for as many as it has.
+            options: which face, how large it may be, and which device looks for it.
 
         Raises:
             InputError: it can't be read.
             NoFaceError: it shows no usable face.
         """
-        options = replace(options, framing=FrameTransform(static=True))
-        self._tracker = FaceTracker(FaceChoice(options.face), options.device)
-        with open_face(face, framing=options.framing) as source:
+        self._tracker = FaceTracker(FaceChoice(options.face), options.engine.device)
+        with open_face(face, transform=_FIRST_PICTURE) as source:
             frame = replace(next(iter(source.sample_frames(1))), native=None)
             side = max(frame.width, frame.height)
-            self._frame = frame if most_side is None else _smaller(frame, min(most_side / side, 1.0))
+            self._frame = frame if options.most_side is None else _smaller(frame, min(options.most_side / side, 1.0))
             tracked = self._track(self._frame)
             if tracked.skip_reason is not None:
-                raise NoFaceError(why_nobody([(tracked.skip_reason, tracked.faces_seen)], source, options))
+                as_sync = SyncOptions(face=options.face, transform=_FIRST_PICTURE)
+                raise NoFaceError(why_nobody([(tracked.skip_reason, tracked.faces_seen)], source, as_sync))
         self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
 
     @property

@@ -5,24 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from fractions import Fraction
-from math import isfinite, nextafter
+from math import nextafter
 from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
 
 from mouthpiece.compositing import paste
-from mouthpiece.engines.base import CropOptions, Engine, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.registry import load_engine
-from mouthpiece.errors import OptionError
 from mouthpiece.live.inbox import GAP_S, Heard, Inbox, Piece, as_sound
 from mouthpiece.live.pace import PaceGroup, QualityController, quality_levels
-from mouthpiece.live.portrait import LEAST_SIDE, Still
+from mouthpiece.live.portrait import Still
 from mouthpiece.media import FaceInput
-from mouthpiece.pipeline import SyncOptions
+from mouthpiece.notices import Notice
+from mouthpiece.options import LiveOptions
 from mouthpiece.speech import SpeechStream
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Picture
 
@@ -72,59 +71,6 @@ class _WallClock:
 
     def wait(self, changed: threading.Condition, seconds: float) -> None:
         changed.wait(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOptions:
-    """What may be chosen about a live session. The defaults suit most."""
-
-    engine: str = "mesh"
-    """Name of the engine; `mouthpiece engines` lists them."""
-    device: str = "CPU"
-    """OpenVINO device that runs the networks."""
-    face: str = "largest"
-    """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
-    intensity: float = 1.0
-    """How far the mouth moves; 1 is lively."""
-    rest: float | None = None
-    """How far apart the lips rest where nobody speaks, 0 (closed) to 1; None: closed."""
-    fps: float = 25.0
-    """Frames a second while the machine keeps up."""
-    most_side: int | None = None
-    """Pixels of the longer side of the pictures drawn; None: as many as the face's picture has."""
-    network: NetworkOptions = field(default_factory=NetworkOptions)
-    """Which weights an engine runs that has a choice, and how."""
-    crop: CropOptions = field(default_factory=CropOptions)
-    """How the face is cut out, by engines that draw a crop of it."""
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without looking at the face.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        if not isfinite(self.fps):
-            raise OptionError(f"fps expects a number of frames a second, got {self.fps}")
-        if self.most_side is not None and self.most_side < LEAST_SIDE:
-            raise OptionError(f"most_side expects at least {LEAST_SIDE} pixels, got {self.most_side}")
-        self.as_sync()
-
-    def as_sync(self) -> SyncOptions:
-        """The same choices for a video.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        return SyncOptions(
-            engine=self.engine,
-            device=self.device,
-            face=self.face,
-            fps=Fraction(self.fps).limit_denominator(1001),
-            intensity=self.intensity,
-            rest=self.rest,
-            network=self.network,
-            crop=self.crop,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +143,7 @@ class LiveSession:
         """As `open_live`."""
         self.options = options
         self._clock = clock
-        self._still = Still(face, options.as_sync(), options.most_side)
+        self._still = Still(face, options)
         self._tracked = self._still.whole
         self._engine = _load(options)
         self._engine.prepare([self._tracked])
@@ -242,10 +188,10 @@ class LiveSession:
     @property
     def engine(self) -> str:
         """Name of the engine."""
-        return self.options.engine
+        return self.options.engine.name
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the user should know of how the engine runs."""
         return self._engine.warnings
 
@@ -516,17 +462,8 @@ class LiveSession:
 
 
 def _load(options: LiveOptions) -> Engine:
-    """The engine, for live speech."""
-    return load_engine(options.engine)(
-        EngineOptions(
-            device=options.device,
-            intensity=options.intensity,
-            rest=options.rest,
-            live=True,
-            network=options.network,
-            crop=options.crop,
-        )
-    )
+    """Load the engine for live speech."""
+    return load_engine(options.engine.name)(options.engine, EngineJob(live=True))
 
 
 class _Counts:

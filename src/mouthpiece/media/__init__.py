@@ -1,15 +1,15 @@
-"""The media room: reading faces and speech, writing the result. Everything streams; nothing holds a whole video.
+"""Faces and speech read, results written. Everything streams; nothing holds a whole video.
 
 Reading::
 
     with open_face("me.jpg") as face, open_speech("words.wav") as speech:
         face.info            # PictureInfo: width, height, pixel_aspect, fps, is_photo, duration_s, colours, ...
-        face.survey(32)      # Iterator[Frame] spread over the source, cheap, independent of frames()
+        face.sample_frames() # Iterator[Frame] spread over the source, cheap, independent of frames()
         face.frames(duration_s, Fit.PINGPONG)   # Iterator[Frame] that covers [0, duration_s) exactly
         speech.info          # SpeechInfo: codec, sample_rate, channels, ...
         speech.duration_s    # Fraction: counted by decoding (one streaming pass, cached)
         speech.samples()     # Iterator of (n,) float32 blocks, 16 kHz mono; starts anew at every call
-        face.warnings, speech.warnings          # what was odd, told or met so far
+        face.warnings, speech.warnings          # what came up so far
 
 Writing::
 
@@ -21,13 +21,22 @@ Writing::
 `check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames
 may end before `duration_s`; the writer then ends the sound with the last frame.
 
-`probe_media(path) -> MediaReport` tells what is in a file.
+`probe_media(path) -> MediaReport` lists the streams of a file.
 
-`open_face(..., framing=FrameTransform(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part
+`open_face(..., transform=FrameTransform(resize_factor=2, rotate=True, crop=(0, -1, 0, -1), static=False))` takes a part
 of the picture, smaller, turned, or the first one alone; info and frames are then as if the file were so.
+`open_face`, `open_speech` and `probe_media` take the `name` that messages use for the file.
 
 A frame's `native` is the decoder's picture: whoever changes `rgb` lists the boxes in `changed`, all else is encoded
 from `native` bit for bit. `frame.rgb` is an array of the frame's own.
+
+Modules, each above those that it uses:
+
+- `open`, `probe`: what a user may give; `writer`: the result, with `soundtrack` and `output_file`;
+- `images`, `video`: faces as photos, animations and videos, over `playback`, `still` and `frame_reader`;
+- `speech_file`, `speech_array`: speech, over `resampler`, `mixing` and `sound_block`;
+- `face_source`, `speech_source`: the contracts of both;
+- `transform`, `planes`, `info`; `container` (FFmpeg) over `byte_source`.
 
 Known limits: HEIC photos are refused (FFmpeg shows their first tile only); MKV has no place for the lead-in of AAC and
 MP3, so that copied sound starts the picture later by its length (both stay together); MKV and WebM keep times to the
@@ -36,15 +45,14 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 
 from __future__ import annotations
 
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform
+from mouthpiece.media.face_source import FaceSource
 from mouthpiece.media.info import ColourTags, PictureInfo
-from mouthpiece.media.open import FaceInput, FaceSource, open_face
+from mouthpiece.media.open import FaceInput, SpeechInput, open_face, open_speech
 from mouthpiece.media.output_file import check_output
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
-from mouthpiece.media.quality import Quality
-from mouthpiece.media.speech_source import SpeechInfo, SpeechInput, SpeechSource, open_speech
+from mouthpiece.media.speech_source import SpeechInfo, SpeechSource
 from mouthpiece.media.writer import VideoWriter
+from mouthpiece.options import Fit, FrameTransform, Quality
 
 __all__ = [
     "ColourTags",

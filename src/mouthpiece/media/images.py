@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mouthpiece.errors import BrokenMediaError, InputError, PictureSizeError
-from mouthpiece.media.container import MAX_PIXELS, ByteSource, unreadable
-from mouthpiece.media.info import MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
-from mouthpiece.media.open import FaceSource
+from mouthpiece.media.byte_source import ByteSource
+from mouthpiece.media.container import unreadable
+from mouthpiece.media.face_source import FaceSource
+from mouthpiece.media.frame_reader import DecodedFrame, FrameReader
+from mouthpiece.media.info import MAX_PIXELS, MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
 from mouthpiece.media.planes import Converter
-from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
+from mouthpiece.media.playback import MovingSource
 from mouthpiece.media.still import StillSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "PPM", "JPEG2000", "ICO", "PCX", "SGI", "DDS", "QOI")
@@ -34,31 +37,31 @@ _USUAL_DELAY_MS = 100
 """Delays up to 10 ms are shown as 100 ms: what browsers do with animations that name no sensible one."""
 
 
-def open_picture(store: ByteSource, photo_fps: Fraction) -> FaceSource | None:
-    """The photo or animation in the store; None when it is neither, which leaves it to the video reader.
+def open_picture(data: ByteSource, photo_fps: Fraction) -> FaceSource | None:
+    """Open a photo or an animation; None when it is neither, which leaves it to the video reader.
 
     Raises:
-        PictureSizeError: too small or too large, told from the header.
+        PictureSizeError: too small or too large by its header.
         BrokenMediaError: it begins as a picture and can't be decoded.
     """
-    reader = store.open()
+    reader = data.open()
     image = None
     try:
-        image = _identified(reader, store)
+        image = _identify(reader, data)
         if image is None:
             return None
-        check_size(*image.size, store.name)
+        check_size(*image.size, data.name)
         if image.format in _ANIMATED_FORMATS and _is_animated(image):
-            return _open_animation(store, image, photo_fps)
-        return PhotoSource(_decoded(image, store.name), photo_fps, store.name, str(image.format).lower(), store)
+            return _open_animation(data, image, photo_fps)
+        return PhotoSource(_decode(image, data.name), photo_fps, data.name, str(image.format).lower(), data)
     finally:
         if image is not None:
             image.close()
         reader.close()
 
 
-def _identified(reader: Any, store: ByteSource) -> Image.Image | None:
-    """Pillow's view of the header; nothing is decoded yet. None for what is no picture."""
+def _identify(reader: Any, data: ByteSource) -> Image.Image | None:
+    """Read the header with Pillow; nothing is decoded yet. None for what is no picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # check_size is stricter than Pillow's own warning
         try:
@@ -67,11 +70,11 @@ def _identified(reader: Any, store: ByteSource) -> Image.Image | None:
             return None
         except Image.DecompressionBombError as error:
             raise PictureSizeError(
-                f"expected at most {MAX_SIDE} pixels a side and {MAX_PIXELS >> 20} megapixels, {store.name} claims far "
+                f"expected at most {MAX_SIDE} pixels a side and {MAX_PIXELS >> 20} megapixels, {data.name} claims far "
                 "more; scale it down first"
             ) from error
         except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
-            damaged = unreadable(store)
+            damaged = unreadable(data)
             if isinstance(damaged, BrokenMediaError):
                 raise damaged from error
             return None
@@ -79,7 +82,7 @@ def _identified(reader: Any, store: ByteSource) -> Image.Image | None:
 
 @lru_cache(maxsize=1)
 def _readable_formats() -> tuple[str, ...]:
-    """Those of `_FORMATS` that this build of Pillow has."""
+    """Return those of `_FORMATS` that this build of Pillow has."""
     Image.init()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -91,38 +94,38 @@ def _is_animated(image: Image.Image) -> bool:
         return False
 
 
-def _decoded(image: Image.Image, name: str) -> tuple[Picture, tuple[str, ...]]:
-    """Upright RGB of a header that was accepted, and what was odd about it."""
+def _decode(image: Image.Image, name: str) -> tuple[Picture, tuple[Notice, ...]]:
+    """Decode a picture whose header was accepted: upright RGB, and warnings."""
     try:
         image.load()
-        upright = _upright(image)
-        return flattened(upright)
+        upright = _turn_upright(image)
+        return flatten(upright)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, IndexError, TypeError) as error:
         raise BrokenMediaError(
             f"{name} begins like {image.format} but its picture can't be decoded: damaged or cut off; get a whole copy"
         ) from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # broken EXIF is no reason to refuse a good picture
         return image
 
 
-def flattened(image: Image.Image) -> tuple[Picture, tuple[str, ...]]:
-    """(H, W, 3) uint8 RGB of a Pillow image of any mode, and a warning where transparency was laid on white."""
+def flatten(image: Image.Image) -> tuple[Picture, tuple[Notice, ...]]:
+    """Convert a Pillow image of any mode to (H, W, 3) uint8 RGB, and warn where transparency was laid on white."""
     if image.mode.startswith("I") or image.mode == "F":
-        grey = _grey_from_wide(np.asarray(image))
+        grey = _narrow_grey(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2), ()
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = np.asarray(image.convert("RGBA"))
         return on_white(rgba)
-    return np.array(_srgb(image), dtype=np.uint8), ()
+    return np.array(_to_srgb(image), dtype=np.uint8), ()
 
 
-def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
-    """(H, W, 3) of an (H, W, 4) picture with its alpha laid on white, and the warning if any of it shows."""
+def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[Notice, ...]]:
+    """Lay an (H, W, 4) uint8 picture on white: (H, W, 3), and the warning if any of the white shows."""
     alpha = rgba[:, :, 3]
     if alpha.min() == 255:
         return np.ascontiguousarray(rgba[:, :, :3]), ()
@@ -131,13 +134,13 @@ def on_white(rgba: NDArray[np.uint8]) -> tuple[Picture, tuple[str, ...]]:
     for channel in range(3):  # one channel at a time keeps the 16-bit scratch small
         value = rgba[:, :, channel].astype(np.uint16) * weight + (255 - weight) * 255
         rgb[:, :, channel] = (value + 127) // 255
-    return rgb, ("transparent parts: laid on white",)
+    return rgb, (notice("transparent"),)
 
 
-def _grey_from_wide(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """8-bit grey of 16-bit, 32-bit or float grey; the range in use tells how deep the numbers are."""
+def _narrow_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Convert 16-bit, 32-bit or float grey to 8 bits; the range in use decides how deep the numbers are."""
     if values.dtype == np.uint16:
-        return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+        return _narrow_16_bits(values)
     clean = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     top = float(clean.max(initial=0.0))
     steps = (1.0, 255.0, 65_535.0, 2.0**31) if values.dtype.kind == "f" else (255.0, 65_535.0, 2.0**31)
@@ -145,8 +148,12 @@ def _grey_from_wide(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(np.rint(clean * (255.0 / white)), 0, 255).astype(np.uint8)
 
 
-def _srgb(image: Image.Image) -> Image.Image:
-    """RGB through the embedded colour profile where there is a usable one, else Pillow's plain conversion."""
+def _narrow_16_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    return ((values.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Convert to RGB by the embedded colour profile where it is usable, else by Pillow's plain conversion."""
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "CMYK", "L"):
         with contextlib.suppress(Exception):  # a broken profile: plain conversion
@@ -159,8 +166,8 @@ def _srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[str, ...]]:
-    """8-bit RGB of a picture given as an array.
+def _rgb_of_array(array: NDArray[Any], name: str) -> tuple[Picture, tuple[Notice, ...]]:
+    """Convert a picture given as an array to (H, W, 3) uint8 RGB, with warnings.
 
     Raises:
         InputError: not a picture's shape or type.
@@ -168,22 +175,22 @@ def _rgb_of_array(array: NDArray[Any]) -> tuple[Picture, tuple[str, ...]]:
     """
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise InputError(f"expected a picture of shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}")
-    check_size(array.shape[1], array.shape[0], "the array")
+    check_size(array.shape[1], array.shape[0], name)
     if array.dtype == np.uint8:
-        deep = array
+        eight_bit = array
     elif array.dtype == np.uint16:
-        deep = ((array.astype(np.uint32) * 255 + 32_767) // 65_535).astype(np.uint8)
+        eight_bit = _narrow_16_bits(array)
     elif array.dtype.kind == "f":
-        deep = np.clip(np.rint(np.nan_to_num(array) * 255.0), 0, 255).astype(np.uint8)
+        eight_bit = np.clip(np.rint(np.nan_to_num(array) * 255.0), 0, 255).astype(np.uint8)
     elif array.dtype == np.bool_:
-        deep = array.astype(np.uint8) * 255
+        eight_bit = array.astype(np.uint8) * 255
     else:
         raise InputError(f"expected a picture of uint8, uint16, or float in 0-1, got {array.dtype}")
-    if deep.ndim == 2 or deep.shape[2] == 1:
-        return np.repeat(deep.reshape(*deep.shape[:2], 1), 3, axis=2), ()
-    if deep.shape[2] == 4:
-        return on_white(deep)
-    return np.array(deep), ()
+    if eight_bit.ndim == 2 or eight_bit.shape[2] == 1:
+        return np.repeat(eight_bit.reshape(*eight_bit.shape[:2], 1), 3, axis=2), ()
+    if eight_bit.shape[2] == 4:
+        return on_white(eight_bit)
+    return np.array(eight_bit), ()
 
 
 class PhotoSource(StillSource):
@@ -191,13 +198,14 @@ class PhotoSource(StillSource):
 
     def __init__(
         self,
-        decoded: tuple[Picture, tuple[str, ...]],
+        decoded: tuple[Picture, tuple[Notice, ...]],
         fps: Fraction,
         name: str,
         codec: str,
-        store: ByteSource | None = None,
+        data: ByteSource | None = None,
     ) -> None:
-        rgb, odd = decoded
+        """Take over a decoded picture, (H, W, 3) uint8 RGB, and the warnings about it."""
+        rgb, warnings = decoded
         height, width = rgb.shape[:2]
         info = PictureInfo(
             width=width,
@@ -212,26 +220,27 @@ class PhotoSource(StillSource):
             codec=codec,
             container=codec,
             name=name,
-            warnings=odd + odd_size_warning(width, height),
+            warnings=warnings + odd_size_warning(width, height),
         )
-        super().__init__(info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), store)
+        super().__init__(info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), data)
 
     @classmethod
-    def of_array(cls, array: NDArray[Any], fps: Fraction) -> PhotoSource:
-        """A photo from memory.
+    def of_array(cls, array: NDArray[Any], fps: Fraction, name: str = "the array") -> PhotoSource:
+        """Make a photo of an array.
 
         Raises:
             InputError: not a picture's shape or type.
             PictureSizeError: too small or too large.
         """
-        return cls(_rgb_of_array(array), fps, "the array", "array")
+        return cls(_rgb_of_array(array, name), fps, name, "array")
 
 
-class _AnimationReel(FrameReader):
+class _AnimationReader(FrameReader):
     """An animated GIF, PNG, WebP or AVIF; it plays from its start only."""
 
-    def __init__(self, store: ByteSource, size: tuple[int, int]) -> None:
-        self._store = store
+    def __init__(self, data: ByteSource, size: tuple[int, int]) -> None:
+        super().__init__()
+        self._data = data
         self._size = size
         self._converter = Converter(PHOTO_COLOURS)
 
@@ -247,19 +256,19 @@ class _AnimationReel(FrameReader):
             time_ms += delay_ms
 
     def _pictures(self) -> Iterator[tuple[Picture, int]]:
-        with self._store.open() as reader, Image.open(reader, formats=_readable_formats()) as image:
+        with self._data.open() as reader, Image.open(reader, formats=_readable_formats()) as image:
             index = 0
             while True:
                 try:
                     image.seek(index)
                     image.load()
-                    rgb = flattened(image)[0]
+                    rgb = flatten(image)[0]
                 except EOFError:
                     return
                 except (OSError, ValueError, SyntaxError, IndexError):
                     if index == 0:
-                        raise BrokenMediaError(f"{self._store.name}: its pictures can't be decoded") from None
-                    self.warn("damaged after its first pictures: the rest is left out")
+                        raise BrokenMediaError(f"{self._data.name}: its pictures can't be decoded") from None
+                    self.warn(notice("animation-damaged"))
                     return
                 if rgb.shape[1::-1] == self._size:
                     yield rgb, _delay_ms(image)
@@ -277,8 +286,8 @@ def _delay_ms(image: Image.Image) -> int:
     return delay if delay > _FASTEST_DELAY_MS else _USUAL_DELAY_MS
 
 
-def _open_animation(store: ByteSource, image: Image.Image, photo_fps: Fraction) -> FaceSource:
-    """An animation as a video of its own variable rate."""
+def _open_animation(data: ByteSource, image: Image.Image, photo_fps: Fraction) -> FaceSource:
+    """Open an animation as a video of its own variable rate."""
     count = int(getattr(image, "n_frames", 1))
     delay_ms = _delay_ms(image)
     kind = str(image.format).lower()
@@ -294,7 +303,7 @@ def _open_animation(store: ByteSource, image: Image.Image, photo_fps: Fraction) 
         time_base=_MILLISECOND,
         codec=kind,
         container=kind,
-        name=store.name,
+        name=data.name,
         warnings=odd_size_warning(image.width, image.height),
     )
-    return MovingSource(info, _AnimationReel(store, image.size), photo_fps, store)
+    return MovingSource(info, _AnimationReader(data, image.size), photo_fps, data)

@@ -1,4 +1,4 @@
-"""What is known of a face's picture before it is played: size, shape, rate and colours; and what sizes are accepted."""
+"""The properties of a face's picture (size, shape, rate, colours) and the sizes that are accepted."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mouthpiece.errors import PictureSizeError
-from mouthpiece.media.container import MAX_PIXELS
+from mouthpiece.notices import Notice, notice
 
 MIN_SIDE = 32
 """Pixels of the shortest side that can hold a face."""
 MAX_SIDE = 16_384
 """Pixels of the longest side that H.264 can hold."""
+MAX_PIXELS = 2**26
+"""Pixels of the largest picture that is opened: 64 megapixels."""
 
 RANGE_LIMITED, RANGE_FULL = 1, 2
 UNSPECIFIED = 2
-"""FFmpeg's number for primaries, transfer and matrix that nobody named."""
+"""FFmpeg's number for primaries, transfer and matrix that the file does not name."""
 BT709 = 1
 TRANSFER_PQ, TRANSFER_HLG = 16, 18
 
@@ -25,13 +27,13 @@ class ColourTags:
     """How code values become colours, in FFmpeg's (ITU-T H.273's) numbers."""
 
     range: int = 0
-    """1 limited (16-235), 2 full, 0 not said."""
+    """1 limited (16-235), 2 full, 0 unspecified."""
     primaries: int = UNSPECIFIED
-    """2 means not said."""
+    """2 means unspecified."""
     transfer: int = UNSPECIFIED
-    """2 means not said."""
+    """2 means unspecified."""
     matrix: int = UNSPECIFIED
-    """2 means not said."""
+    """2 means unspecified."""
 
     @property
     def hdr(self) -> bool:
@@ -50,7 +52,7 @@ PHOTO_COLOURS = ColourTags(RANGE_LIMITED, BT709, BT709, BT709)
 
 @dataclass(frozen=True, slots=True)
 class PictureInfo:
-    """A face's picture as it will leave: upright, at its own size and rate."""
+    """The properties of a face's picture as it is decoded here: upright, at its own size and rate."""
 
     width: int
     """Columns, rotation applied."""
@@ -63,11 +65,11 @@ class PictureInfo:
     is_photo: bool
     """One picture without a time of its own."""
     duration_s: float | None
-    """Length that the file claims, seconds; None for photos and where it says nothing."""
+    """Length that the file claims, seconds; None for photos and where it claims none."""
     frame_count_estimate: int | None
-    """Pictures expected in the file; None where it can't be told."""
+    """Pictures expected in the file; None where it can't be estimated."""
     colours: ColourTags
-    """Colour tags of what leaves."""
+    """Colour tags of the decoded pictures."""
     time_base: Fraction
     """The tick of the picture's clock, seconds: every frame time is a multiple of it."""
     codec: str
@@ -75,18 +77,18 @@ class PictureInfo:
     container: str
     """The file's kind: mp4, png, array, ..."""
     name: str
-    """What to call it in messages."""
+    """What messages call it."""
     hdr: bool = False
     """High dynamic range: kept in 10 bits with its tags."""
-    warnings: tuple[str, ...] = ()
-    """What was found odd and what is done about it, one line each."""
+    warnings: tuple[Notice, ...] = ()
+    """What is unusual about the file and what is done about it, one line each."""
 
 
-def odd_size_warning(width: int, height: int) -> tuple[str, ...]:
-    """What to say of a size that 4:2:0 H.264 can't hold."""
+def odd_size_warning(width: int, height: int) -> tuple[Notice, ...]:
+    """Return the warning about a size that 4:2:0 H.264 can't hold; none for even sides."""
     if width % 2 == 0 and height % 2 == 0:
         return ()
-    return (f"odd size {width}x{height}: kept, as 4:4:4 in MP4 and MKV, which some players don't show",)
+    return (notice("odd-size", width=width, height=height),)
 
 
 def check_size(width: int, height: int, name: str) -> None:

@@ -18,26 +18,26 @@ _INVERTED = -0.5
 
 
 class ChannelMeter:
-    """Energy and correlation of channels, gathered while they are heard."""
+    """Energy and correlation of channels, gathered while they are decoded."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        """Channel names as FFmpeg gives them: FL, FR, FC, LFE, ..."""
+        """Take channel names as FFmpeg gives them: FL, FR, FC, LFE, ..."""
         self._names = names
         self._products: NDArray[np.float64] = np.zeros((len(names), len(names)))
 
     def push(self, samples: FloatArray) -> None:
-        """Take (channels, n) float32 more."""
+        """Add (channels, n) float32 samples."""
         self._products += np.asarray(samples @ samples.T, dtype=np.float64)
 
     def weights(self) -> FloatArray:
-        """(channels,) float32 whose absolute values sum to 1: what to multiply channels with before adding them."""
+        """Return (channels,) float32 factors for adding up the channels; their absolute values sum to 1."""
         count = len(self._names)
         energy = np.diag(self._products)
         if count == 1 or energy.max() <= 0:
             return np.full(count, 1.0 / count, np.float32)
-        return _normalised(self._centred(energy) if self._centre_speaks(energy) else self._summed(energy))
+        return _normalised(self._centred(energy) if self._has_dialogue_in_centre(energy) else self._summed(energy))
 
-    def _centre_speaks(self, energy: NDArray[np.float64]) -> bool:
+    def _has_dialogue_in_centre(self, energy: NDArray[np.float64]) -> bool:
         return "FC" in self._names and bool(energy[self._names.index("FC")] > _CENTRE_ACTIVE * energy.max())
 
     def _centred(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,7 +45,7 @@ class ChannelMeter:
         return np.array([parts.get(name, 0.0) for name in self._names]) * (energy > 0)
 
     def _summed(self, energy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """All channels that sound, each the right way up."""
+        """Weight all channels that sound, each the right way up."""
         speaking = np.array([name not in ("LFE", "LFE2") for name in self._names])
         loudest = int(np.argmax(np.where(speaking, energy, -1.0)))
         if energy[loudest] <= 0:
@@ -61,8 +61,8 @@ def _normalised(weights: NDArray[np.float64]) -> FloatArray:
     return np.asarray(weights / np.abs(weights).sum(), dtype=np.float32)
 
 
-def mixed(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ...], FloatArray]) -> FloatArray:
-    """(n,) float32 of (channels, n); channels that were never metered are averaged."""
+def mix(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ...], FloatArray]) -> FloatArray:
+    """Mix (channels, n) samples to (n,) float32; channels that were never metered are averaged."""
     if len(samples) == 1:
         return np.asarray(samples[0], dtype=np.float32)
     known = weights.get(names)

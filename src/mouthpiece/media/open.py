@@ -1,103 +1,94 @@
-"""The face's picture, whatever it is stored in: `open_face` gives a `FaceSource` that plays frames."""
+"""Opening what the user gave; what it is, is decided by its content and never by its name."""
 
 from __future__ import annotations
 
-import os
-from abc import abstractmethod
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.errors import OptionError
-from mouthpiece.media.container import ByteSource, open_store
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform
-from mouthpiece.media.info import PictureInfo
-from mouthpiece.media.lifetime import OpenSource
-from mouthpiece.types import Frame
+from mouthpiece.media.byte_source import FileInput, open_bytes
+from mouthpiece.media.face_source import FaceSource
+from mouthpiece.media.images import PhotoSource, open_picture
+from mouthpiece.media.speech_array import ArraySpeech
+from mouthpiece.media.speech_file import SpeechFile
+from mouthpiece.media.speech_source import SpeechSource
+from mouthpiece.media.video import open_video
+from mouthpiece.options import PHOTO_FPS, FrameTransform
+from mouthpiece.types import SAMPLE_RATE, Waveform
 
-FaceInput = str | os.PathLike[str] | BinaryIO | NDArray[Any]
+FaceInput = FileInput | NDArray[Any]
 """A path, a binary file object, or a picture as an array: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, of uint8, uint16, or
 float in 0-1."""
-
-DEFAULT_PHOTO_FPS = Fraction(25)
-SURVEY_FRAMES = 32
-"""Frames that a survey looks at unless told otherwise."""
-
-
-class FaceSource(OpenSource[PictureInfo]):
-    """A face's photo or video, open for reading. A context manager; iterators end with it.
-
-    `sample_frames` and `frames` may be called any number of times, each reads from the start on its own.
-    """
-
-    def __init__(self, info: PictureInfo, store: ByteSource | None = None) -> None:
-        super().__init__(info)
-        self._store = store
-
-    @abstractmethod
-    def sample_frames(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
-        """Up to `limit` frames spread over the source, cheaply; `time_s` is the time in the source. One for a photo."""
-
-    @abstractmethod
-    def frames(self, duration_s: Fraction, fit: Fit = Fit.PINGPONG) -> Iterator[Frame]:
-        """Frames that cover [0, duration_s) without a gap; the last one is trimmed to end there.
-
-        Only `Fit.CUT` may end earlier: where the video does.
-
-        Raises:
-            BrokenMediaError: nothing can be decoded.
-        """
-
-    @abstractmethod
-    def framed(self, framing: FrameTransform) -> FaceSource:
-        """The same source in another frame, to be used in its place; itself where nothing changes.
-
-        Raises:
-            OptionError: too little of the picture would be left.
-        """
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._store is not None:
-            self._store.close()
+SpeechInput = FileInput | Waveform | NDArray[Any] | tuple[NDArray[Any], int]
+"""A path, a binary file object, a `Waveform`, an array of samples at 16 kHz, or (array, sample rate in Hz).
+Arrays are (n,), (n, channels) or (channels, n), floats in [-1, 1] or integers of any width."""
 
 
 def open_face(
-    source: FaceInput, *, photo_fps: Fraction = DEFAULT_PHOTO_FPS, framing: FrameTransform | None = None
+    source: FaceInput,
+    *,
+    name: str | None = None,
+    photo_fps: Fraction = PHOTO_FPS,
+    transform: FrameTransform | None = None,
 ) -> FaceSource:
-    """Open a face's photo or video; what it is, is told by its content and never by its name.
+    """Open a face's photo or video.
 
     Args:
         source: where the picture is.
+        name: what messages call it; the file's own name, or "the array", unless given.
         photo_fps: pictures a second that a photo becomes; also the rate at which long still stretches of a video are
             drawn again, so that a mouth can move in them.
-        framing: what part of the picture is taken, how large and which way up; all of it as it is unless told
-            otherwise. Photos are framed like videos.
+        transform: what part of the picture is taken, how large and which way up; all of it as it is unless given.
+            Photos are transformed like videos.
 
     Raises:
         InputError: no such file, or an array of a shape that is no picture.
         NotMediaError: nothing that can be read.
         NoPictureError: sound only.
-        PictureSizeError: too small or too large; told from the header, before anything of that size is allocated.
+        PictureSizeError: too small or too large by its header, before anything of that size is allocated.
         BrokenMediaError: damaged from its first picture on.
-        OptionError: `photo_fps` outside 1-240; too little would be left after framing.
+        OptionError: `photo_fps` outside 1-240; too little would be left after `transform`.
     """
     if not 1 <= photo_fps <= 240:
         raise OptionError(f"expected 1 to 240 frames a second for a photo, got {float(photo_fps):g}")
     photo_fps = Fraction(photo_fps).limit_denominator(1001)
-    from mouthpiece.media import images, video
-
-    framing = framing or FrameTransform()
+    transform = transform or FrameTransform()
     if isinstance(source, np.ndarray):
-        return images.PhotoSource.of_array(source, photo_fps).framed(framing)
-    store = open_store(source)
+        return PhotoSource.of_array(source, photo_fps, name or "the array").transformed(transform)
+    data = open_bytes(source, name)
     try:
-        opened = images.open_picture(store, photo_fps)
-        return (opened if opened is not None else video.open_video(store, photo_fps)).framed(framing)
+        return (open_picture(data, photo_fps) or open_video(data, photo_fps)).transformed(transform)
     except BaseException:
-        store.close()
+        data.close()
+        raise
+
+
+def open_speech(source: SpeechInput, *, name: str | None = None) -> SpeechSource:
+    """Open speech.
+
+    Args:
+        source: where the sound is.
+        name: what messages call it; the file's own name, or "the array", unless given.
+
+    Raises:
+        InputError: no such file, or an array that is no sound.
+        NotMediaError: nothing that can be read.
+        NoSoundError: no sound track, or not a single sample in it.
+        BrokenMediaError: damaged so that nothing decodes.
+        SpeechTooShortError: less than 20 ms.
+    """
+    if isinstance(source, np.ndarray):
+        source = (source, SAMPLE_RATE)
+    elif isinstance(source, Waveform):
+        source = (source.samples, source.sample_rate)
+    if isinstance(source, tuple):
+        return ArraySpeech(np.asarray(source[0]), source[1], name or "the array")
+    data = open_bytes(source, name)
+    try:
+        return SpeechFile(data)
+    except BaseException:
+        data.close()
         raise

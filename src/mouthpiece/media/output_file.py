@@ -1,4 +1,4 @@
-"""The file that is being written: beside its final name until it is whole, gone if it never gets whole."""
+"""Files that appear whole or not at all: under a temporary name until they are complete."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def check_output(
     forbidden: Iterable[object] = (),
     suffixes: Collection[str] = CONTAINERS,
 ) -> Path:
-    """Whether a result may be written there; costs nothing and touches nothing.
+    """Check that a result may be written there; costs nothing and touches nothing.
 
     Args:
         out: where the result goes; symbolic links are followed.
         overwrite: whether a file already there may be replaced.
         forbidden: the inputs; those that are paths must not be the same file as `out`, links included.
-        suffixes: what `out` may end with; those of videos unless told otherwise.
+        suffixes: what `out` may end with; those of videos unless given.
 
     Returns:
         The path with links resolved.
@@ -106,7 +106,7 @@ class OutputFile:
     # What PyAV calls. -------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> int:
-        """Write all of it, or remember why not."""
+        """Write all of it, or keep the error."""
         try:
             view = memoryview(data)
             while view:
@@ -117,26 +117,26 @@ class OutputFile:
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As files do."""
+        """Move the position, as files do."""
         return self._raw.seek(offset, whence)
 
     def tell(self) -> int:
-        """As files do."""
+        """Return the position, as files do."""
         return self._raw.tell()
 
     @property
     def closed(self) -> bool:
-        """PyAV writes no trailer into what is closed."""
+        """Whether the file is closed: PyAV writes no trailer then."""
         return self._raw.closed
 
-    def reopened(self, url: str, flags: int, options: dict[str, str]) -> BinaryIO:
-        """A second reader of what was written so far; moving an MP4's index to its front needs it."""
+    def reopen(self, url: str, flags: int, options: dict[str, str]) -> BinaryIO:
+        """Open a reader of what was written so far; moving an MP4's index to its front needs it."""
         return self._temporary.open("rb")
 
     # The end. ---------------------------------------------------------------------------------------------------------
 
     def commit(self) -> None:
-        """Bring everything to the disk and give the file its name.
+        """Flush everything to the disk and give the file its name.
 
         Raises:
             OutputError, DiskFullError: that failed; nothing is left behind.
@@ -176,7 +176,7 @@ class OutputFile:
             self._temporary.unlink()
 
     def failure(self, error: BaseException) -> OutputError:
-        """The error to raise for one met while writing."""
+        """Make the error to raise for one met while writing."""
         cause = getattr(self, "error", None) or error
         number = getattr(cause, "errno", None)
         if number in _FULL:
@@ -185,7 +185,7 @@ class OutputFile:
 
 
 def _temporary_name(name: str) -> str:
-    """Hidden, of the same folder, not to be confused with a whole video."""
+    """Make a hidden name, not to be confused with a whole video's."""
     tail = f".{secrets.token_hex(4)}.part"
     kept = os.fsencode(name)[: _LONGEST_NAME - 1 - len(tail)]
     return f".{kept.decode('utf-8', 'ignore')}{tail}"

@@ -1,4 +1,4 @@
-"""The decoder's own pictures: turning them upright, changing their format, and laying RGB boxes into them.
+"""Operations on decoded pictures: turn them upright, change their format, and write RGB boxes into them.
 
 These formats travel as `Frame.native`: yuv420p (nearly everything), yuv420p10le (HDR) and their 4:4:4 kin (odd sizes on
 their way into H.264). Photos travel as rgb24 and are converted once.
@@ -27,12 +27,12 @@ _HD_ROWS = 720
 
 
 def sws_matrix(matrix: int, height: int) -> int:
-    """libswscale's number for a colour matrix; a guess by size where the tag says nothing."""
+    """Return libswscale's number for a colour matrix; a guess by size where it is unspecified."""
     return _SWS_MATRIX.get(matrix, 1 if height >= _HD_ROWS else 5)
 
 
 def plane_views(frame: VideoFrame) -> list[Plane]:
-    """Writable views of a planar frame's planes, each (rows, columns), without the padding of its lines."""
+    """Return writable views of a planar frame's planes, each (rows, columns), without the padding of its lines."""
     deep = "10" in frame.format.name
     views: list[Plane] = []
     for plane in frame.planes:
@@ -42,9 +42,14 @@ def plane_views(frame: VideoFrame) -> list[Plane]:
     return views
 
 
-def copied(frame: VideoFrame) -> VideoFrame:
-    """A copy that may be written into, whoever else holds the original."""
-    copy = VideoFrame(frame.width, frame.height, frame.format.name)
+def copy_frame(frame: VideoFrame) -> VideoFrame:
+    """Copy a frame, so that it may be written into whoever else holds the original."""
+    return _copy_as(frame, frame.format.name)
+
+
+def _copy_as(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    """Copy a frame's planes and tags under a format of the same layout."""
+    copy = VideoFrame(frame.width, frame.height, pix_fmt)
     for source, target in zip(plane_views(frame), plane_views(copy), strict=True):
         np.copyto(target, source)
     tag_like(copy, frame)
@@ -52,7 +57,7 @@ def copied(frame: VideoFrame) -> VideoFrame:
 
 
 def tag_like(frame: VideoFrame, model: VideoFrame) -> None:
-    """Give a frame another's colour tags."""
+    """Set a frame's colour tags to those of another."""
     frame.color_range = model.color_range
     frame.color_primaries = model.color_primaries
     frame.color_trc = model.color_trc
@@ -60,7 +65,7 @@ def tag_like(frame: VideoFrame, model: VideoFrame) -> None:
 
 
 def tag(frame: VideoFrame, colours: ColourTags) -> None:
-    """Write colour tags on a frame."""
+    """Set a frame's colour tags."""
     frame.color_range = colours.range
     frame.color_primaries = colours.primaries
     frame.color_trc = colours.transfer
@@ -68,7 +73,7 @@ def tag(frame: VideoFrame, colours: ColourTags) -> None:
 
 
 class Converter:
-    """Changes formats through libswscale and keeps its tables from frame to frame. For one thread."""
+    """Conversions of format by libswscale, whose tables are kept from frame to frame. For one thread."""
 
     def __init__(self, colours: ColourTags) -> None:
         self._colours = colours
@@ -80,7 +85,7 @@ class Converter:
         return RANGE_FULL if self._colours.full else RANGE_LIMITED
 
     def rgb(self, frame: VideoFrame) -> Picture:
-        """(H, W, 3) uint8 RGB of a YUV frame, an array of its own."""
+        """Convert a frame to (H, W, 3) uint8 RGB, an array of its own."""
         if frame.format.name == "rgb24":
             return np.array(frame.to_ndarray(), dtype=np.uint8)
         converted = self._reformatter.reformat(
@@ -96,14 +101,17 @@ class Converter:
     def native(
         self, frame: VideoFrame, pix_fmt: str, width: int | None = None, height: int | None = None
     ) -> VideoFrame:
-        """The frame in another format and, if asked, another size; the very same one when nothing is to be done."""
+        """Convert a frame to another format and, if given, another size; the same object where nothing changes."""
         width, height = width or frame.width, height or frame.height
         name = frame.format.name
         if (width, height) == (frame.width, frame.height):
             if name == pix_fmt:
                 return frame
             if name == pix_fmt.replace("yuv", "yuvj"):
-                return _relabelled(frame, pix_fmt)
+                # yuvj420p is yuv420p of full range under an old name: the same bytes.
+                renamed = _copy_as(frame, pix_fmt)
+                renamed.color_range = RANGE_FULL
+                return renamed
         if frame.format.is_rgb or "pal8" in name:
             return self._from_rgb(frame, pix_fmt, width, height)
         matrix = sws_matrix(self._colours.matrix, frame.height)
@@ -137,7 +145,7 @@ class Converter:
 
     def paste(self, target: VideoFrame, rgb: Picture, box: Box) -> None:
         """Write `rgb` inside the box, widened to whole chroma samples, into a native frame of the same size."""
-        box = _whole_chroma(box, target)
+        box = _align_to_chroma(box, target)
         if box.width <= 0 or box.height <= 0:
             return
         piece = VideoFrame.from_numpy_buffer(_rows_contiguous(rgb[box.slices]), "rgb24")
@@ -161,8 +169,8 @@ def _rows_contiguous(rgb: Picture) -> Picture:
     return rgb if rgb.strides[1:] == (3, 1) else np.ascontiguousarray(rgb)
 
 
-def _whole_chroma(box: Box, frame: VideoFrame) -> Box:
-    """The box widened to even edges, inside the frame."""
+def _align_to_chroma(box: Box, frame: VideoFrame) -> Box:
+    """Widen the box to even edges, inside the frame."""
     box = box.clipped(frame.width, frame.height)
     if box.width <= 0 or box.height <= 0:
         return box
@@ -171,18 +179,8 @@ def _whole_chroma(box: Box, frame: VideoFrame) -> Box:
     )
 
 
-def _relabelled(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
-    """yuvj420p is yuv420p of full range under an old name: the same bytes."""
-    twin = VideoFrame(frame.width, frame.height, pix_fmt)
-    for source, target in zip(plane_views(frame), plane_views(twin), strict=True):
-        np.copyto(target, source)
-    tag_like(twin, frame)
-    twin.color_range = RANGE_FULL
-    return twin
-
-
 class Orientation:
-    """How to bring a stored picture upright: an optional transposition, then optional flips."""
+    """The turn that brings a stored picture upright: an optional transposition, then optional flips."""
 
     def __init__(self, transpose: bool = False, flip_x: bool = False, flip_y: bool = False) -> None:
         self.transpose = transpose
@@ -194,7 +192,7 @@ class Orientation:
 
     @classmethod
     def of(cls, frame: VideoFrame) -> Orientation:
-        """The turn that a frame's display matrix asks for; odd angles are rounded to a quarter turn."""
+        """Read the turn of a frame's display matrix; odd angles are rounded to a quarter turn."""
         data: Any = frame.side_data.get("DISPLAYMATRIX")
         return cls() if data is None else cls._of_matrix(np.frombuffer(bytes(data), np.int32))
 
@@ -207,26 +205,26 @@ class Orientation:
         return cls(False, flip_x=a < 0, flip_y=d < 0)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) after the turn."""
+        """Return (width, height) after the turn."""
         return (height, width) if self.transpose else (width, height)
 
     def aspect(self, pixel_aspect: Fraction) -> Fraction:
-        """Pixel aspect after the turn."""
+        """Return the pixel aspect after the turn."""
         return 1 / pixel_aspect if self.transpose else pixel_aspect
 
     def apply(self, frame: VideoFrame) -> VideoFrame:
-        """The frame turned, plane by plane; the same one when there is nothing to turn."""
+        """Turn a frame, plane by plane; the same object when there is nothing to turn."""
         if not self:
             return frame
         turned = VideoFrame(*self.size(frame.width, frame.height), frame.format.name)
         for source, target in zip(plane_views(frame), plane_views(turned), strict=True):
-            np.copyto(target, self._turned(source))
+            np.copyto(target, self._turn(source))
         tag_like(turned, frame)
         turned.pts = frame.pts
         turned.time_base = frame.time_base
         return turned
 
-    def _turned(self, plane: Plane) -> Plane:
+    def _turn(self, plane: Plane) -> Plane:
         result: Plane = plane.T if self.transpose else plane
         if self.transpose:
             result = cv2.transpose(plane)  # type: ignore[assignment]

@@ -1,21 +1,19 @@
-"""What is in a media file, for people to read."""
+"""The streams of a media file, for people to read."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO
 
-import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from mouthpiece.media.container import ByteSource, open_container, open_store
+from mouthpiece.media.byte_source import FileInput, open_bytes
+from mouthpiece.media.container import DecodeError, claimed_duration_s, format_name, open_container
 from mouthpiece.media.images import open_picture
-from mouthpiece.media.info import ColourTags
-from mouthpiece.media.open import DEFAULT_PHOTO_FPS, FaceSource
-from mouthpiece.media.speech_source import layout_name
+from mouthpiece.media.info import ColourTags, PictureInfo
+from mouthpiece.media.sound_block import layout_name
+from mouthpiece.options import PHOTO_FPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class SoundStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaReport:
-    """What a file holds."""
+    """The streams of a file and what it claims about itself."""
 
     name: str
     container: str
@@ -69,36 +67,39 @@ class MediaReport:
 
     @property
     def has_picture(self) -> bool:
-        """Whether there is something to see a face in; cover art doesn't count."""
+        """Whether there is a picture that may show a face; cover art doesn't count."""
         return any(not picture.is_cover for picture in self.pictures)
 
     @property
     def has_sound(self) -> bool:
-        """Whether there is something to hear."""
+        """Whether there is sound."""
         return bool(self.sounds)
 
 
-def probe_media(source: str | os.PathLike[str] | BinaryIO) -> MediaReport:
-    """Look into a file without playing it.
+def probe_media(source: FileInput, *, name: str | None = None) -> MediaReport:
+    """List the streams of a file without playing it.
+
+    Args:
+        source: a path or a binary file object.
+        name: what messages and the report call the file; its own name unless given.
 
     Raises:
         InputError: no such file.
         NotMediaError, BrokenMediaError: nothing that can be read.
         PictureSizeError: a picture too small or too large to be opened.
     """
-    store = open_store(source)
+    data = open_bytes(source, name)
     try:
-        picture = open_picture(store, DEFAULT_PHOTO_FPS)
+        picture = open_picture(data, PHOTO_FPS)
         if picture is not None:
-            return _picture_report(picture)
-        with open_container(store) as container:
-            return _report(container, store)
+            return _picture_report(picture.info)
+        with open_container(data) as container:
+            return _report(container, data.name)
     finally:
-        store.close()
+        data.close()
 
 
-def _picture_report(picture: FaceSource) -> MediaReport:
-    info = picture.info
+def _picture_report(info: PictureInfo) -> MediaReport:
     stream = PictureStream(
         codec=info.codec,
         width=info.width,
@@ -113,7 +114,7 @@ def _picture_report(picture: FaceSource) -> MediaReport:
     return MediaReport(info.name, info.container, info.duration_s, (stream,), ())
 
 
-def _report(container: InputContainer, store: ByteSource) -> MediaReport:
+def _report(container: InputContainer, name: str) -> MediaReport:
     pictures = tuple(
         PictureStream(
             codec=s.codec_context.codec.canonical_name,
@@ -146,15 +147,14 @@ def _report(container: InputContainer, store: ByteSource) -> MediaReport:
         for s in container.streams.audio
         if s.codec_context is not None
     )
-    duration_s = container.duration / av.time_base if container.duration and container.duration > 0 else None
-    return MediaReport(store.name, container.format.name.split(",")[0], duration_s, pictures, sounds)
+    return MediaReport(name, format_name(container), claimed_duration_s(container), pictures, sounds)
 
 
 def _rotation(container: InputContainer, index: int) -> int:
-    """The display matrix stands on decoded pictures; one is enough."""
+    """Read a stream's rotation, degrees, from its first decoded picture: that is where the display matrix stands."""
     try:
         container.seek(0)
         frame = next(container.decode(container.streams[index]), None)
-    except (av.error.FFmpegError, OSError, ValueError):
+    except DecodeError:
         return 0
     return int(getattr(frame, "rotation", 0))

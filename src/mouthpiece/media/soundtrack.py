@@ -8,12 +8,14 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 import numpy as np
-from av import AudioFrame, AudioLayout, AudioResampler
+from av import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from mouthpiece.media.speech_source import Block, PacketTrack, SpeechSource
+from mouthpiece.media.resampler import FrameResampler
+from mouthpiece.media.sound_block import frame_of_block, frame_of_samples
+from mouthpiece.media.speech_source import PacketTrack, SpeechSource
 
 AnyPacket: TypeAlias = "Packet[Any]"
 Mux: TypeAlias = "Callable[[AnyPacket | list[AnyPacket]], None]"
@@ -46,19 +48,19 @@ class SoundTrack(ABC):
 
     @abstractmethod
     def advance(self, time_s: Fraction) -> None:
-        """Write everything that starts before a moment."""
+        """Write everything that starts before `time_s`."""
 
     @abstractmethod
     def finish(self, end_s: Fraction) -> None:
-        """Write the rest, up to a moment."""
+        """Write the rest, up to `end_s`."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the source."""
+        """Release the source."""
 
 
 def add_sound(container: OutputContainer, speech: SpeechSource, duration_s: Fraction, mux: Mux) -> SoundTrack:
-    """A sound track in the container, which must not have been started: copied if it can be, else encoded."""
+    """Add a sound track to the container, which must not have been started: copied if it can be, else encoded."""
     kind = container.format.name
     track = speech.packet_track()
     if track is not None and _is_copied(track.codec, speech.info.sample_rate, kind):
@@ -67,7 +69,7 @@ def add_sound(container: OutputContainer, speech: SpeechSource, duration_s: Frac
 
 
 def _is_copied(codec: str, sample_rate: int, kind: str) -> bool:
-    """Whether sound of a codec and rate (Hz) goes into a kind of container as it is."""
+    """Decide whether sound of a codec and rate (Hz) goes into a kind of container as it is."""
     if codec == "mp3" and kind == "mp4" and sample_rate < _LEAST_MP3_RATE_IN_MP4:
         return False
     return codec in COPIED_CODECS.get(kind, frozenset())
@@ -126,24 +128,25 @@ class _EncodedSound(SoundTrack):
         self, container: OutputContainer, speech: SpeechSource, duration_s: Fraction, mux: Mux, codec: str
     ) -> None:
         channels = min(speech.info.channels, 2)
+        layout = "mono" if channels == 1 else "stereo"
         self._rate = _encoder_rate(codec, speech.info.sample_rate)
         stream = container.add_stream(codec, rate=self._rate)
         assert isinstance(stream, AudioStream)
         self._stream = stream
         context = stream.codec_context
-        context.layout = "mono" if channels == 1 else "stereo"
+        context.layout = layout
         context.bit_rate = _BIT_RATE_PER_CHANNEL[codec] * channels
         self._mux = mux
         self._samples_left = round(duration_s * self._rate)
         self._position = 0
         self._blocks = speech.blocks()
-        self._steady = _Steady("mono" if channels == 1 else "stereo", self._rate)
+        self._resampler = FrameResampler(layout, self._rate)
         self._frames: Iterator[AudioFrame] = self._all_frames()
 
     def _all_frames(self) -> Iterator[AudioFrame]:
         for block in self._blocks:
-            yield from self._steady.push(block)
-        yield from self._steady.finish()
+            yield from self._resampler.push(frame_of_block(block))
+        yield from self._resampler.finish()
 
     def advance(self, time_s: Fraction) -> None:
         while self._samples_left > 0 and Fraction(self._position, self._rate) < time_s:
@@ -154,7 +157,7 @@ class _EncodedSound(SoundTrack):
             self._encode(frame)
 
     def _encode(self, frame: AudioFrame) -> None:
-        frame = _shortened(frame, self._samples_left)
+        frame = _cut(frame, self._samples_left)
         self._samples_left -= frame.samples
         frame.pts = self._position
         frame.time_base = Fraction(1, self._rate)
@@ -175,58 +178,13 @@ class _EncodedSound(SoundTrack):
 
 
 def _encoder_rate(codec: str, rate: int) -> int:
-    """The lowest rate that the encoder knows and that loses nothing."""
+    """Return the lowest rate that the encoder takes and that loses nothing, Hz."""
     rates = _OPUS_RATES if codec == "libopus" else _AAC_RATES
-    return min((known for known in rates if known >= rate), default=rates[0])
+    return min((each for each in rates if each >= rate), default=rates[0])
 
 
-def _shortened(frame: AudioFrame, samples: int) -> AudioFrame:
+def _cut(frame: AudioFrame, samples: int) -> AudioFrame:
     if frame.samples <= samples:
         return frame
-    kept = np.ascontiguousarray(frame.to_ndarray()[:, :samples], dtype=np.float32)
-    cut = AudioFrame.from_ndarray(kept, frame.format.name, frame.layout.name)
-    cut.sample_rate = frame.sample_rate
-    return cut
-
-
-class _Steady:
-    """Blocks of any rate and layout, even changing ones, as frames of one."""
-
-    def __init__(self, layout: str, rate: int) -> None:
-        self._layout = layout
-        self._rate = rate
-        self._shape: tuple[int, str] | None = None
-        self._resampler: AudioResampler | None = None
-        self._position = 0
-
-    def push(self, block: Block) -> Iterator[AudioFrame]:
-        frame = _frame_of(block)
-        shape = (frame.sample_rate, frame.layout.name)
-        if shape != self._shape:
-            yield from self.finish()
-            self._shape = shape
-            self._resampler = AudioResampler("fltp", self._layout, self._rate)
-            self._position = 0
-        assert self._resampler is not None
-        frame.pts = self._position
-        self._position += frame.samples
-        yield from self._resampler.resample(frame)
-
-    def finish(self) -> Iterator[AudioFrame]:
-        if self._resampler is not None:
-            yield from (frame for frame in self._resampler.resample(None) if frame is not None)
-        self._resampler = None
-
-
-def _frame_of(block: Block) -> AudioFrame:
-    samples = block.samples
-    layout = {1: "mono", 2: "stereo"}.get(len(samples), block.layout)
-    try:
-        if AudioLayout(layout).nb_channels != len(samples):
-            raise ValueError(layout)
-    except ValueError:  # channels without names: all of them, evenly
-        samples, layout = samples.mean(axis=0, keepdims=True, dtype=np.float32), "mono"
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
-    frame.sample_rate = block.sample_rate
-    frame.time_base = Fraction(1, block.sample_rate)
-    return frame
+    kept = np.asarray(frame.to_ndarray()[:, :samples], dtype=np.float32)
+    return frame_of_samples(kept, frame.sample_rate, frame.layout.name)

@@ -1,4 +1,4 @@
-"""One picture, shown again and again: a photo, or a video held at its first picture."""
+"""One picture, repeated: a photo, or a video held at its first picture."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ from fractions import Fraction
 
 from av import VideoFrame
 
-from mouthpiece.media.container import ByteSource
-from mouthpiece.media.fit import Fit
-from mouthpiece.media.framing import FrameTransform, FrameTransformer
+from mouthpiece.media.byte_source import ByteSource
+from mouthpiece.media.face_source import SAMPLE_FRAMES, FaceSource
 from mouthpiece.media.info import PictureInfo
-from mouthpiece.media.open import SURVEY_FRAMES, FaceSource
+from mouthpiece.media.transform import FrameTransformer
+from mouthpiece.options import Fit, FrameTransform
 from mouthpiece.types import Frame, Picture
 
 
 class StillSource(FaceSource):
-    """One picture, shown again and again."""
+    """One picture, repeated at a constant rate."""
 
-    def __init__(self, info: PictureInfo, rgb: Picture, native: VideoFrame, store: ByteSource | None = None) -> None:
+    def __init__(self, info: PictureInfo, rgb: Picture, native: VideoFrame, data: ByteSource | None = None) -> None:
         """Hold a picture.
 
         Args:
-            info: what is known of it; `is_photo`.
+            info: its properties; `is_photo`.
             rgb: (H, W, 3) uint8.
             native: the same picture for the writer, which converts it once as all frames share it.
-            store: where it came from.
+            data: where it came from.
         """
-        super().__init__(info, store)
+        super().__init__(info, data)
         self._rgb = rgb
         self._native = native
 
-    def framed(self, framing: FrameTransform) -> FaceSource:
-        """The picture as the framing says; a still one it is anyway."""
-        if not framing.changes_picture:
+    def transformed(self, transform: FrameTransform) -> FaceSource:
+        """Return the transformed picture as a source of its own; itself where the picture doesn't change."""
+        if not transform.changes_picture:
             return self
-        framer = FrameTransformer(framing, self.info)
-        rgb = framer.rgb(self._rgb)
-        return StillSource(framer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._store)
+        transformer = FrameTransformer(transform, self.info)
+        rgb = transformer.rgb(self._rgb)
+        return StillSource(transformer.info, rgb, VideoFrame.from_ndarray(rgb, "rgb24"), self._data)
 
     def _frame(self, time_s: Fraction, duration_s: Fraction) -> Frame:
         return Frame(time_s, duration_s, self._rgb.copy(), self.info.pixel_aspect, self._native)
 
-    def sample_frames(self, limit: int = SURVEY_FRAMES) -> Iterator[Frame]:
-        """The picture, once."""
+    def sample_frames(self, limit: int = SAMPLE_FRAMES) -> Iterator[Frame]:
+        """Yield the picture once."""
         if limit > 0:
             yield self._frame(Fraction(0), 1 / self.info.fps)
 
     def frames(self, duration_s: Fraction, fit: Fit = Fit.PINGPONG) -> Iterator[Frame]:
-        """The picture at its rate for as long as asked."""
+        """Yield the picture at its rate until `duration_s`."""
         step = 1 / self.info.fps
         time_s = Fraction(0)
         while time_s < duration_s:
@@ -58,6 +58,6 @@ class StillSource(FaceSource):
 
 
 def still_info(info: PictureInfo, fps: Fraction) -> PictureInfo:
-    """What is known of a video of which only the first picture is shown, so many times a second."""
+    """Return the properties of a video of which only the first picture is shown, `fps` times a second."""
     fps = fps.limit_denominator(1001)
     return replace(info, is_photo=True, fps=fps, time_base=1 / fps, duration_s=None, frame_count_estimate=1)

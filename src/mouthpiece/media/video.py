@@ -7,17 +7,26 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-import av
 import av.error
 import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
 from av.filter import Graph
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mouthpiece.errors import BrokenMediaError, NoPictureError, NotMediaError
-from mouthpiece.media.container import ByteSource, open_container, unreadable
+from mouthpiece.media.byte_source import ByteSource
+from mouthpiece.media.container import (
+    DecodeError,
+    claimed_duration_s,
+    decode_packets,
+    format_name,
+    open_container,
+    picture_streams,
+    unreadable,
+)
+from mouthpiece.media.face_source import FaceSource
+from mouthpiece.media.frame_reader import DecodedFrame, FrameReader
 from mouthpiece.media.images import PhotoSource, on_white
 from mouthpiece.media.info import (
     BT709,
@@ -29,9 +38,9 @@ from mouthpiece.media.info import (
     check_size,
     odd_size_warning,
 )
-from mouthpiece.media.open import FaceSource
 from mouthpiece.media.planes import Converter, Orientation
-from mouthpiece.media.playback import DecodedFrame, FrameReader, MovingSource
+from mouthpiece.media.playback import MovingSource
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
@@ -44,72 +53,66 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"})
 _PROGRESSIVE_ORDERS = (0, 1)
 """FFmpeg's field orders unknown and progressive."""
 
-DecodeError = (av.error.FFmpegError, ValueError, EOFError, OSError)
-"""What decoding damaged data may raise."""
 
-
-def picture_streams(container: InputContainer) -> list[VideoStream]:
-    """The container's moving pictures; cover art is none."""
-    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.codec_context]
-
-
-def open_video(store: ByteSource, photo_fps: Fraction) -> FaceSource:
-    """The first video track of the store, or a photo of a kind that only FFmpeg knows.
+def open_video(data: ByteSource, photo_fps: Fraction) -> FaceSource:
+    """Open the first video track of the file, or a photo of a kind that only FFmpeg reads.
 
     Raises:
         NotMediaError, NoPictureError, PictureSizeError, BrokenMediaError: see `open_face`.
     """
-    _refuse_heic(store)
-    with open_container(store) as container:
+    _refuse_heic(data)
+    with open_container(data) as container:
         streams = picture_streams(container)
         if not streams:
             raise NoPictureError(
-                f"expected a photo or a video with a face, but {store.name} has no picture track; give another file"
+                f"expected a photo or a video with a face, but {data.name} has no picture track; give another file"
             )
         stream = streams[0]
-        odd = ["two or more picture tracks: the first is used"] if len(streams) > 1 else []
+        warnings = [notice("several-pictures")] if len(streams) > 1 else []
         if stream.codec_context.width and stream.codec_context.height:
-            check_size(stream.codec_context.width, stream.codec_context.height, store.name)
-        look = _first_look(container, stream, store)
-        reel = VideoFrameReader(store, look)
+            check_size(stream.codec_context.width, stream.codec_context.height, data.name)
+        track = _read_track_format(container, stream, data)
+        reader = VideoFrameReader(data, track)
         if container.format.name.endswith("_pipe"):
-            return _photo(reel, stream, store, photo_fps)
-        info = _info(container, stream, look, store, odd)
-    return MovingSource(info, reel, photo_fps, store)
+            return _photo(reader, stream, data, photo_fps)
+        info = _info(container, stream, track, data, warnings)
+    return MovingSource(info, reader, photo_fps, data)
 
 
-def _refuse_heic(store: ByteSource) -> None:
-    """FFmpeg reads an iPhone photo as a video of its first tile.
+def _refuse_heic(data: ByteSource) -> None:
+    """Refuse an iPhone photo, which FFmpeg reads as a video of its first tile.
 
     Raises:
         NotMediaError: it is such a photo.
     """
-    start = store.start(12)
+    start = data.start(12)
     if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
-        raise NotMediaError(f"{store.name} is a HEIC photo, which can't be read here; convert it to JPEG or PNG")
+        raise NotMediaError(f"{data.name} is a HEIC photo, which can't be read here; convert it to JPEG or PNG")
 
 
-def _photo(reel: VideoFrameReader, stream: VideoStream, store: ByteSource, photo_fps: Fraction) -> FaceSource:
-    """The only picture of a file that is one."""
-    rgb = next((reel.rgb(shot.picture) for shot in reel.play()), None)
+def _photo(reader: VideoFrameReader, stream: VideoStream, data: ByteSource, photo_fps: Fraction) -> FaceSource:
+    """Open the only picture of a file that is one."""
+    rgb = next((reader.rgb(frame.picture) for frame in reader.play()), None)
     if rgb is None:
-        raise BrokenMediaError(f"{store.name}: its picture can't be decoded; get a whole copy or convert it")
-    return PhotoSource((rgb, ()), photo_fps, store.name, stream.codec_context.name, store)
+        raise BrokenMediaError(f"{data.name}: its picture can't be decoded; get a whole copy or convert it")
+    return PhotoSource((rgb, ()), photo_fps, data.name, stream.codec_context.name, data)
 
 
-class _Look:
-    """What the first decoded pictures say about all of them."""
+class _TrackFormat:
+    """The format of a video track's pictures, found in its first decoded ones."""
 
     def __init__(self, frame: VideoFrame, stream: VideoStream, interlaced: bool) -> None:
         self.index = stream.index
         self.width, self.height = frame.width, frame.height
         self.turn = Orientation.of(frame)
         self.interlaced = interlaced
-        self.stored = _stored_colours(frame, stream)
-        self.rgb_coded = bool(frame.format.is_rgb) or frame.format.name == "pal8"
+        stored = _stored_colours(frame, stream)
+        self.hdr = stored.hdr
         self.alpha = "a" in frame.format.name.replace("gray", "").replace("pal8", "")
-        self.colours = _leaving_colours(self.stored, self.rgb_coded)
-        self.pix_fmt = "yuv420p10le" if self.stored.hdr else "yuv420p"
+        rgb_coded = bool(frame.format.is_rgb) or frame.format.name == "pal8"
+        self.colours = ColourTags(RANGE_LIMITED, stored.primaries, stored.transfer, BT709) if rgb_coded else stored
+        """Colour tags of the converted pictures."""
+        self.pix_fmt = "yuv420p10le" if self.hdr else "yuv420p"
         assert stream.time_base is not None
         self.time_base = stream.time_base
         self.first_pts = frame.pts
@@ -120,61 +123,36 @@ def _stored_colours(frame: VideoFrame, stream: VideoStream) -> ColourTags:
     full_by_name = "yuvj" in frame.format.name
     return ColourTags(
         RANGE_FULL if full_by_name else int(frame.color_range) or int(context.color_range),
-        _said(frame.color_primaries, context.color_primaries),
-        _said(frame.color_trc, context.color_trc),
-        _said(frame.colorspace, context.colorspace),
+        _specified(frame.color_primaries, context.color_primaries),
+        _specified(frame.color_trc, context.color_trc),
+        _specified(frame.colorspace, context.colorspace),
     )
 
 
-def _said(of_frame: int, of_stream: int) -> int:
+def _specified(of_frame: int, of_stream: int) -> int:
     return int(of_frame) if int(of_frame) != UNSPECIFIED else int(of_stream)
 
 
-def _leaving_colours(stored: ColourTags, rgb_coded: bool) -> ColourTags:
-    if not rgb_coded:
-        return stored
-    return ColourTags(RANGE_LIMITED, stored.primaries, stored.transfer, BT709)
-
-
-def _first_look(container: InputContainer, stream: VideoStream, store: ByteSource) -> _Look:
+def _read_track_format(container: InputContainer, stream: VideoStream, data: ByteSource) -> _TrackFormat:
     """Decode a few pictures.
 
     Raises:
         BrokenMediaError: none can be decoded.
-        PictureSizeError: they are of another size than the header says, and not an acceptable one.
+        PictureSizeError: they are of another size than the header claims, and not an acceptable one.
     """
     first: VideoFrame | None = None
     interlaced = stream.codec_context.field_order not in _PROGRESSIVE_ORDERS
-    for frame in islice(_decoded(container, stream, None), _SCANNED_FRAMES):
+    for frame in islice(decode_packets(container, stream), _SCANNED_FRAMES):
         first = first or frame
         interlaced = interlaced or frame.interlaced_frame
     if first is None:
-        raise BrokenMediaError(f"{store.name}: none of its pictures can be decoded; get a whole copy or convert it")
-    check_size(first.width, first.height, store.name)
-    return _Look(first, stream, interlaced)
-
-
-def _decoded(container: InputContainer, stream: VideoStream, reel: VideoFrameReader | None) -> Iterator[VideoFrame]:
-    """Frames as they come out of the decoder; damaged packets are passed over."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except DecodeError:
-            _note(reel, "the file ends in the middle: played as far as it goes")
-            packet = None
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except DecodeError:
-            _note(reel, "damaged pictures: left out")
-            continue
-        yield from frames
+        raise BrokenMediaError(f"{data.name}: none of its pictures can be decoded; get a whole copy or convert it")
+    check_size(first.width, first.height, data.name)
+    return _TrackFormat(first, stream, interlaced)
 
 
 def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> VideoFrame | None:
-    """The key picture at or before a time, decoded alone: the decoder is drained instead of fed with what follows."""
+    """Decode the key picture at or before a time alone: the decoder is drained instead of fed with what follows."""
     try:
         container.seek(time, stream=stream)
         for packet in container.demux(stream):
@@ -186,36 +164,31 @@ def _key_frame_at(container: InputContainer, stream: VideoStream, time: int) -> 
     return None
 
 
-def _note(reel: VideoFrameReader | None, text: str) -> None:
-    if reel is not None:
-        reel.warn(text)
-
-
 def _info(
-    container: InputContainer, stream: VideoStream, look: _Look, store: ByteSource, odd: list[str]
+    container: InputContainer, stream: VideoStream, track: _TrackFormat, data: ByteSource, warnings: list[Notice]
 ) -> PictureInfo:
-    width, height = look.turn.size(look.width, look.height)
+    width, height = track.turn.size(track.width, track.height)
     fps = _rate(stream)
-    duration_s = _duration_s(container, stream)
-    if look.interlaced:
-        odd.append("interlaced: deinterlaced")
-    if look.alpha:
-        odd.append("transparent parts: laid on white")
+    duration_s = claimed_duration_s(container, stream)
+    if track.interlaced:
+        warnings.append(notice("interlaced"))
+    if track.alpha:
+        warnings.append(notice("transparent"))
     return PictureInfo(
         width=width,
         height=height,
-        pixel_aspect=look.turn.aspect(_aspect(stream)),
+        pixel_aspect=track.turn.aspect(_aspect(stream)),
         fps=fps,
         is_photo=False,
         duration_s=duration_s,
         frame_count_estimate=stream.frames or (round(duration_s * fps) if duration_s else None),
-        colours=look.colours,
-        time_base=look.time_base,
+        colours=track.colours,
+        time_base=track.time_base,
         codec=stream.codec_context.name,
-        container=container.format.name.split(",")[0],
-        name=store.name,
-        hdr=look.stored.hdr,
-        warnings=(*odd, *odd_size_warning(width, height)),
+        container=format_name(container),
+        name=data.name,
+        hdr=track.hdr,
+        warnings=(*warnings, *odd_size_warning(width, height)),
     )
 
 
@@ -224,14 +197,6 @@ def _rate(stream: VideoStream) -> Fraction:
         if rate and Fraction(1, 100) <= rate <= 1000:
             return Fraction(rate)
     return _USUAL_FPS
-
-
-def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration and stream.time_base and stream.duration > 0:
-        return float(stream.duration * stream.time_base)
-    if container.duration and container.duration > 0:
-        return container.duration / av.time_base
-    return None
 
 
 def _aspect(stream: VideoStream) -> Fraction:
@@ -244,94 +209,93 @@ def _aspect(stream: VideoStream) -> Fraction:
 class VideoFrameReader(FrameReader):
     """A video track, decoded: deinterlaced, upright, in the native format, all of one size."""
 
-    def __init__(self, store: ByteSource, look: _Look) -> None:
-        self._store = store
-        self._look = look
-        self._rgb = Converter(look.colours)
+    def __init__(self, data: ByteSource, track: _TrackFormat) -> None:
+        super().__init__()
+        self._data = data
+        self._track = track
+        self._converter = Converter(track.colours)
+        self.first_pts = track.first_pts
 
     @property
     def time_base(self) -> Fraction:
-        return self._look.time_base
-
-    @property
-    def first_pts(self) -> int | None:
-        """Time stamp of the first picture shown."""
-        return self._look.first_pts
+        return self._track.time_base
 
     def rgb(self, picture: VideoFrame) -> Picture:
-        return self._rgb.rgb(picture)
+        return self._converter.rgb(picture)
 
     def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
-        with open_container(self._store) as container:
-            stream = container.streams[self._look.index]
+        with open_container(self._data) as container:
+            stream = container.streams[self._track.index]
             if not isinstance(stream, VideoStream):
-                raise unreadable(self._store)
+                raise unreadable(self._data)
             if from_pts is not None:
                 try:
                     container.seek(from_pts, stream=stream)
                 except DecodeError:
                     return
-            converter = Converter(self._look.colours)
-            frames: Iterator[VideoFrame] = _decoded(container, stream, self)
-            if self._look.interlaced:
-                frames = _deinterlaced(frames)
+            converter = Converter(self._track.colours)
+            frames: Iterator[VideoFrame] = decode_packets(
+                container,
+                stream,
+                on_break=lambda: self.warn(notice("cut-off")),
+                on_damage=lambda: self.warn(notice("pictures-dropped")),
+            )
+            if self._track.interlaced:
+                frames = _deinterlace(frames)
             for frame in frames:
                 if frame.is_corrupt:
-                    self.warn("damaged pictures: shown as far as they decode")
-                yield self._shot(frame, converter)
+                    self.warn(notice("pictures-damaged"))
+                yield self._converted(frame, converter)
 
     def seek_frames(self, times: Iterable[int]) -> Iterator[DecodedFrame]:
-        with open_container(self._store) as container:
-            stream = container.streams[self._look.index]
+        with open_container(self._data) as container:
+            stream = container.streams[self._track.index]
             assert isinstance(stream, VideoStream)
-            converter = Converter(self._look.colours)
+            converter = Converter(self._track.colours)
             for time in times:
                 frame = _key_frame_at(container, stream, time)
                 if frame is not None:
-                    yield self._shot(frame, converter)
+                    yield self._converted(frame, converter)
 
-    def _shot(self, frame: VideoFrame, converter: Converter) -> DecodedFrame:
+    def _converted(self, frame: VideoFrame, converter: Converter) -> DecodedFrame:
         return DecodedFrame(
             self._ticks(frame.pts, frame.time_base),
             self._ticks(frame.duration or 0, frame.time_base) or 0,
             frame.key_frame,
-            self._look.turn.apply(self._native(frame, converter)),
+            self._track.turn.apply(self._native(frame, converter)),
         )
 
     def _ticks(self, value: int | None, time_base: Fraction | None) -> int | None:
-        if value is None or time_base is None or time_base == self._look.time_base:
+        if value is None or time_base is None or time_base == self.time_base:
             return value
-        return round(value * time_base / self._look.time_base)
+        return round(value * time_base / self.time_base)
 
     def _native(self, frame: VideoFrame, converter: Converter) -> VideoFrame:
-        look = self._look
-        if (frame.width, frame.height) != (look.width, look.height):
-            self.warn("its pictures change in size: all are scaled to the first one's")
-        if look.alpha:
+        track = self._track
+        if (frame.width, frame.height) != (track.width, track.height):
+            self.warn(notice("size-changes"))
+        if track.alpha:
             rgb, _ = on_white(np.asarray(frame.to_ndarray(format="rgba"), dtype=np.uint8))
-            frame = _with_times(VideoFrame.from_ndarray(rgb, "rgb24"), frame)
-        return converter.native(frame, look.pix_fmt, look.width, look.height)
+            opaque = VideoFrame.from_ndarray(rgb, "rgb24")
+            opaque.pts, opaque.time_base = frame.pts, frame.time_base
+            frame = opaque
+        return converter.native(frame, track.pix_fmt, track.width, track.height)
 
 
-def _with_times(frame: VideoFrame, model: VideoFrame) -> VideoFrame:
-    frame.pts, frame.time_base = model.pts, model.time_base
-    return frame
-
-
-def _deinterlaced(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """The same number of frames, whole ones; those that say they are progressive pass through."""
+def _deinterlace(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    """Yield as many frames, whole ones; those marked as progressive pass through."""
     graph: Any = None
     size: tuple[int, int, str] | None = None
     for frame in frames:
         if size != (frame.width, frame.height, frame.format.name):
             if graph is not None:
-                yield from _drained(graph, end=True)
+                yield from _drain(graph, end=True)
             size = (frame.width, frame.height, frame.format.name)
             graph = _deinterlacer(frame)
         graph.push(frame)
-        yield from _drained(graph)
+        yield from _drain(graph)
     if graph is not None:
-        yield from _drained(graph, end=True)
+        yield from _drain(graph, end=True)
 
 
 def _deinterlacer(frame: VideoFrame) -> Graph:
@@ -344,7 +308,7 @@ def _deinterlacer(frame: VideoFrame) -> Graph:
     return graph
 
 
-def _drained(graph: Graph, *, end: bool = False) -> Iterator[VideoFrame]:
+def _drain(graph: Graph, *, end: bool = False) -> Iterator[VideoFrame]:
     if end:
         graph.push(None)
     while True:

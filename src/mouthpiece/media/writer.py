@@ -1,4 +1,4 @@
-"""Writing the result: unchanged parts of a picture go to the encoder exactly as they were decoded."""
+"""The result's file: unchanged parts of a picture go to the encoder exactly as they were decoded."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ import mouthpiece
 from mouthpiece.errors import MouthpieceError, OptionError
 from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.output_file import CONTAINERS, OutputFile, check_output
-from mouthpiece.media.planes import Converter, copied, tag
-from mouthpiece.media.quality import VP9_OPTIONS, X264_OPTIONS, Quality
+from mouthpiece.media.planes import Converter, copy_frame, tag
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.speech_source import SpeechSource
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import Quality
 from mouthpiece.types import Frame
 
 _WRITE_BYTES = 1 << 18
@@ -35,9 +36,22 @@ _FINEST_TICK = Fraction(1, 1_000_000)
 _LARGE_PIXELS = 3840 * 2160
 """Above this, x264 looks less far ahead: its waiting pictures would fill the memory."""
 
+# Superfast with macroblock trees and a short look-ahead gives veryfast's size and sharpness for about 60 % of its time
+# (docs/decisions/0003-x264-settings.md).
+X264_OPTIONS: dict[Quality, dict[str, str]] = {
+    Quality.DRAFT: {"preset": "ultrafast", "crf": "26"},
+    Quality.GOOD: {"preset": "superfast", "crf": "19", "x264-params": "weightp=1:mbtree=1:rc-lookahead=8"},
+    Quality.BEST: {"preset": "slow", "crf": "16"},
+}
+VP9_OPTIONS: dict[Quality, dict[str, str]] = {
+    Quality.DRAFT: {"deadline": "realtime", "cpu-used": "8", "crf": "38", "row-mt": "1"},
+    Quality.GOOD: {"deadline": "realtime", "cpu-used": "7", "crf": "30", "row-mt": "1"},
+    Quality.BEST: {"deadline": "good", "cpu-used": "3", "crf": "22", "row-mt": "1"},
+}
+
 
 class VideoWriter:
-    """Writes frames and sound to a file that appears under its name only when it is whole.
+    """A writer of frames and sound, whose file appears under its name only when it is whole.
 
     `with VideoWriter(...) as writer:` then `writer.write(frame)` for each; leaving the block normally finishes the
     file, leaving it by any exception removes everything. Used from one thread at a time.
@@ -63,7 +77,7 @@ class VideoWriter:
             speech: its sound goes along, copied where the container can hold it; None for a silent video.
             duration_s: how long the result lasts; sound beyond is cut.
             quality: the encoder's effort.
-            eight_bit: whether high dynamic range loses its last two bits, for players that know 8 only.
+            eight_bit: whether high dynamic range loses its last two bits, for players that show 8 only.
             overwrite: whether a file already there may be replaced.
             forbidden: the inputs, which must not be overwritten.
 
@@ -95,18 +109,18 @@ class VideoWriter:
         """Pictures handed to the encoder so far."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the container makes necessary, one line each."""
-        odd = []
+        warnings = []
         if self._width != self._info.width:
-            odd.append("pixels that are not square: WebM can't say so here, the picture is stretched to square ones")
+            warnings.append(notice("pixels-stretched"))
         if self._info.hdr and self._kind == "webm":
-            odd.append("high dynamic range: in WebM with 8 bits only, which may show bands; MP4 and MKV keep 10")
+            warnings.append(notice("hdr-8-bits-webm"))
         elif self._deep:
-            odd.append("high dynamic range: kept, as 10-bit H.264, which some players don't show")
+            warnings.append(notice("hdr-kept"))
         elif self._info.hdr:
-            odd.append("high dynamic range: with 8 bits only, which all players show, but there may be bands")
-        return tuple(odd)
+            warnings.append(notice("hdr-8-bits"))
+        return tuple(warnings)
 
     @property
     def path(self) -> Path:
@@ -139,7 +153,7 @@ class VideoWriter:
             format=self._kind,
             container_options=options,
             buffer_size=_WRITE_BYTES,
-            io_open=file.reopened,
+            io_open=file.reopen,
         )
         self._container.metadata["comment"] = (
             f"Made with mouthpiece {mouthpiece.__version__}. The mouth in this video is synthesised."
@@ -231,7 +245,7 @@ class VideoWriter:
         self.frames_written += 1
 
     def _picture(self, frame: Frame) -> VideoFrame:
-        """The frame in the encoder's format: the decoder's own picture, with the changed boxes laid into a copy."""
+        """Return the frame in the encoder's format: the decoded picture, with the changed boxes written into a copy."""
         native = frame.native
         if not isinstance(native, VideoFrame):
             picture = self._converter.native(VideoFrame.from_numpy_buffer(frame.rgb, "rgb24"), self._pix_fmt)
@@ -240,13 +254,13 @@ class VideoWriter:
         base = self._in_encoder_format(native)
         if not frame.changed:
             return base
-        picture = copied(base)
+        picture = copy_frame(base)
         for box in frame.changed:
             self._converter.paste(picture, frame.rgb, box)
         return picture
 
     def _in_encoder_format(self, native: VideoFrame) -> VideoFrame:
-        """The native picture converted if need be; a photo, which is the same one every time, only once."""
+        """Convert the native picture if need be; a photo, which is the same one every time, only once."""
         if native.format.name == self._pix_fmt:
             return native
         if self._converted is None or self._converted[0] is not native:
@@ -271,14 +285,14 @@ def _encoder_format(info: PictureInfo, kind: str, *, deep: bool) -> str:
 
 
 def _stored_shape(info: PictureInfo, kind: str) -> tuple[int, Fraction]:
-    """Columns and pixel aspect to store: PyAV can't write VP9's aspect, so WebM is stretched to square ones."""
+    """Return columns and pixel aspect to store: PyAV can't write VP9's aspect, so WebM is stretched to square ones."""
     if kind != "webm" or info.pixel_aspect == 1:
         return info.width, info.pixel_aspect
     return max(2, 2 * round(info.width * info.pixel_aspect / 2)), Fraction(1)
 
 
 def _fine_tick(tick: Fraction) -> Fraction:
-    """The source's tick halved until it is fine enough: every time of the source is a multiple of it."""
+    """Halve the source's tick until it is fine enough: every time of the source is a multiple of it."""
     if tick < _FINEST_TICK:
         return _FINEST_TICK
     while tick > _COARSEST_TICK:

@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
 from mouthpiece.motion.shaping import HOLD_FRAMES, MotionFrame, MotionPrediction, MotionShaper, OpeningRange
-from mouthpiece.types import MEL_BANDS, MEL_RATE, EngineInfo, FloatArray, Phone, SpeechChunk
+from mouthpiece.types import MEL_BANDS, MEL_RATE, FloatArray, Phone, SpeechChunk
 
 if TYPE_CHECKING:
     from mouthpiece.motion.phone_driven import PhoneDrivenMotion
@@ -531,26 +530,19 @@ def _taught(phones: Sequence[Phone], basis: MotionBasis, blend: float) -> PhoneD
     return PhoneDrivenMotion(phones, basis, blend, MOTION_RATE)
 
 
-def motion_info(options: EngineOptions) -> EngineInfo:
-    """What the mesh engine says of itself; loads no network and never raises."""
-    weights = shipped_weights(live=options.live)
-    basis = basis_path(weights)
-    ready = weights.is_file() and basis.is_file()
-    look_ahead_s = 0.0
-    if ready:
+def look_ahead(*, live: bool = False) -> tuple[float, str]:
+    """Return how much speech after a moment the shipped network needs; loads no network and never raises.
+
+    Returns:
+        Seconds, and what is wrong with the weights; empty where nothing is.
+    """
+    weights = shipped_weights(live=live)
+    if weights.is_file():
         try:
-            look_ahead_s = _look_ahead_s(load_basis(basis)[1])
+            return _look_ahead_s(load_basis(basis_path(weights))[1]), ""
         except WeightsError:
-            ready = False
-    return EngineInfo(
-        name="mesh",
-        summary="moves the face's own pixels as a small network hears it speak",
-        look_ahead_s=look_ahead_s,
-        licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see engines/mesh/weights/motion.md",
-        device=options.device,
-        weights="in the package" if ready else f"{weights.name} is missing or damaged; reinstall mouthpiece",
-        ready=ready,
-    )
+            pass
+    return 0.0, f"{weights.name} is missing or damaged; reinstall mouthpiece"
 
 
 def _hold(geometry: NetworkGeometry) -> int:

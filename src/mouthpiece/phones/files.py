@@ -1,10 +1,10 @@
-"""Files that say which sounds are spoken when, and how they are read.
+"""Files of phones or words with their times.
 
     path --read_phones--> PhoneFile: phones in IPA from 0 to the file's end without gaps; or words if it has no phones
 
 Known are Praat's TextGrid, GRID's .align (words), rhubarb's mouth shapes (.tsv and .json), HTK's .lab, and plain tables
-of start, end and sound. What a file is, is told by its content; of the name, only .align and .lab say in which unit
-whole numbers count.
+of start, end and sound. What a file is, is decided by its content; of the name, only .align and .lab
+decide in which unit whole numbers count.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from mouthpiece.errors import InputError
+from mouthpiece.notices import Notice, notice
 from mouthpiece.phones.notation import LEAST_SHARE, Notation, find_notation, is_silent, is_unspelled, to_ipa
 from mouthpiece.phones.textgrid import Interval, Tier, looks_like_textgrid, read_textgrid
-from mouthpiece.types import Phone
+from mouthpiece.types import Phone, SpokenWord
 
 ALIGN_UNITS_PER_S = 25_000
 """GRID's .align files count in 1/25000 s."""
 HTK_UNITS_PER_S = 10_000_000
 """HTK's .lab files count in 100 ns."""
 LARGEST_BYTES = 64 << 20
-"""Nobody's phones fill more."""
+"""Larger files are no files of phones."""
 OVERLAP_S = 0.005
 """Neighbours may overlap by so much: times are rounded."""
 
@@ -38,17 +39,8 @@ _RHUBARB_SHAPE = re.compile(r"[A-HX]")
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word and when it is said."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class PhoneFile:
-    """What a file says is spoken."""
+    """The content of a file of phones or words."""
 
     name: str
     """The file's name."""
@@ -62,8 +54,8 @@ class PhoneFile:
     """Words in time order, where it has no phones."""
     tier: str = ""
     """The tier of a TextGrid that was taken."""
-    warnings: tuple[str, ...] = ()
-    """What was odd, one line each."""
+    warnings: tuple[Notice, ...] = ()
+    """What is unusual about the file, one line each."""
 
     @property
     def end_s(self) -> float:
@@ -78,7 +70,7 @@ def read_phones(path: str | os.PathLike[str]) -> PhoneFile:
         path: the file.
 
     Raises:
-        InputError: it can't be read, is of no known kind, or says something impossible; the text names the line.
+        InputError: it can't be read, is of no known kind, or its times are impossible; the text names the line.
     """
     file = Path(os.fsdecode(path))
     text = _read_text(file)
@@ -86,14 +78,14 @@ def read_phones(path: str | os.PathLike[str]) -> PhoneFile:
         return _from_textgrid(text, file.name)
     if text.lstrip()[:1] == "{":
         return _from_rhubarb_json(text, file.name)
-    rows = _rows(text, file.name)
+    rows = _read_rows(text, file.name)
     if all(len(row.cells) == 2 for row in rows):
         return _from_rhubarb_tsv(rows, file.name)
     return _from_table(rows, file)
 
 
 def _read_text(file: Path) -> str:
-    """The text of a file, whatever its encoding.
+    """Read the text of a file, whatever its encoding.
 
     Raises:
         InputError: there is none, or it isn't text.
@@ -131,38 +123,38 @@ def _from_textgrid(text: str, name: str) -> PhoneFile:
         words = tuple(SpokenWord(i.label.strip(), i.start_s, i.end_s) for i in spans)
         return PhoneFile(name, "TextGrid", None, (), words, tier.name, warnings)
     notation = find_notation((i.label for i in spans), LEAST_SHARE) or Notation.IPA
-    phones, odd = _as_phones(spans, notation, end_s)
-    return PhoneFile(name, "TextGrid", notation, phones, (), tier.name, (*warnings, *odd))
+    phones, label_warnings = _phones_of_spans(spans, notation, end_s)
+    return PhoneFile(name, "TextGrid", notation, phones, (), tier.name, (*warnings, *label_warnings))
 
 
-def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[str, ...]]:
-    """The tier to take, whether it has words, and what to say of the choice."""
+def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[Notice, ...]]:
+    """Choose a tier: the tier, whether it has words, and warnings about the choice."""
     if not tiers:
         raise InputError(f"expected an interval tier of phones in {name}, found none; add one named 'phones'")
-    named = [tier for tier in tiers if _is_called(tier, _PHONE_TIERS)]
+    named = [tier for tier in tiers if _has_name(tier, _PHONE_TIERS)]
     if named:
-        fullest = max(named, key=_labelled)
-        others = ", ".join(repr(tier.name) for tier in named if tier is not fullest and _labelled(tier))
-        odd = f"{name} has several tiers of phones; {fullest.name!r} is taken, not {others}"
-        return fullest, False, (odd,) if others else ()
+        fullest = max(named, key=_count_labels)
+        others = ", ".join(repr(tier.name) for tier in named if tier is not fullest and _count_labels(tier))
+        warning = notice("several-tiers", file=name, tier=fullest.name, others=others)
+        return fullest, False, (warning,) if others else ()
     # The finest tier of those that can be phones, else the words.
-    may_be = [t for t in tiers if not _is_called(t, _WORD_TIERS) and _labelled(t) and _sounds(t) is not None]
+    may_be = [t for t in tiers if not _has_name(t, _WORD_TIERS) and _count_labels(t) and _tier_notation(t) is not None]
     if may_be:
-        return max(may_be, key=_labelled), False, ()
-    words = [tier for tier in tiers if _is_called(tier, _WORD_TIERS)]
-    return max(words or tiers, key=_labelled), True, ()
+        return max(may_be, key=_count_labels), False, ()
+    words = [tier for tier in tiers if _has_name(tier, _WORD_TIERS)]
+    return max(words or tiers, key=_count_labels), True, ()
 
 
-def _is_called(tier: Tier, names: Sequence[str]) -> bool:
-    """Whether a tier has one of the names, alone or beside a speaker's (`anna - phones`)."""
+def _has_name(tier: Tier, names: Sequence[str]) -> bool:
+    """Check whether a tier has one of the names, alone or beside a speaker's (`anna - phones`)."""
     return any(part in names for part in re.split(r"[^a-z]+", tier.name.lower()))
 
 
-def _labelled(tier: Tier) -> int:
+def _count_labels(tier: Tier) -> int:
     return sum(not is_silent(interval.label) for interval in tier.intervals)
 
 
-def _sounds(tier: Tier) -> Notation | None:
+def _tier_notation(tier: Tier) -> Notation | None:
     return find_notation(interval.label for interval in tier.intervals)
 
 
@@ -175,8 +167,8 @@ class _Row:
     line: int
 
 
-def _rows(text: str, name: str) -> list[_Row]:
-    """The lines of a table, without empty ones, comments and a heading.
+def _read_rows(text: str, name: str) -> list[_Row]:
+    """Split a table into rows, without empty ones, comments and a heading.
 
     Raises:
         InputError: there are none.
@@ -206,9 +198,9 @@ def _from_rhubarb_tsv(rows: Sequence[_Row], name: str) -> PhoneFile:
     for row in rows:
         time_s = _number(row.cells[0])
         if time_s is None or not _RHUBARB_SHAPE.fullmatch(row.cells[1]):
-            said = "\t".join(row.cells)
+            line = "\t".join(row.cells)
             raise InputError(
-                f"{name}, line {row.line}: expected a time and one of rhubarb's shapes A to H and X, got {said!r}; "
+                f"{name}, line {row.line}: expected a time and one of rhubarb's shapes A to H and X, got {line!r}; "
                 "for phones give start, end and sound"
             )
         if cues and time_s < cues[-1].start_s:
@@ -218,7 +210,7 @@ def _from_rhubarb_tsv(rows: Sequence[_Row], name: str) -> PhoneFile:
         if cues:
             cues[-1] = Interval(cues[-1].start_s, time_s, cues[-1].label, cues[-1].line)
         cues.append(Interval(time_s, time_s, row.cells[1], row.line))
-    return _of_shapes([cue for cue in cues if cue.end_s > cue.start_s], cues[-1].start_s, name)
+    return _phones_of_shapes([cue for cue in cues if cue.end_s > cue.start_s], cues[-1].start_s, name)
 
 
 def _from_rhubarb_json(text: str, name: str) -> PhoneFile:
@@ -233,21 +225,21 @@ def _from_rhubarb_json(text: str, name: str) -> PhoneFile:
     strange = next((cue.label for cue in cues if not _RHUBARB_SHAPE.fullmatch(cue.label)), None)
     if strange is not None:
         raise InputError(f"{name}: expected rhubarb's shapes A to H and X, got {strange!r}")
-    return _of_shapes(cues, max((cue.end_s for cue in cues), default=0.0), name)
+    return _phones_of_shapes(cues, max((cue.end_s for cue in cues), default=0.0), name)
 
 
-def _of_shapes(cues: Sequence[Interval], end_s: float, name: str) -> PhoneFile:
+def _phones_of_shapes(cues: Sequence[Interval], end_s: float, name: str) -> PhoneFile:
     spans = [cue for cue in cues if cue.label != "X"]
     _check_times(spans, name)
     if not spans:
         raise InputError(f"expected mouth shapes in {name}, the mouth rests throughout; give another file")
-    phones, odd = _as_phones(spans, Notation.RHUBARB, end_s)
-    return PhoneFile(name, "rhubarb's mouth shapes", Notation.RHUBARB, phones, warnings=odd)
+    phones, warnings = _phones_of_spans(spans, Notation.RHUBARB, end_s)
+    return PhoneFile(name, "rhubarb's mouth shapes", Notation.RHUBARB, phones, warnings=warnings)
 
 
 def _from_table(rows: Sequence[_Row], file: Path) -> PhoneFile:
     name, kind = file.name, file.suffix.lower()
-    unit_s, said = _unit(rows, kind)
+    unit_s, kind_name = _unit(rows, kind)
     spans = []
     for row in rows:
         start, end = (_number(cell) for cell in row.cells[:2]) if len(row.cells) > 2 else (None, None)
@@ -262,13 +254,13 @@ def _from_table(rows: Sequence[_Row], file: Path) -> PhoneFile:
         raise InputError(f"expected sounds in {name}, it has silence only; give another file")
     notation = None if kind == ".align" else find_notation(span.label for span in spoken)
     if notation is None:
-        return PhoneFile(name, said, None, (), tuple(SpokenWord(s.label, s.start_s, s.end_s) for s in spoken))
-    phones, odd = _as_phones(spoken, notation, end_s)
-    return PhoneFile(name, said, notation, phones, warnings=odd)
+        return PhoneFile(name, kind_name, None, (), tuple(SpokenWord(s.label, s.start_s, s.end_s) for s in spoken))
+    phones, warnings = _phones_of_spans(spoken, notation, end_s)
+    return PhoneFile(name, kind_name, notation, phones, warnings=warnings)
 
 
 def _unit(rows: Sequence[_Row], kind: str) -> tuple[float, str]:
-    """Seconds that 1 stands for, and what the file is called."""
+    """Return the seconds that 1 stands for, and what the kind of file is called."""
     if kind == ".align":
         return 1 / ALIGN_UNITS_PER_S, "GRID .align"
     whole = all(re.fullmatch(r"[-+]?\d+", cell) for row in rows for cell in row.cells[:2])
@@ -281,7 +273,7 @@ def _unit(rows: Sequence[_Row], kind: str) -> tuple[float, str]:
 
 
 def _check_times(spans: Sequence[Interval], name: str) -> None:
-    """Refuse times that can't be.
+    """Check the times of spans.
 
     Raises:
         InputError: a time is negative, a span ends before it starts, or begins before the one before it has ended.
@@ -303,10 +295,10 @@ def _check_times(spans: Sequence[Interval], name: str) -> None:
         before = span
 
 
-def _as_phones(
+def _phones_of_spans(
     spans: Sequence[Interval], notation: Notation, end_s: float
-) -> tuple[tuple[Phone, ...], tuple[str, ...]]:
-    """Spans as phones in IPA with the silences between them, and what was odd about them."""
+) -> tuple[tuple[Phone, ...], tuple[Notice, ...]]:
+    """Convert spans to phones in IPA with the silences between them, with warnings."""
     phones: list[Phone] = []
     strange: list[str] = []
     for span in spans:
@@ -315,16 +307,16 @@ def _as_phones(
             strange.append(span.label.strip())
         sound = to_ipa("spn", Notation.IPA) if symbol is None else symbol
         phones.append(Phone(sound or "", span.start_s, span.end_s))
-    odd: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     if strange:
         kinds = sorted(set(strange))
         named = ", ".join(repr(kind) for kind in kinds[:5]) + (" ..." if len(kinds) > 5 else "")
-        odd = (f"{len(strange)} of {len(spans)} labels name no sound ({named}): the mouth is half open there",)
-    return with_silences(phones, end_s), odd
+        warnings = (notice("labels-without-sound", count=len(strange), total=len(spans), labels=named),)
+    return fill_silences(phones, end_s), warnings
 
 
-def with_silences(phones: Sequence[Phone], end_s: float) -> tuple[Phone, ...]:
-    """Phones with what lies before, between and after them filled by silence.
+def fill_silences(phones: Sequence[Phone], end_s: float) -> tuple[Phone, ...]:
+    """Fill what lies before, between and after phones with silence.
 
     Args:
         phones: in time order; small overlaps are cut.

@@ -1,4 +1,4 @@
-"""What is said, from whatever the user gave for it, made to fit the speech."""
+"""The phones of a speech, from whatever the user gave for them, checked against its length."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mouthpiece.errors import InputError
-from mouthpiece.phones.files import SpokenWord, read_phones, with_silences
-from mouthpiece.phones.spelling import spell
-from mouthpiece.types import Phone
-
-PhonesInput = str | os.PathLike[str] | Sequence[Phone] | None
-"""A file of phones or words, phones with their times, or None where nobody knows what is said."""
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import PhonesInput
+from mouthpiece.phones.files import fill_silences, read_phones
+from mouthpiece.phones.pronunciation import pronounce_words
+from mouthpiece.types import Phone, SpokenWord
 
 BEYOND_S = 0.1
-"""Phones may end so much after the speech without a word about it."""
+"""Phones may end so much after the speech without a warning."""
 SHORT_S = 3.0
-"""If phones end so much before the speech, it is said: perhaps they are another recording's."""
+"""If phones end so much before the speech, there is a warning: perhaps they are another recording's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is said in a speech, as far as it is known."""
+class PhoneTranscript:
+    """The phones of a speech, as far as they are known."""
 
     phones: tuple[Phone, ...] = ()
-    """Sounds in IPA and silences (empty symbol), from 0 on, without gaps; empty where nothing is known."""
+    """Sounds in IPA and silences (empty symbol), from 0 on, without gaps; empty where they are unknown."""
     source: str = ""
     """Where that is from, for people."""
-    warnings: tuple[str, ...] = ()
-    """What was odd, one line each."""
+    warnings: tuple[Notice, ...] = ()
+    """What is unusual about them, one line each."""
 
 
-def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") -> Said:
-    """Read what is said.
+def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") -> PhoneTranscript:
+    """Read the phones of a speech.
 
     Args:
         given: a file, or phones in time order.
@@ -43,24 +42,24 @@ def find_phones(given: PhonesInput, duration_s: float, *, language: str = "en") 
 
     Raises:
         InputError: the file can't be used, or belongs to another speech.
-        MissingExtraError: it has words only, and the extra 'speech', which knows how they sound, is not installed.
+        MissingExtraError: it has words only, and the extra 'speech', which pronounces them, is not installed.
     """
     if given is None:
-        return Said()
+        return PhoneTranscript()
     if isinstance(given, str | os.PathLike):
         file = read_phones(given)
         source = f"{file.name} ({file.format}{f', tier {file.tier!r}' if file.tier else ''})"
         if file.phones:
-            return _fitting(Said(file.phones, source, file.warnings), duration_s, file.name)
-        heard = [word for word in file.words if word.start_s < duration_s]
-        spelled = spell_words(heard or file.words, file.name, language)
-        note = f"{file.name} has words and no phones: their sounds are espeak-ng's ({language}), spread over each word"
-        return _fitting(Said(spelled, source, (*file.warnings, note)), duration_s, file.name)
-    return _fitting(Said(_checked(given), "phones as given"), duration_s, "the list of phones")
+            return _check_duration(PhoneTranscript(file.phones, source, file.warnings), duration_s, file.name)
+        within = [word for word in file.words if word.start_s < duration_s]
+        phones = pronounce_with_espeak(within or file.words, file.name, language)
+        note = notice("words-spelled", file=file.name, language=language)
+        return _check_duration(PhoneTranscript(phones, source, (*file.warnings, note)), duration_s, file.name)
+    return _check_duration(PhoneTranscript(_check_phones(given), "phones as given"), duration_s, "the list of phones")
 
 
-def spell_words(words: Sequence[SpokenWord], name: str, language: str) -> tuple[Phone, ...]:
-    """The phones of words as espeak-ng pronounces them.
+def pronounce_with_espeak(words: Sequence[SpokenWord], name: str, language: str) -> tuple[Phone, ...]:
+    """Convert words to phones as espeak-ng pronounces them.
 
     Args:
         words: in time order.
@@ -68,27 +67,27 @@ def spell_words(words: Sequence[SpokenWord], name: str, language: str) -> tuple[
         language: espeak-ng's code.
 
     Raises:
-        InputError: espeak-ng can't say one of them.
+        InputError: espeak-ng can't pronounce one of them.
         MissingExtraError: the extra 'speech' is not installed.
-        OptionError: it doesn't speak that language.
+        OptionError: it has no such language.
     """
-    from mouthpiece.synthesis.espeak import Speaker
+    from mouthpiece.synthesis.espeak import EspeakSynthesiser
 
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as synthesiser:
 
         def pronounce(word: str) -> tuple[Phone, ...]:
             if not any(sign.isalnum() for sign in word):
                 return ()  # Punctuation with a time of its own.
             try:
-                return speaker.say(word, voice=language).phones
+                return synthesiser.say(word, voice=language).phones
             except InputError as error:
                 raise InputError(f"expected words that espeak-ng can say in {name}, but: {error}") from error
 
-        return spell(words, pronounce)
+        return pronounce_words(words, pronounce)
 
 
-def _checked(phones: Sequence[Phone]) -> tuple[Phone, ...]:
-    """Phones as they were given, with the silences between them.
+def _check_phones(phones: Sequence[Phone]) -> tuple[Phone, ...]:
+    """Check phones as they were given, and fill the silences between them.
 
     Raises:
         InputError: they are none, or their times make no sense.
@@ -107,27 +106,27 @@ def _checked(phones: Sequence[Phone]) -> tuple[Phone, ...]:
         now_s = phone.end_s
     if not any(phone.symbol for phone in phones):
         raise InputError("expected phones, got silence only; give None where nobody knows what is said")
-    return with_silences(phones, now_s)
+    return fill_silences(phones, now_s)
 
 
-def _fitting(said: Said, duration_s: float, name: str) -> Said:
-    """Phones beside the speech's length.
+def _check_duration(transcript: PhoneTranscript, duration_s: float, name: str) -> PhoneTranscript:
+    """Check a transcript against the speech's length; warn where they differ.
 
     Raises:
         InputError: all of them lie beyond its end.
     """
-    sounding = [phone for phone in said.phones if phone.symbol]
+    sounding = [phone for phone in transcript.phones if phone.symbol]
     if not sounding:
         raise InputError(f"expected sounds in {name}, found none that can be said; give another file")
-    first_s, last_s, end_s = sounding[0].start_s, sounding[-1].end_s, said.phones[-1].end_s
+    first_s, last_s, end_s = sounding[0].start_s, sounding[-1].end_s, transcript.phones[-1].end_s
     if first_s >= duration_s:
         raise InputError(
             f"expected sounds within the speech's {duration_s:.2f} s, {name} begins at {first_s:.2f} s; "
             "check that both are of the same recording and that times are in seconds"
         )
-    odd = list(said.warnings)
+    warnings = list(transcript.warnings)
     if last_s > duration_s + BEYOND_S:
-        odd.append(f"{name} goes on to {last_s:.2f} s, the speech ends at {duration_s:.2f} s: the rest is not used")
+        warnings.append(notice("phones-too-long", file=name, last_s=last_s, speech_s=duration_s))
     elif end_s < duration_s - SHORT_S:
-        odd.append(f"{name} ends at {end_s:.2f} s, the speech at {duration_s:.2f} s: nothing is known of the rest")
-    return Said(said.phones, said.source, tuple(odd))
+        warnings.append(notice("phones-too-short", file=name, last_s=end_s, speech_s=duration_s))
+    return PhoneTranscript(transcript.phones, transcript.source, tuple(warnings))

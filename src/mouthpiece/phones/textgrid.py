@@ -47,12 +47,12 @@ class _Token:
 
 
 def looks_like_textgrid(text: str) -> bool:
-    """Whether a text begins as Praat's files do."""
+    """Check whether a text begins as Praat's files do."""
     return "ooTextFile" in text[:200]
 
 
 def read_textgrid(text: str, name: str) -> tuple[list[Tier], float]:
-    """The interval tiers of a TextGrid, and where it ends, seconds.
+    """Read the interval tiers of a TextGrid, and where it ends, seconds.
 
     Args:
         text: the file's.
@@ -89,7 +89,7 @@ def read_textgrid(text: str, name: str) -> tuple[list[Tier], float]:
 
 
 class _Reader:
-    """Takes the free-standing values of a file one after the other."""
+    """A reader of the free-standing values of a file, one after the other."""
 
     def __init__(self, text: str, name: str) -> None:
         self._tokens = _tokens(text)
@@ -97,7 +97,7 @@ class _Reader:
         self._line = 1
 
     def take(self, kind: str, what: str) -> str | float:
-        """The next value.
+        """Read the next value.
 
         Raises:
             InputError: there is none, or it is of another kind.
@@ -111,25 +111,25 @@ class _Reader:
         return token.value
 
     def number(self, what: str) -> float:
-        """The next value, a number."""
+        """Read the next value, a number."""
         return float(self.take("number", what))
 
     def count(self, what: str) -> int:
-        """The next value, a number of things."""
+        """Read the next value, a count."""
         number = self.number(f"the number of {what}")
         if number < 0 or number != int(number):
             raise self.wrong(f"a number of {what}, got {number:g}")
         return int(number)
 
     def interval(self) -> Interval:
-        """The next three values."""
+        """Read an interval: the next three values."""
         start_s = self.number("an interval's start")
         line = self._line
         end_s = self.number("an interval's end")
         return Interval(start_s, end_s, str(self.take("text", "an interval's label")), line)
 
     def wrong(self, expected: str) -> InputError:
-        """The error that says what was expected here."""
+        """Make the error for something else than what was expected here."""
         return InputError(f"{self._name}, line {self._line}: expected {expected}")
 
 

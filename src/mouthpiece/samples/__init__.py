@@ -1,7 +1,6 @@
 """Faces and speech to try mouthpiece with: nobody's likeness, nobody's voice.
 
-All are made by programs of this project: tools/make_sample_face.py, tools/make_avatars.py and
-tools/make_sample_speech.py.
+All are made by programs of this project: tools/make_avatars.py and tools/make_sample_speech.py.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ _AVATARS = (
 
 @dataclass(frozen=True, slots=True)
 class Avatar:
-    """A portrait of nobody that may speak: frontal, eyes open, mouth closed."""
+    """A portrait of nobody, made to speak: frontal, eyes open, mouth closed."""
 
     name: str
-    """What programs call it: lower case, digits and underscores."""
+    """Name in programs: lower case, digits and underscores."""
     titles: tuple[str, str]
-    """What people call it, in the order of LANGUAGES."""
+    """Names for people, in the order of LANGUAGES."""
     path: Path
     """JPEG, 768 x 960 pixels."""
 
     def title(self, language: str = "en") -> str:
-        """What people call it.
+        """Return the name for people.
 
         Args:
             language: one of LANGUAGES.
@@ -58,23 +57,23 @@ class Avatar:
 
 
 def avatars() -> tuple[Avatar, ...]:
-    """The gallery, in the order to show it in."""
+    """List the gallery, in the order to show it in."""
     return tuple(Avatar(name, (english, arabic), _path(f"avatars/{name}.jpg")) for name, english, arabic in _AVATARS)
 
 
 def _path(name: str) -> Path:
-    """A file beside this one; wheels are installed unpacked, so it is a real path."""
+    """Return the path of a file beside this one, a real path as wheels are installed unpacked."""
     with as_file(files(__name__) / name) as path:
         return path
 
 
 def sample_face() -> Path:
-    """A portrait with a closed mouth: JPEG, 768 x 960 pixels."""
-    return _path("face.jpg")
+    """Return the gallery's first portrait, whose mouth is closed: JPEG, 768 x 960 pixels."""
+    return avatars()[0].path
 
 
 def sample_speech(language: str = "en") -> Path:
-    """A few seconds of synthetic speech: WAV, 16 bit, mono, 22.05 kHz.
+    """Return a few seconds of synthetic speech: WAV, 16 bit, mono, 22.05 kHz.
 
     Args:
         language: one of LANGUAGES.

@@ -3,8 +3,8 @@
     text --espeak_worker, a process of its own--> samples, events --espeak_phones--> Spoken
 
 espeak-ng is under the GPL and may crash: it runs in a process of its own that is fed through pipes, is started anew
-when it dies, and is killed when it takes too long. One `Speaker` says thousands of texts; the same words in the same
-manner always sound the same.
+when it dies, and is killed when it takes too long. One `EspeakSynthesiser` serves thousands of texts; the same words in
+the same manner always sound the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import contextlib
 import difflib
 import importlib.util
 import json
-import math
 import os
 import signal
 import subprocess
@@ -28,48 +27,38 @@ from typing import Any
 
 import numpy as np
 
+from mouthpiece.dsp import resample
 from mouthpiece.errors import EngineError, InputError, MissingExtraError, OptionError
 from mouthpiece.synthesis.espeak_phones import arabic_symbols, phones_from_events
 from mouthpiece.synthesis.espeak_worker import read_frame, write_frame
-from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, as_float
+from mouthpiece.types import FloatArray, Phone, SpokenWord, as_float
 
 SLOWEST_WPM, FASTEST_WPM = 80, 400
 """Words a minute. Beyond, espeak-ng stretches the finished sound and its events no longer fit."""
 LONGEST_TEXT = 20_000
-"""Characters said at once: about 20 minutes."""
+"""Characters of one text at most: about 20 minutes."""
 TIMEOUT_S = 60.0
 """What takes longer is given up."""
-SOFT_EDGE_HZ = 300.0
-"""Width of the low-pass's slope below half of the new sample rate."""
 _WORKER = Path(__file__).with_name("espeak_worker.py")
 
 
 @dataclass(frozen=True, slots=True)
 class EspeakVoice:
-    """A voice that espeak-ng has."""
+    """A voice of espeak-ng."""
 
     language: str
     """Its first language code: `en-us`, `ar`, ..."""
     name: str
     """For people: `English (America)`."""
     languages: tuple[str, ...]
-    """Every code by which it can be asked for."""
+    """Every code that selects it."""
     identifier: str
     """espeak-ng's own name of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word of the text and when it is said."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A text as it was said."""
+class SynthesisedSpeech:
+    """A synthesised text: its sound, phones and words."""
 
     samples: FloatArray
     """(n,) float32 mono in [-1, 1], 16 kHz."""
@@ -79,14 +68,17 @@ class Spoken:
     """The words, in order; empty for mnemonics."""
 
 
-class Speaker:
-    """A voice box: says texts, one after the other. Its process starts with the first text.
+class EspeakSynthesiser:
+    """Text to speech by espeak-ng, one text after the other. Its process starts with the first text.
 
     Use it in a `with` statement or call `close()`. Several threads may share one; they wait for each other.
     """
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:
-        """timeout_s: a text that takes longer is given up.
+        """Find espeak-ng.
+
+        Args:
+            timeout_s: a text that takes longer is given up.
 
         Raises:
             MissingExtraError: espeakng-loader is not installed.
@@ -97,22 +89,22 @@ class Speaker:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._finalizer: weakref.finalize[..., Speaker] | None = None
+        self._finalizer: weakref.finalize[..., EspeakSynthesiser] | None = None
         self._voices: tuple[EspeakVoice, ...] = ()
 
-    def __enter__(self) -> Speaker:
+    def __enter__(self) -> EspeakSynthesiser:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the process; a text said later starts another."""
+        """End the process; a later text starts another."""
         with self._lock:
             self._stop()
 
     def voices(self) -> tuple[EspeakVoice, ...]:
-        """Every voice, by language.
+        """List every voice, by language.
 
         Raises:
             EngineError: espeak-ng doesn't start on this machine.
@@ -128,7 +120,7 @@ class Speaker:
         return self._voices
 
     def variants(self) -> tuple[str, ...]:
-        """Names of the timbres that every voice can take."""
+        """Return the names of the timbres that every voice can take."""
         return self._variants
 
     def say(
@@ -142,11 +134,11 @@ class Speaker:
         pitch_range: int = 50,
         word_gap_ms: int = 0,
         mnemonics: bool = False,
-    ) -> Spoken:
-        """Say a text.
+    ) -> SynthesisedSpeech:
+        """Synthesise a text.
 
         Args:
-            text: what to say; punctuation makes pauses and intonation.
+            text: the text; punctuation makes pauses and intonation.
             voice: language code (`en-us`, `ar`), see `voices`.
             variant: timbre, one of `variants` (`f2`, `m3`, `klatt`, `whisper`); None for the voice's own.
             rate_wpm: words a minute, 80-400.
@@ -159,28 +151,28 @@ class Speaker:
             InputError: there is nothing to say, too much at once, or espeak-ng can't cope with it.
             OptionError: an unknown voice or variant, or a value out of its range.
         """
-        text = _sayable(text)
+        text = _clean(text)
         request = {
             "do": "say",
             "text": f"[[{text.replace(']]', '')}]]" if mnemonics else text,
             "voice": self._voice_name(voice, variant),
-            "rate_wpm": _within("rate", rate_wpm, SLOWEST_WPM, FASTEST_WPM),
-            "pitch": _within("pitch", pitch, 0, 99),
-            "pitch_range": _within("pitch range", pitch_range, 0, 99),
-            "word_gap": _within("word gap in ms", word_gap_ms, 0, 1000) // 10,
+            "rate_wpm": _check_range("rate", rate_wpm, SLOWEST_WPM, FASTEST_WPM),
+            "pitch": _check_range("pitch", pitch, 0, 99),
+            "pitch_range": _check_range("pitch range", pitch_range, 0, 99),
+            "word_gap": _check_range("word gap in ms", word_gap_ms, 0, 1000) // 10,
             "mnemonics": mnemonics,
         }
         # A crash may be due to the machine (memory, a signal); the second time it is this text's.
         answer = self._ask(request) or self._ask(request)
         if answer is None:
-            raise InputError(f"espeak-ng crashed twice while saying {_shortened(text)!r}; say it in other words")
+            raise InputError(f"espeak-ng crashed twice while saying {_shorten(text)!r}; say it in other words")
         head, body = answer
         if "error" in head:
-            raise InputError(f"{head['error']}: {_shortened(text)!r}")
-        return _spoken(text, voice, head, body, mnemonics)
+            raise InputError(f"{head['error']}: {_shorten(text)!r}")
+        return _speech_of_answer(text, voice, head, body, mnemonics)
 
     def _voice_name(self, voice: str, variant: str | None) -> str:
-        """espeak-ng's name of a voice in a timbre."""
+        """Return espeak-ng's name of a voice in a timbre."""
         wanted = voice.lower()
         by_language = {v.language.lower(): v for v in reversed(self.voices())}
         by_alias = {code.lower(): v for v in reversed(self.voices()) for code in v.languages}
@@ -196,7 +188,7 @@ class Speaker:
         return f"{found.identifier}+{variant}"
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes] | None:
-        """The answer, or None if the process died of the question.
+        """Send a request: the answer, or None if the process died of it.
 
         Raises:
             InputError: it took too long.
@@ -219,7 +211,7 @@ class Speaker:
                 write_frame(process.stdin, json.dumps(request).encode())
                 process.stdin.flush()
                 head, body = read_frame(process.stdout), read_frame(process.stdout)
-            except OSError:  # The pipe broke: it is dead.
+            except OSError:  # The pipe broke: the process is dead.
                 pass
             finally:
                 timer.cancel()
@@ -233,7 +225,7 @@ class Speaker:
             return answer, body
 
     def _running(self) -> subprocess.Popen[bytes]:
-        """The process, started if need be."""
+        """Return the process, started if need be."""
         if self._process is None or self._process.poll() is not None:
             self._stop()
             self._process = subprocess.Popen(  # noqa: S603 - our own file, by this interpreter, without a shell
@@ -255,17 +247,17 @@ class Speaker:
 
 
 def voices() -> tuple[EspeakVoice, ...]:
-    """Every voice that espeak-ng has, by language.
+    """List every voice that espeak-ng has, by language.
 
     Raises:
         MissingExtraError: espeakng-loader is not installed.
     """
-    with Speaker() as speaker:
-        return speaker.voices()
+    with EspeakSynthesiser() as synthesiser:
+        return synthesiser.voices()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process, and the one that speaks for it."""
+    """Kill a process and its fork."""
     if process.poll() is None:
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError):
@@ -285,7 +277,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _espeak_folder() -> Path:
-    """Where the wheel espeakng-loader put the library and its data; the wheel's code is not imported."""
+    """Find the folder in which the wheel espeakng-loader put the library and its data; its code is not imported."""
     found = importlib.util.find_spec("espeakng_loader")
     if found is None or found.origin is None:
         raise MissingExtraError("text to speech (espeakng-loader)", "speech")
@@ -293,20 +285,20 @@ def _espeak_folder() -> Path:
 
 
 def _library_and_data(folder: Path) -> tuple[str, str]:
-    """The library's file and the data's folder."""
+    """Return the library's file and the data's folder."""
     name = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}.get(sys.platform, "libespeak-ng.so")
     return str(folder / name), str(folder / "espeak-ng-data")
 
 
 def _variants(folder: Path) -> tuple[str, ...]:
-    """Names of the timbres in the data."""
+    """List the names of the timbres in the data."""
     return tuple(
         sorted(path.name for path in (folder / "espeak-ng-data" / "voices" / "!v").glob("*") if path.is_file())
     )
 
 
-def _sayable(text: str) -> str:
-    """A text without control characters (espeak-ng takes some for commands).
+def _clean(text: str) -> str:
+    """Remove control characters from a text (espeak-ng takes some for commands).
 
     Raises:
         InputError: nothing is left, or it is too long.
@@ -314,19 +306,19 @@ def _sayable(text: str) -> str:
     cleaned = "".join(" " if unicodedata.category(sign).startswith("C") and sign not in "‌‍" else sign for sign in text)
     cleaned = cleaned.strip()
     if not any(sign.isalnum() or unicodedata.category(sign) in ("So", "Sm", "Sc") for sign in cleaned):
-        raise InputError(f"expected a text to say, got {_shortened(text)!r}; give it at least one word")
+        raise InputError(f"expected a text to say, got {_shorten(text)!r}; give it at least one word")
     if len(cleaned) > LONGEST_TEXT:
         raise InputError(f"expected at most {LONGEST_TEXT} characters at once, got {len(cleaned)}; say it in parts")
     return cleaned
 
 
-def _shortened(text: str) -> str:
-    """The beginning of a text, for a message."""
+def _shorten(text: str) -> str:
+    """Shorten a text for a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _within(what: str, value: int, low: int, high: int) -> int:
-    """The value.
+def _check_range(what: str, value: int, low: int, high: int) -> int:
+    """Check a value and return it.
 
     Raises:
         OptionError: it is out of its range.
@@ -336,23 +328,23 @@ def _within(what: str, value: int, low: int, high: int) -> int:
     return int(value)
 
 
-def _spoken(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> Spoken:
-    """The worker's answer with true times, at 16 kHz."""
+def _speech_of_answer(text: str, voice: str, head: dict[str, Any], body: bytes, mnemonics: bool) -> SynthesisedSpeech:
+    """Convert the worker's answer to speech at 16 kHz with true times."""
     rate = int(head["rate"])
     samples = as_float(np.frombuffer(body, dtype="<i2").astype(np.float32) / 32768)
     phones = phones_from_events([(int(at), str(name)) for at, name in head["phones"]], samples, rate)
     if voice.lower() == "ar":
         phones = arabic_symbols(phones)
     if not any(phone.symbol for phone in phones):
-        raise InputError(f"espeak-ng finds nothing to say in {_shortened(text)!r}; choose a voice of its language")
+        raise InputError(f"espeak-ng finds nothing to say in {_shorten(text)!r}; choose a voice of its language")
     words = () if mnemonics else _words(text, head["words"], phones, rate)
-    return Spoken(resampled(samples, rate), phones, words)
+    return SynthesisedSpeech(resample(samples, rate), phones, words)
 
 
 def _words(
     text: str, events: list[tuple[int, int, int]], phones: tuple[Phone, ...], rate: int
 ) -> tuple[SpokenWord, ...]:
-    """Words with their times: each lasts until the next begins, or until the pause before."""
+    """Return words with their times: each lasts until the next begins, or until the pause before."""
     pauses = [phone.start_s for phone in phones if not phone.symbol]
     ends = [start / rate for start, _, _ in events[1:]] + [phones[-1].end_s]
     found = []
@@ -363,37 +355,3 @@ def _words(
         if word and end_s > start_s:
             found.append(SpokenWord(word, start_s, end_s))
     return tuple(found)
-
-
-def resampled(samples: FloatArray, rate: int) -> FloatArray:
-    """Sound at 16 kHz from another sample rate, by its spectrum: no delay, nothing folded back. (n,) -> (m,).
-
-    Both sides last equally long, to the sample.
-    """
-    if rate == SAMPLE_RATE or not len(samples):
-        return samples
-    common = math.gcd(rate, SAMPLE_RATE)
-    step, new_step = rate // common, SAMPLE_RATE // common
-    # Whole steps, in a number that the Fourier transform likes; zeros at the end keep the end out of the beginning.
-    blocks = _likeable(len(samples) // step + 2)
-    spectrum = np.fft.rfft(samples.astype(np.float64), blocks * step)
-    kept = blocks * min(step, new_step) // 2 + 1
-    hz = np.arange(kept) * (rate / (blocks * step))
-    edge = min(rate, SAMPLE_RATE) / 2
-    slope = np.clip((edge - hz) / SOFT_EDGE_HZ, 0, 1)
-    spectrum = spectrum[:kept] * (0.5 - 0.5 * np.cos(np.pi * slope))
-    made = np.fft.irfft(spectrum, blocks * new_step) * (new_step / step)
-    return made[: round(len(samples) * new_step / step)].astype(np.float32)
-
-
-def _likeable(number: int) -> int:
-    """The smallest even number from one on that has no prime factor above 5."""
-    number += number % 2
-    while True:
-        rest = number
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return number
-        number += 2

@@ -1,8 +1,8 @@
-"""From espeak-ng's phoneme events to sounds with the times at which they are really heard.
+"""From espeak-ng's phoneme events to sounds with their true times in the samples.
 
     (sample, name) of every event, samples --> Phone, Phone, ...
 
-The events say when espeak-ng begins to make a sound's characteristic part, which is not when the sound begins:
+The events mark when espeak-ng begins a sound's characteristic part, which is not when the sound begins:
 
 - a stop's event comes with its burst; the closure before, in which the lips are already shut, is silence that the
   events count to the sound before. It is found in the samples: espeak-ng's silence is (almost) zero.
@@ -77,7 +77,7 @@ class _Sound:
 
 
 def ipa_symbols(name: str) -> tuple[str, ...]:
-    """The sounds in an event's name as IPA, without stress and tones; none if the name holds no sound.
+    """Convert an event's name to the sounds in it, IPA without stress and tones; none if it holds no sound.
 
     Mostly one. Where espeak-ng spells a vowel and the nasal or liquid behind it as one (`onɡ`, `ɔːɹ`), two.
     """
@@ -95,11 +95,11 @@ def ipa_symbols(name: str) -> tuple[str, ...]:
 
 
 def phones_from_events(events: Sequence[tuple[int, str]], samples: FloatArray, rate: int) -> tuple[Phone, ...]:
-    """Sounds with their times.
+    """Return sounds with their times.
 
     Args:
         events: (sample, name) in order; an empty name is a pause.
-        samples: (n,) float32 in [-1, 1], what was heard, unaltered.
+        samples: (n,) float32 in [-1, 1], the synthesised sound, unaltered.
         rate: samples a second of both.
 
     Returns:
@@ -113,7 +113,7 @@ def phones_from_events(events: Sequence[tuple[int, str]], samples: FloatArray, r
 
 
 def arabic_symbols(phones: Sequence[Phone]) -> tuple[Phone, ...]:
-    """Phones of Arabic with its emphatics written as such; espeak-ng tells ظ from ذ by the vowel alone."""
+    """Write Arabic's emphatics as such; espeak-ng distinguishes ظ from ذ by the vowel alone."""
     following = [phone.symbol for phone in phones[1:]] + [""]
     found = []
     for phone, after in zip(phones, following, strict=True):
@@ -123,7 +123,7 @@ def arabic_symbols(phones: Sequence[Phone]) -> tuple[Phone, ...]:
 
 
 def _spans(events: Sequence[tuple[int, str]], count: int) -> list[_Sound]:
-    """Every event from its sample to the next one's; what is before the first is silence."""
+    """Stretch every event from its sample to the next one's; what is before the first is silence."""
     spans = [_Sound("", 0, min(events[0][0], count))] if events else [_Sound("", 0, count)]
     starts = [min(start, count) for start, _ in events] + [count]
     for (_, name), start, end in zip(events, starts[:-1], starts[1:], strict=True):
@@ -139,7 +139,7 @@ def _spans(events: Sequence[tuple[int, str]], count: int) -> list[_Sound]:
 
 
 def _with_closures(sounds: list[_Sound], samples: FloatArray, rate: int) -> list[_Sound]:
-    """Silence before a sound goes to the sound if it is a stop, or if it is short."""
+    """Give the silence before a sound to the sound if it is a stop, or if the silence is short."""
     found: list[_Sound] = []
     loud = np.abs(samples) > QUIET
     for sound in sounds:
@@ -157,13 +157,13 @@ def _with_closures(sounds: list[_Sound], samples: FloatArray, rate: int) -> list
                 found[-2] = before
             elif before.symbol:
                 start -= quiet
-            _give_up_from(found, start)
+            _cut_off(found, start)
         found.append(_Sound(sound.symbol, start, sound.end))
     return found
 
 
-def _give_up_from(sounds: list[_Sound], start: int) -> None:
-    """Cut what is there already at a sample; sounds that lie wholly behind it go."""
+def _cut_off(sounds: list[_Sound], start: int) -> None:
+    """Cut off sounds at a sample; those that lie wholly behind it go."""
     while sounds and sounds[-1].start >= start and start > 0:
         sounds.pop()
     if sounds and sounds[-1].end > start:
@@ -173,14 +173,14 @@ def _give_up_from(sounds: list[_Sound], start: int) -> None:
 
 
 def _quiet_before(loud: NDArray[np.bool_], at: int, most: int) -> int:
-    """How many samples before one are silent, at most so many."""
+    """Count the silent samples before one, `most` at most."""
     first = max(at - most, 0)
-    heard = np.flatnonzero(loud[first:at])
-    return at - first - (int(heard[-1]) + 1 if len(heard) else 0)
+    sounding = np.flatnonzero(loud[first:at])
+    return at - first - (int(sounding[-1]) + 1 if len(sounding) else 0)
 
 
 def _with_early_vowels(sounds: list[_Sound], samples: FloatArray, rate: int) -> list[_Sound]:
-    """Vowels after nasals, liquids and voiced stops begin where the spectrum changes."""
+    """Move the start of vowels after nasals, liquids and voiced stops to where the spectrum changes."""
     moved = list(sounds)
     for index in range(1, len(moved)):
         before, vowel = moved[index - 1], moved[index]
@@ -200,7 +200,7 @@ def _with_early_vowels(sounds: list[_Sound], samples: FloatArray, rate: int) -> 
 
 
 def _change(samples: FloatArray, rate: int, first: int, last: int) -> tuple[int, float]:
-    """The sample between two at which the spectrum changes most for good, and by how much it gets louder there.
+    """Find the sample between two at which the spectrum changes most for good, and how much louder it gets there.
 
     The last one, and 0, if there is too little between.
     """
@@ -217,12 +217,12 @@ def _change(samples: FloatArray, rate: int, first: int, last: int) -> tuple[int,
     left = squares[:-1] - total[:-1] ** 2 / sizes
     right = squares[-1] - squares[:-1] - (total[-1] - total[:-1]) ** 2 / (len(bands) - sizes)
     best = int(np.argmin((left + right).sum(axis=1))) + 1
-    # What gets louder is heard as soon as the window's rim touches it.
+    # What gets louder counts as soon as the window's rim touches it.
     return int(centres[best]) + window // 3 - hop // 2, float(bands[best:].mean() - bands[:best].mean())
 
 
 def _tidy(sounds: list[_Sound], count: int, shortest: int) -> list[_Sound]:
-    """Without gaps, empty sounds and inner silences too short to be one; silences in a row made one; up to the end."""
+    """Remove gaps, empty sounds and too short inner silences, join silences in a row, and fill up to the end."""
     kept: list[_Sound] = []
     for index, sound in enumerate(sounds):
         start = kept[-1].end if kept else 0

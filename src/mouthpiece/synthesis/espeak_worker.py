@@ -10,9 +10,9 @@ little-endian), then as many bytes. A request is JSON; an answer is JSON, follow
     {"do": "say", ...}  -> {"rate": 22050, "phones": [[sample, name], ...], "words": [[sample, position, length], ...]}
     whatever fails      -> {"error": "..."}
 
-espeak-ng's sound depends a little on what it said before, and on chance. So that the same request has the same answer,
-each is spoken by a fork of the process that has said nothing yet, with the same dice (where there is no fork, by the
-process itself). If it crashes, all end.
+espeak-ng's sound depends a little on the texts before, and on chance. So that the same request has the same answer,
+each is synthesised by a fork of the process that has done nothing yet, with the same random seed (where there is no
+fork, by the process itself). If it crashes, all end.
 """
 
 import ctypes
@@ -65,7 +65,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Espeak:
-    """The library, and what it says back while it speaks."""
+    """The library, and what its callback collects during synthesis."""
 
     def __init__(self, library: str, data: str) -> None:
         self._library = ctypes.CDLL(library)
@@ -77,10 +77,10 @@ class Espeak:
         self._samples = bytearray()
         self._phones: list[tuple[int, str]] = []
         self._words: list[tuple[int, int, int]] = []
-        self._callback = _Callback(self._heard)
+        self._callback = _Callback(self._collect)
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def _heard(self, wave: Any, count: int, events: Any) -> int:
+    def _collect(self, wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
             self._samples += ctypes.string_at(wave, 2 * count)
         index = 0
@@ -96,7 +96,7 @@ class Espeak:
         return 0
 
     def voices(self) -> list[tuple[list[str], str, str]]:
-        """(languages, name, identifier) of every voice."""
+        """List (languages, name, identifier) of every voice."""
         found = []
         listed = self._library.espeak_ListVoices(None)
         index = 0
@@ -108,7 +108,7 @@ class Espeak:
         return found
 
     def say(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """What was said and when, and its 16-bit samples."""
+        """Synthesise: phones and words with their samples, and the sound in 16 bits."""
         if self._library.espeak_SetVoiceByName(request["voice"].encode()) != 0:
             return {"error": f"espeak-ng has no voice {request['voice']!r}"}, b""
         for name, number in PARAMETERS.items():
@@ -124,7 +124,7 @@ class Espeak:
 
 
 def _languages(address: int) -> list[str]:
-    """The languages that a voice says it speaks: before each stands a byte of priority, 0 after the last."""
+    """Read a voice's list of languages: before each stands a byte of priority, 0 after the last."""
     found = []
     while ctypes.string_at(address, 1) != b"\0":
         text = ctypes.string_at(address + 1)
@@ -134,7 +134,7 @@ def _languages(address: int) -> list[str]:
 
 
 def read_frame(stream: IO[bytes]) -> bytes | None:
-    """The next frame; None at the end of the stream."""
+    """Read the next frame; None at the end of the stream."""
     head = stream.read(4)
     if len(head) < 4:
         return None
@@ -144,21 +144,21 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def write_frame(stream: IO[bytes], body: bytes) -> None:
-    """One frame; the caller flushes."""
+    """Write one frame; the caller flushes."""
     stream.write(struct.pack("<I", len(body)))
     stream.write(body)
 
 
 def answer(espeak: Espeak, request: dict[str, Any], answers: IO[bytes]) -> None:
-    """Do what is asked and write the answer."""
-    said, samples = ({"voices": espeak.voices()}, b"") if request["do"] == "voices" else espeak.say(request)
-    write_frame(answers, json.dumps(said).encode())
+    """Carry out a request and write the answer."""
+    reply, samples = ({"voices": espeak.voices()}, b"") if request["do"] == "voices" else espeak.say(request)
+    write_frame(answers, json.dumps(reply).encode())
     write_frame(answers, samples)
     answers.flush()
 
 
 def answer_in_fork(espeak: Espeak, request: dict[str, Any], answers: IO[bytes]) -> None:
-    """`answer` in a child process; raises if that ends badly."""
+    """Call `answer` in a child process; raise SystemExit if that ends badly."""
     child = os.fork()
     if child == 0:
         try:

@@ -9,7 +9,7 @@
 from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes
 from mouthpiece.viseme_tracks.export import VisemeExport, write_visemes
 from mouthpiece.viseme_tracks.mouth_shapes import LETTERS, Cue
-from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeOptions, VisemeTrack, visemes
+from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeTrack, visemes
 
 __all__ = [
     "ARKIT_NAMES",
@@ -18,7 +18,6 @@ __all__ = [
     "Cue",
     "MouthShapes",
     "VisemeExport",
-    "VisemeOptions",
     "VisemeTrack",
     "blendshapes",
     "visemes",

@@ -22,9 +22,11 @@ from typing import BinaryIO, Protocol
 
 from mouthpiece.media import SpeechInput, check_output
 from mouthpiece.media.output_file import OutputFile
+from mouthpiece.notices import Notice
+from mouthpiece.options import VisemeOptions
 from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES
 from mouthpiece.viseme_tracks.mouth_shapes import Cue
-from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeOptions
+from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes
 
 IN_MEMORY_BYTES = 4 << 20
 """Frames of a JSON file beyond this wait on disk until its cues are known."""
@@ -44,7 +46,7 @@ class VisemeExport:
     """Letters; 0 where the file holds blendshapes only."""
     elapsed_s: float
     """Wall-clock seconds that it took."""
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
     """What the user should know."""
 
 

@@ -15,44 +15,13 @@ from mouthpiece.errors import Cancelled, OptionError
 from mouthpiece.inference import resolve_device
 from mouthpiece.media import SpeechInput, open_speech
 from mouthpiece.motion.stream import Motion, MotionStream
-from mouthpiece.phones import PhonesInput, find_phones
-from mouthpiece.pipeline import MAX_FPS, MAX_INTENSITY, MIN_FPS, MIN_INTENSITY, check_blend, listen
+from mouthpiece.notices import Notice
+from mouthpiece.options import VisemeOptions
+from mouthpiece.phones import find_phones
+from mouthpiece.pipeline import speech_chunks
 from mouthpiece.types import FloatArray, SpeechChunk
 from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, Readings, blendshapes
 from mouthpiece.viseme_tracks.mouth_shapes import LETTER_RATE, Cue, Hints, LetterStream, distances
-
-DEFAULT_FPS = Fraction(25)
-"""Frames of blendshapes a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class VisemeOptions:
-    """What may be chosen about an export of mouth shapes."""
-
-    fps: Fraction = DEFAULT_FPS
-    """Frames of blendshapes a second."""
-    intensity: float = 1.0
-    """How far the mouth moves; 1 is what the engine learned."""
-    phones: PhonesInput = None
-    """What is said and when, if it is known: a file, or phones; see `SyncOptions.phones`."""
-    phones_blend: float = 1.0
-    """How much the motion follows the phones and not the sound; 1 is the phones alone."""
-    phones_language: str = "en"
-    """Language of the words, where the file has words and no phones."""
-    device: str = "CPU"
-    """OpenVINO device that runs the network."""
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without looking at the input.
-
-        Raises:
-            OptionError: a value makes no sense.
-        """
-        if not MIN_FPS <= self.fps <= MAX_FPS:
-            raise OptionError(f"fps expects {MIN_FPS} to {MAX_FPS}, got {float(self.fps):g}")
-        if not MIN_INTENSITY <= self.intensity <= MAX_INTENSITY:
-            raise OptionError(f"intensity expects {MIN_INTENSITY:g} to {MAX_INTENSITY:g}, got {self.intensity:g}")
-        check_blend(self.phones, self.phones_blend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +48,7 @@ class VisemeTrack:
     """(T, 52) float32 in 0-1."""
     cues: tuple[Cue, ...] = field(repr=False)
     """Preston Blair's shapes from 0 to the end without gaps, the first and the last one X."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     """What the user should know."""
 
     def column(self, name: str) -> FloatArray:
@@ -183,7 +152,7 @@ class MouthShapes:
         return self._voice.info.name
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What the user should know; more may come while iterating."""
         return (*self._odd, *self._voice.warnings)
 
@@ -204,7 +173,7 @@ class MouthShapes:
 
     def _shapes(self) -> Iterator[BlendshapeFrame | Cue]:
         letters, hints = LetterStream(), Hints(self._phones)
-        speech = listen(self._voice)
+        speech = speech_chunks(self._voice)
         for time_s, is_look in self._moments():
             if self._cancelled is not None and not is_look and self._cancelled():
                 raise Cancelled("stopped as asked; nothing was written")

@@ -13,11 +13,11 @@ import pytest
 from tests.apps.staging import Said
 
 from mouthpiece import samples
-from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
 from mouthpiece.errors import Cancelled, NoFaceError
 from mouthpiece.evaluation import calibration
 from mouthpiece.evaluation.calibration import Calibration, CalibrationOptions, SpeechLag, Trial
-from mouthpiece.pipeline import SyncOptions
+from mouthpiece.options import SyncOptions
 
 Run = Callable[..., Said]
 

@@ -54,7 +54,7 @@ def test_defaults_are_those_of_the_library(run: Run, stand_in: StandIn) -> None:
         "face": Path("face.jpg"),
         "speech": Path("speech.wav"),
         "out": Path("out.mp4"),
-        "options": pipeline.SyncOptions(),
+        "options": options.SyncOptions(),
     }
 
 
@@ -64,13 +64,13 @@ def test_every_option_reaches_the_pipeline(run: Run, stand_in: StandIn) -> None:
         "--intensity 1.5 --rest 0.2 -y"
     )
     assert run("sync", "f", "s", "-o", "o.webm", *options.split()).code == 0
-    assert stand_in.asked["options"] == pipeline.SyncOptions(
+    assert stand_in.asked["options"] == options.SyncOptions(
         engine="fake",
         device="GPU",
-        fit=pipeline.Fit.HOLD,
+        fit=options.Fit.HOLD,
         fps=Fraction(30000, 1001),
         face="2",
-        quality=pipeline.Quality.BEST,
+        quality=options.Quality.BEST,
         intensity=1.5,
         rest=0.2,
         seed=7,
@@ -79,8 +79,8 @@ def test_every_option_reaches_the_pipeline(run: Run, stand_in: StandIn) -> None:
 
 
 def test_choices_are_those_of_the_media_room() -> None:
-    assert [c.value for c in main.FitChoice] == [f.value for f in pipeline.Fit]
-    assert [c.value for c in main.QualityChoice] == [q.value for q in pipeline.Quality]
+    assert [c.value for c in main.FitChoice] == [f.value for f in options.Fit]
+    assert [c.value for c in main.QualityChoice] == [q.value for q in options.Quality]
 
 
 @pytest.mark.parametrize(

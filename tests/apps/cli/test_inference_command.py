@@ -16,19 +16,19 @@ from tests import scenes
 from tests.apps.staging import Said, StandIn
 from tests.checkpoint_files import seeded_state, write_checkpoint
 
-from mouthpiece import pipeline, samples
+from mouthpiece import samples
 from mouthpiece.apps.cli import main, parameters
 from mouthpiece.apps.cli.commands.inference import with_static_value
-from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
+from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions, Precision, Runtime
 from mouthpiece.errors import InputError
 from mouthpiece.networks.wav2lip import GENERATOR
-from mouthpiece.pipeline import FrameTransform, SyncOptions
+from mouthpiece.options import FrameTransform, SyncOptions
 
 Run = Callable[..., Said]
 NEEDED = ("--checkpoint_path", "checkpoints/wav2lip.pth", "--face", "face.mp4", "--audio", "speech.wav")
 AS_PUBLISHED = SyncOptions(
     engine="wav2lip",
-    fit=pipeline.Fit.LOOP,
+    fit=options.Fit.LOOP,
     overwrite=True,
     network=NetworkOptions("checkpoints/wav2lip.pth"),
 )
@@ -66,9 +66,9 @@ def test_every_published_option_reaches_the_pipeline(here: Run, stand_in: StandI
     assert stand_in.asked["out"] == Path("o.mp4")
     assert stand_in.asked["options"] == SyncOptions(
         engine="wav2lip",
-        fit=pipeline.Fit.LOOP,
+        fit=options.Fit.LOOP,
         fps=Fraction(30000, 1001),
-        framing=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
+        transform=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
         box=(10, 90, 20, 80),
         network=NetworkOptions("checkpoints/wav2lip.pth", batch_size=32),
         crop=CropOptions((0, 20, -5, 0), smooth=False),
@@ -100,7 +100,7 @@ def test_our_own_options_go_along(here: Run, stand_in: StandIn) -> None:
 )
 def test_static_means_what_it_says(here: Run, stand_in: StandIn, given: str, static: bool) -> None:
     assert here("inference", *given.split(), *NEEDED, *given.split()).code == 0
-    assert stand_in.asked["options"].framing.static is static
+    assert stand_in.asked["options"].transform.static is static
 
 
 def test_static_at_the_end() -> None:
@@ -173,7 +173,7 @@ def test_sync_takes_the_same_in_its_own_words(run: Run, stand_in: StandIn) -> No
         crop=CropOptions((1, 2, 3, 4), smooth=False),
         audio_offset_s=-0.04,
         box=(10, 90, 20, 80),
-        framing=FrameTransform(static=True),
+        transform=FrameTransform(static=True),
     )
 
 

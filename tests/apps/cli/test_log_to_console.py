@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 import pytest
+from mouthpiece.apps.cli.parameters import Invocation
 
 from mouthpiece.apps.cli.log_to_console import told_to_people
-from mouthpiece.apps.cli.parameters import Invocation
 
 
 def test_what_is_logged_is_told_while_a_command_runs(capsys: pytest.CaptureFixture[str]) -> None:

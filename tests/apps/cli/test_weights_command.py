@@ -23,8 +23,8 @@ from mouthpiece.apps.cli.commands import weights
 from mouthpiece.checkpoints import cache, catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer
-from mouthpiece.engines.base import NetworkOptions, Runtime
 from mouthpiece.engines.wav2lip import runtimes
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 from mouthpiece.errors import MissingExtraError, WeightsError
 from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 

@@ -17,8 +17,9 @@ import numpy as np
 from mouthpiece.apps.cli import main
 from mouthpiece.apps.live import LiveConfig, routes, serve, session_registry
 from mouthpiece.errors import NoFaceError
-from mouthpiece.live import LiveFrame, LiveOptions, LiveStats
+from mouthpiece.live import LiveFrame, LiveStats
 from mouthpiece.media import FaceInput
+from mouthpiece.options import LiveOptions
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 FPS = 25.0

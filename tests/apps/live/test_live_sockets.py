@@ -23,7 +23,8 @@ from mouthpiece.apps.live.server import threaded_server
 from mouthpiece.apps.live.session_registry import MOST_WATCHERS, Client, EncodedFrame, Session, SessionRegistry
 from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
 from mouthpiece.errors import EngineError
-from mouthpiece.live import LiveFrame, LiveOptions
+from mouthpiece.live import LiveFrame
+from mouthpiece.options import LiveOptions
 from mouthpiece.types import SAMPLE_RATE
 
 SOON_S = 20.0

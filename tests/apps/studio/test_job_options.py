@@ -17,7 +17,7 @@ from mouthpiece.apps.studio import state
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.formatting import facts, isolated, notes, plain, progress_line, sentence
 from mouthpiece.apps.studio.ingest import Face, known_face, known_speech, take_face, take_speech
-from mouthpiece.apps.studio.job_options import Choices, framing_of, sync_options, work_of
+from mouthpiece.apps.studio.job_options import Choices, sync_options, transform_of, work_of
 from mouthpiece.apps.studio.jobs import Standing, State
 from mouthpiece.apps.studio.state import LoadedNetworks
 from mouthpiece.apps.studio.translations import ENGLISH
@@ -30,10 +30,10 @@ ARABIC = "صورة.png"
 
 
 def test_large_and_odd_pictures_become_such_as_browsers_play() -> None:
-    assert framing_of(768, 960, full_size=False) == pipeline.FrameTransform()
-    assert framing_of(769, 961, full_size=True).crop == (0, 960, 0, 768)
-    assert framing_of(4000, 3000, full_size=False).resize_factor == 3
-    assert framing_of(4001, 3000, full_size=True).crop == (0, -1, 0, 4000)
+    assert transform_of(768, 960, full_size=False) == options.FrameTransform()
+    assert transform_of(769, 961, full_size=True).crop == (0, 960, 0, 768)
+    assert transform_of(4000, 3000, full_size=False).resize_factor == 3
+    assert transform_of(4001, 3000, full_size=True).crop == (0, -1, 0, 4000)
 
 
 def test_choices_become_options() -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests import scenes
 from tests.engines.staging import frame_of, moved, scaled
 
-from mouthpiece.engines.base import CropOptions
 from mouthpiece.engines.wav2lip.crop import (
     KNOWN_TILT_DEG,
     SIDE,
@@ -24,6 +23,7 @@ from mouthpiece.engines.wav2lip.crop import (
     shows_the_mouth,
     unknown_tilt_deg,
 )
+from mouthpiece.engines.wav2lip.options import CropOptions
 from mouthpiece.types import Picture, TrackedFrame
 
 NO_PADS = (0, 0, 0, 0)

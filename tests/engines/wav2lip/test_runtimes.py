@@ -14,7 +14,6 @@ import pytest
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints import cache
-from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.difference import MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.int8 import make_int8, quantisation
 from mouthpiece.engines.wav2lip.loading import (
@@ -33,6 +32,7 @@ from mouthpiece.engines.wav2lip.loading.precision_choice import (
     judge,
 )
 from mouthpiece.engines.wav2lip.module_process import run_module
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import on_openvino, on_torch
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.errors import MissingExtraError, OptionError, WeightsError

@@ -13,10 +13,11 @@ from tests import scenes
 from tests.engines.staging import FPS, chunks, in_one, moments, moved, still, without_face
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
-from mouthpiece.engines.base import CropOptions, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop, mean_box, network_face
 from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH, Wav2LipEngine
+from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Patch, RenderRequest, SpeechChunk, TrackedFrame

@@ -12,7 +12,7 @@ import pytest
 
 from mouthpiece.datasets.prepare import load_corpus
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.synthesis.espeak import Speaker
+from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training.synthetic import flite, synthesise
 from mouthpiece.training.synthetic.sentences import languages
 from mouthpiece.training.synthetic.synthesise import SyntheticOptions, Utterance, make, plan
@@ -50,7 +50,7 @@ def test_nothing_of_the_test_split_is_heard_in_training(monkeypatch: pytest.Monk
 
 
 def test_timbres_exist_and_belong_to_one_split() -> None:
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         known = set(speaker.variants())
         spoken = {code for voice in speaker.voices() for code in voice.languages}
     parts = (synthesise.TRAIN_TIMBRES, synthesise.VAL_TIMBRES, synthesise.TEST_TIMBRES, synthesise.WHISPERING_TIMBRES)
@@ -74,7 +74,7 @@ def test_utterances_depend_on_number_and_seed_alone() -> None:
 
 
 def test_recordings_hold_sounds_with_their_times() -> None:
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         for utterance in _some("train", 6) + _some("test", 2):
             recording = make(utterance, speaker)
             duration_s = len(recording.samples) / SAMPLE_RATE
@@ -105,7 +105,7 @@ def test_manners_change_the_sound_and_not_the_times(manner: str, monkeypatch: py
     plain = replace(_some("train", 1)[0], manner="normal", other_voice=None, timbre="f1", text="My mother is away.")
     plain = replace(plain, language="en-us", floor_db=-90.0)
     voice = synthesise._other_voice("train", manner, "f1", np.random.default_rng(0)) if manner == "whisper" else None
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         one, two = make(plain, speaker), make(replace(plain, manner=manner, other_voice=voice), speaker)
     assert len(one.samples) == pytest.approx(len(two.samples), abs=0.02 * SAMPLE_RATE)
     assert [phone.symbol for phone in one.phones] == [phone.symbol for phone in two.phones]
@@ -140,7 +140,7 @@ def test_made_once_kept_and_gone_on_with(tmp_path: Path) -> None:
 def test_what_fails_is_listed_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = SyntheticOptions(hours=2 * synthesise.MEAN_UTTERANCE_S / 3600, seed=2, use_flite=False, workers=1)
 
-    def fails(utterance: Utterance, speaker: Speaker) -> None:
+    def fails(utterance: Utterance, speaker: EspeakSynthesiser) -> None:
         raise InputError("no voice left")
 
     monkeypatch.setattr(synthesise, "make", fails)

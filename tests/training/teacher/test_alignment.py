@@ -15,7 +15,7 @@ from mouthpiece.datasets.layouts import read_align
 from mouthpiece.datasets.measuring import read_sound
 from mouthpiece.datasets.prepare import Word
 from mouthpiece.errors import InputError
-from mouthpiece.synthesis.espeak import Speaker, Spoken
+from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
 from mouthpiece.training.teacher.alignment import LETTERS, align_phones, align_text
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
 
@@ -26,8 +26,8 @@ TEXT = "My sister bought a very small boat, but we never saw the harbour."
 
 
 @pytest.fixture(scope="module")
-def speaker() -> Iterator[Speaker]:
-    with Speaker() as one:
+def speaker() -> Iterator[EspeakSynthesiser]:
+    with EspeakSynthesiser() as one:
         yield one
 
 
@@ -50,7 +50,9 @@ def in_noise(samples: FloatArray, pause_s: float = 0.4) -> FloatArray:
 
 
 @pytest.mark.parametrize(("variant", "rate_wpm"), [("f2", 130), ("m3", 220)])
-def test_a_text_is_found_in_another_voice_at_another_pace(speaker: Speaker, variant: str, rate_wpm: int) -> None:
+def test_a_text_is_found_in_another_voice_at_another_pace(
+    speaker: EspeakSynthesiser, variant: str, rate_wpm: int
+) -> None:
     said = speaker.say(TEXT, voice="en-gb", variant=variant, rate_wpm=rate_wpm, pitch=65)
     found = align_text(in_noise(said.samples), TEXT, "en-gb", speaker=speaker)
     wanted = tuple(Phone(p.symbol, p.start_s + 0.4, p.end_s + 0.4) for p in said.phones if p.symbol)
@@ -61,10 +63,10 @@ def test_a_text_is_found_in_another_voice_at_another_pace(speaker: Speaker, vari
     assert all(phone.end_s > phone.start_s for phone in found)
 
 
-def test_words_with_times_hold_their_phones(speaker: Speaker) -> None:
+def test_words_with_times_hold_their_phones(speaker: EspeakSynthesiser) -> None:
     said = speaker.say(TEXT, voice="en-gb", variant="m3", rate_wpm=170)
     words = [Word(word.text.strip(".,"), word.start_s, word.end_s) for word in said.words]
-    rendered: dict[str, Spoken] = {}
+    rendered: dict[str, SynthesisedSpeech] = {}
     found = align_phones(said.samples, words, "en-gb", speaker=speaker, rendered=rendered)
     assert set(rendered) == {word.text for word in words}
     assert found == align_phones(said.samples, words, "en-gb", speaker=speaker, rendered=rendered)
@@ -76,13 +78,13 @@ def test_words_with_times_hold_their_phones(speaker: Speaker) -> None:
     assert np.median(np.abs(apart)) <= 0.025
 
 
-def test_words_of_real_speech_are_found_without_their_times(speaker: Speaker, shared_data: Path) -> None:
+def test_words_of_real_speech_are_found_without_their_times(speaker: EspeakSynthesiser, shared_data: Path) -> None:
     folder = shared_data / "grid_s1"
     errors = []
     for align in sorted((folder / "align").glob("*.align"))[:6]:
         words = read_align(align)
         samples = read_sound(folder / "clips" / f"{align.stem}.mp4")
-        rendered: dict[str, Spoken] = {}
+        rendered: dict[str, SynthesisedSpeech] = {}
         timed = align_phones(samples, words, speaker=speaker, rendered=rendered)
         text = " ".join(LETTERS.get(word.text, word.text) for word in words)
         errors.append(starts_apart(align_text(samples, text, speaker=speaker), timed))
@@ -90,7 +92,7 @@ def test_words_of_real_speech_are_found_without_their_times(speaker: Speaker, sh
     assert np.median(found) < 0.05 and np.percentile(found, 90) < 0.2
 
 
-def test_what_can_not_be_aligned_is_refused(speaker: Speaker) -> None:
+def test_what_can_not_be_aligned_is_refused(speaker: EspeakSynthesiser) -> None:
     with pytest.raises(InputError, match="nobody speaks"):
         align_text(np.zeros(SAMPLE_RATE, dtype=np.float32), "hello", speaker=speaker)
     with pytest.raises(InputError, match="got none"):

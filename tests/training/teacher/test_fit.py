@@ -115,12 +115,12 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
         pytest.skip("the extra 'speech' is not installed")
     from mouthpiece.datasets.layouts import find_sources
     from mouthpiece.datasets.measuring import measure_video
-    from mouthpiece.synthesis.espeak import Speaker
+    from mouthpiece.synthesis.espeak import EspeakSynthesiser
     from mouthpiece.training.motion.examples import face_targets
     from mouthpiece.training.teacher.alignment import align_phones
 
     sources = [source for source in find_sources(shared_data / "grid_s1") if source.split == "test"][:4]
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         taught = [
             Taught(align_phones(clip.samples, clip.words, speaker=speaker), face_targets(clip, basis))
             for source in sources

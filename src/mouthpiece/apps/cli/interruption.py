@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from mouthpiece.errors import Cancelled
+
+EXIT_SIGNAL_BASE = 128
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A signal ended the job."""
+
+    def __init__(self, number: int, text: str = "cancelled; nothing was written") -> None:
+        super().__init__(text)
+        self.exit_code = EXIT_SIGNAL_BASE + number
 
 
 class Interruption:
@@ -47,3 +60,21 @@ class Interruption:
         self.signal_number = number
         if again or self._at_once:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible(text: str = "cancelled; nothing was written", *, at_once: bool = False) -> Iterator[Interruption]:
+    """Let a signal end a job tidily.
+
+    Args:
+        text: what a stop means, for people.
+        at_once: the first signal doesn't wait either: where a job may wait long for others, as for a server.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    with Interruption(at_once=at_once) as interruption:
+        try:
+            yield interruption
+        except (Cancelled, KeyboardInterrupt) as error:
+            raise Stopped(interruption.signal_number or signal.SIGINT, text) from error

@@ -1,4 +1,4 @@
-"""What the library notes in its log while a command runs, told to people: that it tries precisions first, say."""
+"""The library's log while a command runs, printed for people: that it tries precisions first, for example."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mouthpiece.apps.cli.console import print_err
-from mouthpiece.apps.cli.parameters import Invocation
+from mouthpiece.apps.cli.console import Console
 
 
-class _Teller(logging.Handler):
-    """Each record as one line on stderr."""
+class _ConsoleHandler(logging.Handler):
+    """Prints each record as one line on stderr."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
-        self._invocation = invocation
+        self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell it, unless nobody wants to hear."""
-        if not self._invocation.quiet:
-            print_err(f"mouthpiece: {record.getMessage()}")
+        """Print it, unless people want errors only."""
+        self._console.note(f"mouthpiece: {record.getMessage()}")
 
 
 @contextmanager
-def told_to_people(invocation: Invocation) -> Iterator[None]:
-    """While entered, what mouthpiece logs is told; the log stays as it is for whoever else reads it."""
-    log, teller = logging.getLogger("mouthpiece"), _Teller(invocation)
+def log_to_console(console: Console) -> Iterator[None]:
+    """While entered, print what mouthpiece logs; the log stays as it is for whoever else reads it."""
+    log, handler = logging.getLogger("mouthpiece"), _ConsoleHandler(console)
     before = log.level
-    log.addHandler(teller)
+    log.addHandler(handler)
     log.setLevel(min(before, logging.INFO) if before else logging.INFO)
     try:
         yield
     finally:
-        log.removeHandler(teller)
+        log.removeHandler(handler)
         log.setLevel(before)

@@ -13,90 +13,35 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import typer
 
 import mouthpiece
-from mouthpiece.apps.cli.commands.calibrate import calibrate_command
-from mouthpiece.apps.cli.commands.evaluate import evaluate_app
-from mouthpiece.apps.cli.commands.export import export_command
-from mouthpiece.apps.cli.commands.inference import PublishedUsage, inference_command
-from mouthpiece.apps.cli.commands.live import live_command
-from mouthpiece.apps.cli.commands.studio import studio_command
-from mouthpiece.apps.cli.commands.train import train_app
-from mouthpiece.apps.cli.commands.visemes import visemes_command
-from mouthpiece.apps.cli.commands.weights import ensure_weights, weights_app
-from mouthpiece.apps.cli.console import (
-    StdoutClosed,
-    as_json,
-    choose_reporter,
-    one_line,
-    print_err,
-    print_event,
-    print_out,
+from mouthpiece.apps.cli.commands import (
+    calibrate,
+    evaluate,
+    export,
+    inference,
+    live,
+    reports,
+    studio,
+    sync,
+    train,
+    visemes,
+    weights,
 )
-from mouthpiece.apps.cli.interruption import Interruption
-from mouthpiece.apps.cli.log_to_console import told_to_people
-from mouthpiece.apps.cli.parameters import (
-    Debug,
-    Device,
-    FourNumbers,
-    Invocation,
-    Json,
-    NetworkCheckpoint,
-    NetworkPrecision,
-    NetworkRuntime,
-    Phones,
-    PhonesBlend,
-    PhonesLanguage,
-    PrecisionChoice,
-    Quiet,
-    RuntimeChoice,
-)
+from mouthpiece.apps.cli.console import Console, StdoutClosed, forget_stdout, print_err, print_event, print_out
+from mouthpiece.apps.cli.interruption import EXIT_SIGNAL_BASE, Stopped
+from mouthpiece.apps.cli.log_to_console import log_to_console
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
-
-if TYPE_CHECKING:
-    from mouthpiece.pipeline import SyncOptions
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
-EXIT_SIGNAL_BASE = 128
-NTSC_RATES = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(120000, 1001))
-"""Frame rates that people write as 23.976, 29.97, 59.94 and 119.88."""
-NTSC_CLOSE_ENOUGH = Fraction(1, 200)
 M_MMAP_THRESHOLD = -3
 """glibc's name for the size from which a block of memory is one of its own."""
 LARGE_BLOCK_BYTES = 4 << 20
 """More than a 720p picture, which comes too often to be fetched anew each time."""
-
-
-class FitChoice(StrEnum):
-    """Values of --fit: those of the media room's `Fit`, which would be slow to import for a --help."""
-
-    LOOP = "loop"
-    PINGPONG = "pingpong"
-    HOLD = "hold"
-    CUT = "cut"
-
-
-class QualityChoice(StrEnum):
-    """Values of --quality: those of the media room's `Quality`."""
-
-    DRAFT = "draft"
-    GOOD = "good"
-    BEST = "best"
-
-
-class SampleLanguage(StrEnum):
-    """Languages of the packaged sample speech."""
-
-    EN = "en"
-    AR = "ar"
-
 
 app = typer.Typer(
     name="mouthpiece",
@@ -106,9 +51,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(train_app)
-app.add_typer(evaluate_app)
-app.add_typer(weights_app)
+for _commands in (sync, visemes, inference, calibrate, export, live, studio, reports, train, evaluate, weights):
+    _commands.add_to(app)
 
 
 def _print_version(value: bool) -> None:
@@ -117,275 +61,17 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-Engine = Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")]
-Quality = Annotated[QualityChoice, typer.Option("--quality", help="Picture quality against encoding time and size.")]
-EightBit = Annotated[
-    bool,
-    typer.Option("--eight-bit", help="Write high dynamic range with 8 bits, which every player and browser shows."),
-]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same video.")]
-Out = Annotated[
-    Path, typer.Option("--out", "-o", help="The video to make: .mp4, .mkv or .webm.", metavar="OUT", show_default=False)
-]
-
-
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
     ] = False,
-    debug: Debug = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Give it a face and speech; it makes a video of that face saying that speech."""
     if context.invoked_subcommand is None:
         print_out(context.get_help())
-
-
-@app.command("sync")
-def sync_command(
-    face: Annotated[Path, typer.Argument(metavar="FACE", show_default=False, help="A photo or a video with the face.")],
-    speech: Annotated[
-        Path, typer.Argument(metavar="SPEECH", show_default=False, help="Sound, or a video whose sound is taken.")
-    ],
-    out: Out,
-    *,
-    fit: Annotated[
-        FitChoice, typer.Option("--fit", help="How a face video shorter than the speech goes on.")
-    ] = FitChoice.PINGPONG,
-    fps: Annotated[
-        str, typer.Option("--fps", metavar="RATE", help="Frames a second for photos: 25, 29.97, 30000/1001.")
-    ] = "25",
-    which: Annotated[
-        str,
-        typer.Option("--face", metavar="largest|left|right|N", help="Which of several faces; N counts from the left."),
-    ] = "largest",
-    engine: Engine = "mesh",
-    device: Device = "CPU",
-    quality: Quality = QualityChoice.GOOD,
-    eight_bit: EightBit = False,
-    seed: Seed = 0,
-    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
-    rest: Annotated[
-        float | None,
-        typer.Option(
-            "--rest",
-            metavar="0..1",
-            help="How far apart the lips rest; 0 is closed. By default as in the face's own video.",
-            show_default=False,
-        ),
-    ] = None,
-    phones: Phones = None,
-    phones_blend: PhonesBlend = 1.0,
-    phones_language: PhonesLanguage = "en",
-    audio_offset_ms: Annotated[
-        float, typer.Option("--audio-offset-ms", metavar="MS", help="Positive: the mouth shows later speech.")
-    ] = 0.0,
-    static: Annotated[bool, typer.Option("--static", help="Use only the first frame of a video.")] = False,
-    box: Annotated[
-        FourNumbers | None,
-        typer.Option(
-            "--box",
-            metavar="TOP BOTTOM LEFT RIGHT",
-            show_default=False,
-            help="Where the face is, pixels, where none is found: for drawings and animals.",
-        ),
-    ] = None,
-    checkpoint: NetworkCheckpoint = None,
-    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
-    precision: NetworkPrecision = PrecisionChoice.AUTO,
-    batch_size: Annotated[
-        int | None,
-        typer.Option("--batch-size", show_default=False, help="Published networks: frames drawn at once."),
-    ] = None,
-    pads: Annotated[
-        FourNumbers,
-        typer.Option(
-            "--pads", metavar="TOP BOTTOM LEFT RIGHT", help="Published networks: pixels added to the face's box."
-        ),
-    ] = (0, 10, 0, 0),
-    no_smooth: Annotated[
-        bool, typer.Option("--no-smooth", help="Published networks: don't average that box over time.")
-    ] = False,
-    yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Make FACE say SPEECH."""
-    rate = parse_fps(fps)
-    from mouthpiece import pipeline
-    from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
-
-    options = pipeline.SyncOptions(
-        engine=engine,
-        device=device,
-        fit=pipeline.Fit(fit.value),
-        fps=rate,
-        face=which,
-        quality=pipeline.Quality(quality.value),
-        eight_bit=eight_bit,
-        seed=seed,
-        overwrite=yes,
-        intensity=intensity,
-        rest=rest,
-        phones=phones,
-        phones_blend=phones_blend,
-        phones_language=phones_language,
-        audio_offset_s=audio_offset_ms / 1000,
-        framing=pipeline.FrameTransform(static=static),
-        box=box,
-        network=NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value), batch_size),
-        crop=CropOptions(pads, smooth=not no_smooth),
-    )
-    run_sync(face, speech, out, options, json_lines=json, quiet=quiet)
-
-
-@app.command("demo")
-def demo_command(
-    out: Out = Path("demo.mp4"),
-    *,
-    language: Annotated[
-        SampleLanguage, typer.Option("--language", help="What the sample says it in.")
-    ] = SampleLanguage.EN,
-    engine: Engine = "mesh",
-    yes: Yes = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Make the packaged sample face say the packaged sample speech."""
-    from mouthpiece import pipeline, samples
-
-    options = pipeline.SyncOptions(engine=engine, overwrite=yes)
-    run_sync(samples.sample_face(), samples.sample_speech(language.value), out, options, json_lines=json, quiet=quiet)
-
-
-def run_sync(
-    face: Path, speech: Path, out: Path, options: SyncOptions, *, json_lines: bool = False, quiet: bool = False
-) -> None:
-    """Run a job, report on it, and let signals end it tidily.
-
-    Raises:
-        MouthpieceError: as `mouthpiece.sync` does.
-        Stopped: a signal came.
-    """
-    from mouthpiece import pipeline
-
-    ensure_weights(
-        options.engine,
-        options.network,
-        json_lines=json_lines,
-        quiet=quiet,
-        worth_it=lambda: _can_begin(face, speech, out, overwrite=options.overwrite),
-    )
-    with Interruption() as interruption, choose_reporter(json_lines=json_lines, quiet=quiet) as reporter:
-        try:
-            result = pipeline.sync(face, speech, out, options, progress=reporter.progress, cancelled=interruption)
-        except (Cancelled, KeyboardInterrupt) as error:
-            raise Stopped(interruption.signal_number or signal.SIGINT) from error
-        reporter.result(result)
-
-
-def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
-    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused.
-
-    Why it is refused, the job says itself. What is no regular file is not looked into: a pipe can be read only once.
-    """
-    from mouthpiece.media import check_output, probe_media
-
-    try:
-        check_output(out, overwrite=overwrite, forbidden=(face, speech))
-        if any(path.is_dir() or not path.exists() for path in (face, speech)):
-            return False
-        shown, heard = (probe_media(path) if path.is_file() else None for path in (face, speech))
-        return (shown is None or shown.has_picture) and (heard is None or heard.has_sound)
-    except (MouthpieceError, OSError):
-        return False
-
-
-class Stopped(Exception):
-    """A signal ended the job."""
-
-    def __init__(self, number: int, said: str = "cancelled; nothing was written") -> None:
-        super().__init__(said)
-        self.exit_code = EXIT_SIGNAL_BASE + number
-
-
-app.command("visemes")(visemes_command)
-app.command("inference", cls=PublishedUsage)(inference_command)
-app.command("calibrate")(calibrate_command)
-app.command("export")(export_command)
-app.command("live")(live_command)
-app.command("studio")(studio_command)
-
-
-@app.command("probe")
-def probe_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Any picture, video or sound.")],
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Tell what is in FILE: streams, faces and where, speech and when."""
-    from mouthpiece import pipeline
-    from mouthpiece.apps.cli.tables import probe_lines
-
-    report = pipeline.probe(file)
-    if json:
-        print_event("probe", as_json(report))
-    else:
-        _say_lines(probe_lines(report))
-
-
-@app.command("engines")
-def engines_command(device: Device = "CPU", json: Json = False, debug: Debug = False) -> None:
-    """List the engines: look-ahead, licence terms, device, whether their weights are here."""
-    from mouthpiece.apps.cli.tables import engine_lines
-    from mouthpiece.engines.base import EngineOptions
-    from mouthpiece.engines.registry import describe_all
-
-    infos = describe_all(EngineOptions(device=device))
-    if json:
-        for info in infos:
-            print_event("engine", as_json(info))
-    else:
-        _say_lines(engine_lines(infos))
-
-
-@app.command("doctor")
-def doctor_command(json: Json = False, debug: Debug = False) -> None:
-    """Tell what this machine and installation have: put this into bug reports."""
-    from mouthpiece.apps.cli.doctor import as_lines, examine
-
-    report = examine()
-    if json:
-        print_event("doctor", as_json(report))
-    else:
-        _say_lines(as_lines(report))
-
-
-def parse_fps(text: str) -> Fraction:
-    """A frame rate as people write it: 25, 29.97 (the NTSC rate is meant), 30000/1001.
-
-    Raises:
-        typer.BadParameter: it isn't a positive number.
-    """
-    try:
-        rate = Fraction(text.strip())
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise typer.BadParameter(f"expected a rate like 25, 29.97 or 30000/1001, got {text!r}", param_hint="'--fps'")
-    if "/" not in text:
-        near = [ntsc for ntsc in NTSC_RATES if abs(ntsc - rate) < NTSC_CLOSE_ENOUGH]
-        return near[0] if near else rate
-    return rate
-
-
-def _say_lines(lines: Sequence[str]) -> None:
-    for line in lines:
-        print_out(one_line(line))
 
 
 @runtime_checkable
@@ -395,7 +81,7 @@ class UsageProblem(Protocol):
     exit_code: int
 
     def format_message(self) -> str:
-        """One or more lines for people."""
+        """Return one or more lines for people."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -413,17 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The matrices here are small: a second BLAS thread costs more than it helps, and much more on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _return_pictures()
-    invocation = Invocation()
-    command: Any = typer.main.get_command(app)
-    with told_to_people(invocation):
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Known before the other options are looked at, so that their errors are told as events, too.
+    console = Console(json="--json" in given, quiet="--quiet" in given or "-q" in given, debug="--debug" in given)
+    line: Any = typer.main.get_command(app)
+    with log_to_console(console):
         return guarded(
-            lambda: command.main(
-                args=list(sys.argv[1:] if arguments is None else arguments),
-                prog_name="mouthpiece",
-                standalone_mode=False,
-                obj=invocation,
-            ),
-            invocation,
+            lambda: line.main(args=given, prog_name="mouthpiece", standalone_mode=False, obj=console), console
         )
 
 
@@ -440,7 +122,7 @@ def _return_pictures() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
-def guarded(run: Callable[[], Any], invocation: Invocation) -> int:
+def guarded(run: Callable[[], Any], console: Console) -> int:
     """Run a command and turn whatever it raises into one line and an exit code."""
     try:
         try:
@@ -448,10 +130,10 @@ def guarded(run: Callable[[], Any], invocation: Invocation) -> int:
         except StdoutClosed:
             raise
         except (Exception, KeyboardInterrupt) as error:
-            return _fail(invocation, _failure(error, debug=invocation.debug))
+            return _fail(console, _failure(error, debug=console.debug))
         return code if isinstance(code, int) else 0
     except (StdoutClosed, BrokenPipeError):
-        _forget_stdout()
+        forget_stdout()
         return EXIT_SIGNAL_BASE + signal.SIGPIPE
 
 
@@ -467,7 +149,7 @@ class Failure:
 
 
 def _failure(error: BaseException, *, debug: bool) -> Failure:
-    """What to make of an exception."""
+    """Return what to make of an exception."""
     if debug and not isinstance(error, UsageProblem):
         import traceback
 
@@ -479,15 +161,15 @@ def _failure(error: BaseException, *, debug: bool) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(Cancelled.code, "cancelled", EXIT_SIGNAL_BASE + signal.SIGINT)
     if isinstance(error, UsageProblem):
-        return Failure("usage", f"{_usage_said(error)} (see {_help_of(error)})", error.exit_code)
-    said = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
-    return Failure(MouthpieceError.code, said, EXIT_ERROR)
+        return Failure("usage", f"{_usage_text(error)} (see {_help_of(error)})", error.exit_code)
+    text = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
+    return Failure(MouthpieceError.code, text, EXIT_ERROR)
 
 
-def _usage_said(error: UsageProblem) -> str:
-    """What is wrong with a command line, in one line.
+def _usage_text(error: UsageProblem) -> str:
+    """Return what is wrong with a command line, in one line.
 
-    Of an option with several values, one that is left out makes the next option's name a value: all are said then.
+    Of an option with several values, one that is left out makes the next option's name a value: all are named then.
     """
     message = " ".join(error.format_message().split()).removesuffix(".").replace(": Value error, ", ": ")
     parameter: Any = getattr(error, "param", None)
@@ -496,29 +178,21 @@ def _usage_said(error: UsageProblem) -> str:
     return f"{message}; it takes {parameter.nargs} values: {parameter.metavar}"
 
 
-def _fail(invocation: Invocation, failure: Failure) -> int:
+def _fail(console: Console, failure: Failure) -> int:
     """Tell people, and programs if they listen, what went wrong."""
     print_err(f"mouthpiece: {failure.message}")
-    if invocation.json:
+    if console.json:
         try:
             print_event("error", {"code": failure.code, "message": failure.message})
         except MouthpieceError:
-            _forget_stdout()
+            forget_stdout()
     return failure.exit_code
 
 
 def _help_of(error: Any) -> str:
-    """The command whose help explains a usage error."""
+    """Return the command whose help explains a usage error."""
     context = getattr(error, "ctx", None)
     return f"{context.command_path if context else 'mouthpiece'} --help"
-
-
-def _forget_stdout() -> None:
-    """Let Python's own flush at exit go nowhere."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        return
 
 
 if __name__ == "__main__":

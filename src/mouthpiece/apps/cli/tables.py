@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mouthpiece.apps.cli.console import box_said
+from mouthpiece.apps.cli.console import box_text
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -66,4 +66,4 @@ def _face_said(face: SeenFace) -> str:
     """When, where, how large, and whether it would do."""
     skip_reason = "" if face.usable is None else f", unusable: {face.usable}"
     turned = round(face.yaw_deg) or 0
-    return f"{face.time_s:7.2f} s  {face.number}: {box_said(face.box)}, turned {turned} degrees{skip_reason}"
+    return f"{face.time_s:7.2f} s  {face.number}: {box_text(face.box)}, turned {turned} degrees{skip_reason}"

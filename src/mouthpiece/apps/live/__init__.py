@@ -31,7 +31,8 @@ from mouthpiece.apps.live.access import SECRET_BYTES, check_token, new_token
 from mouthpiece.apps.live.microphone import BROWSER, SERVER
 from mouthpiece.cpu import core_count
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.live import LiveOptions, open_live
+from mouthpiece.live import open_live
+from mouthpiece.options import LiveOptions
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -24,7 +24,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from mouthpiece.apps.live.routes import EXTENSION, build
 from mouthpiece.apps.live.sockets import timeout_option
 from mouthpiece.errors import MouthpieceError
-from mouthpiece.media import FrameTransform, open_face
+from mouthpiece.media import open_face
+from mouthpiece.options import FrameTransform
 from mouthpiece.samples import sample_face
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def warm(config: LiveConfig) -> Live:
     Raises:
         MouthpieceError: no face can be made ready.
     """
-    with open_face(sample_face(), framing=FrameTransform(static=True)) as source:
+    with open_face(sample_face(), transform=FrameTransform(static=True)) as source:
         live = config.open_live(next(iter(source.sample_frames(1))).rgb, config.options)
     live.close()
     return live

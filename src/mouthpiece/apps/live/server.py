@@ -68,15 +68,12 @@ def _check_engine(config: LiveConfig) -> None:
     Raises:
         EngineError: it couldn't.
     """
-    from mouthpiece.engines.base import EngineOptions
     from mouthpiece.engines.registry import load_engine
 
     options = config.options
-    info = load_engine(options.engine).describe(
-        EngineOptions(device=options.device, live=True, network=options.network)
-    )
+    info = load_engine(options.engine.name).describe(options.engine, live=True)
     if not info.ready:
-        raise EngineError(f"the engine {options.engine} can't run: {info.weights}")
+        raise EngineError(f"the engine {options.engine.name} can't run: {info.weights}")
 
 
 def _listening(config: LiveConfig) -> socket.socket:

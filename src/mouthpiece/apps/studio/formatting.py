@@ -90,8 +90,7 @@ def facts(say: Texts, result: SyncResult) -> list[str]:
 
 def notes(result: SyncResult) -> list[str]:
     """What else the visitor should know; what `facts` says already is left out."""
-    said_above = ("passed through untouched", "faces seen;")
-    return [warning for warning in result.warnings if not any(words in warning for words in said_above)]
+    return [warning.text for warning in result.warnings if warning.code not in ("stretches-passed", "faces-ignored")]
 
 
 def _stretch(say: Texts, stretch: FaceStretch) -> str:

@@ -18,7 +18,8 @@ from mouthpiece.apps.uploads import Kind, Limits, check_face, check_length, chec
 from mouthpiece.errors import BrokenMediaError, NoFaceError, NoSoundError, OutputError
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import FaceSource, open_face, open_speech
-from mouthpiece.pipeline import SyncOptions, why_nobody
+from mouthpiece.options import SyncOptions
+from mouthpiece.pipeline import why_nobody
 from mouthpiece.types import SAMPLE_RATE, Frame, Picture
 
 STILL_SIDE = 640

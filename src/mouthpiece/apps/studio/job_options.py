@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mouthpiece import pipeline
@@ -13,12 +13,11 @@ from mouthpiece.apps.studio.ingest import Face, Speech
 from mouthpiece.apps.studio.jobs import Work
 from mouthpiece.apps.studio.state import DEFAULT_ENGINE, LoadedNetworks
 from mouthpiece.apps.uploads import said_as
-from mouthpiece.engines.base import NetworkOptions
+from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FrameTransform, Quality, SyncOptions
 from mouthpiece.types import ProgressCallback
 
 USUAL_SIDE = 1920
 """Largest side of a video unless the face's own size is asked for, pixels: a phone's photo has twice as many."""
-TO_EDGE = -1
 RESTS: dict[str, float | None] = {"as the face": None, "closed": 0.0, "hardly": 0.1, "a little": 0.25, "open": 0.5}
 """How far apart the lips rest between words."""
 
@@ -32,34 +31,36 @@ class Choices:
     """Name of published weights; None: the engine's own choice."""
     intensity: float = 1.0
     rest: float | None = None
-    fit: pipeline.Fit = pipeline.Fit.PINGPONG
-    quality: pipeline.Quality = pipeline.Quality.GOOD
+    fit: Fit = Fit.PINGPONG
+    quality: Quality = Quality.GOOD
     which: str = "largest"
     """Which of several faces."""
     full_size: bool = False
     """Whether large pictures stay as large as they are."""
 
 
-def sync_options(face: Face, choices: Choices) -> pipeline.SyncOptions:
+def sync_options(face: Face, choices: Choices) -> SyncOptions:
     """The pipeline's options for a face.
 
     Raises:
         OptionError: a value makes no sense.
     """
-    return pipeline.SyncOptions(
-        engine=choices.engine,
-        network=NetworkOptions(checkpoint=choices.checkpoint),
-        intensity=choices.intensity,
-        rest=choices.rest,
+    return SyncOptions(
+        engine=EngineOptions(
+            choices.engine,
+            intensity=choices.intensity,
+            rest=choices.rest,
+            own={"checkpoint": choices.checkpoint} if choices.checkpoint else {},
+        ),
         fit=choices.fit,
         quality=choices.quality,
         eight_bit=True,
         face=choices.which,
-        framing=framing_of(face.width, face.height, full_size=choices.full_size),
+        transform=transform_of(face.width, face.height, full_size=choices.full_size),
     )
 
 
-def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.FrameTransform:
+def transform_of(width: int, height: int, *, full_size: bool) -> FrameTransform:
     """A size that every browser plays: not huge unless asked for, and even each way.
 
     Args:
@@ -69,10 +70,10 @@ def framing_of(width: int, height: int, *, full_size: bool) -> pipeline.FrameTra
     """
     factor = 1 if full_size else math.ceil(max(width, height) / USUAL_SIDE)
     if factor > 1:
-        return pipeline.FrameTransform(resize_factor=factor)
+        return FrameTransform(resize_factor=factor)
     bottom = height - 1 if height % 2 else TO_EDGE
     right = width - 1 if width % 2 else TO_EDGE
-    return pipeline.FrameTransform(crop=(0, bottom, 0, right))
+    return FrameTransform(crop=(0, bottom, 0, right))
 
 
 def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: LoadedNetworks) -> Work:
@@ -84,15 +85,9 @@ def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: L
     options = sync_options(face, choices)
 
     def work(progress: ProgressCallback, cancelled: Callable[[], bool]) -> pipeline.SyncResult:
-        networks.keep(options.engine, options.network)
+        networks.keep(options.engine)
         with said_as(face.path, isolated(face.name)), said_as(speech.path, isolated(speech.name)):
             result = pipeline.sync(face.path, speech.path, out, options, progress=progress, cancelled=cancelled)
-        return replace(result, warnings=tuple(_renamed(warning, face, speech) for warning in result.warnings))
+        return result
 
     return work
-
-
-def _renamed(text: str, face: Face, speech: Speech) -> str:
-    for given in (face, speech):
-        text = text.replace(given.path.name, isolated(given.name))
-    return text

@@ -16,10 +16,9 @@ from mouthpiece.apps.studio.jobs import State
 from mouthpiece.apps.studio.state import DEFAULT_ENGINE, StudioState
 from mouthpiece.apps.studio.translations import Texts
 from mouthpiece.apps.studio.visits import Visit
-from mouthpiece.engines.base import EngineOptions, NetworkOptions
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.errors import EngineError, MouthpieceError
-from mouthpiece.pipeline import Quality
+from mouthpiece.options import EngineOptions, Quality
 from mouthpiece.types import EngineInfo
 
 POLL_S = 0.5
@@ -166,7 +165,7 @@ def _weights_here() -> list[str]:
 
 def _described(name: str, checkpoint: str | None) -> EngineInfo:
     """An engine's word about itself; a broken one's is why it is."""
-    options = EngineOptions(network=NetworkOptions(checkpoint=checkpoint))
+    options = EngineOptions(name, own={"checkpoint": checkpoint} if checkpoint else {})
     try:
         return load_engine(name).describe(options)
     except Exception as error:  # another package's engine must not take the page with it

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from mouthpiece.apps.studio.folders import VisitFolders
 from mouthpiece.apps.studio.jobs import JobQueue
 from mouthpiece.apps.studio.settings import Settings, current
-from mouthpiece.engines.base import Engine, EngineOptions, NetworkOptions
+from mouthpiece.engines.base import Engine
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.face import FaceTracker
+from mouthpiece.options import EngineOptions
 
 if TYPE_CHECKING:
     from mouthpiece.apps.studio.visits import Visit
@@ -37,24 +38,24 @@ class LoadedNetworks:
         self._loading = threading.Lock()
         self._changing = threading.Lock()
         self._tracker: FaceTracker | None = None
-        self._engines: OrderedDict[tuple[str, NetworkOptions], Engine] = OrderedDict()
+        self._engines: OrderedDict[EngineOptions, Engine] = OrderedDict()
 
-    def keep(self, engine: str, network: NetworkOptions | None = None) -> None:
+    def keep(self, options: EngineOptions) -> None:
         """Load what a job with this engine needs, unless it is here; what can't be loaded, its job will tell."""
-        wanted = (engine, network or NetworkOptions())
+        wanted = EngineOptions(options.name, options.device, own=options.own)
         if self._has(wanted):  # and doesn't wait for another engine that tries out what is quickest here
             return
         with self._loading, suppress(MouthpieceError):
             if self._has(wanted):
                 return
             self._tracker = self._tracker or FaceTracker()
-            loaded = load_engine(engine)(EngineOptions(network=wanted[1]))
+            loaded = load_engine(wanted.name)(wanted)
             with self._changing:
                 self._engines[wanted] = loaded
                 while len(self._engines) > ENGINES_KEPT:
                     self._engines.popitem(last=False)
 
-    def _has(self, wanted: tuple[str, NetworkOptions]) -> bool:
+    def _has(self, wanted: EngineOptions) -> bool:
         with self._changing:
             if wanted not in self._engines:
                 return False
@@ -79,7 +80,7 @@ class StudioState:
         self._visits: dict[str, Visit] = {}
         self._visits_changing = threading.Lock()
         self._closed = False
-        self._loader = threading.Thread(target=self.networks.keep, args=(DEFAULT_ENGINE,), daemon=True)
+        self._loader = threading.Thread(target=self.networks.keep, args=(EngineOptions(DEFAULT_ENGINE),), daemon=True)
         self._loader.start()
         with _benches_changing:
             _benches.append(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mouthpiece.pipeline import Fit, Quality
+from mouthpiece.options import Fit, Quality
 from mouthpiece.types import SkipReason
 
 REFUSED_FILE = '[data-testid="stFileChip"] > [role="alert"]'

@@ -10,7 +10,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from mouthpiece.engines.base import Engine, EngineOptions
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.interior import JAW_SHARE, DrawnMouth, MouthFrame, MouthScene, face_light
 from mouthpiece.engines.mesh.interior_texture import MouthSource, OwnMouth, suitability, take_mouth, worth_of_teeth
@@ -44,11 +44,13 @@ from mouthpiece.motion.stream import (
     MotionBasis,
     MotionStream,
     basis_path,
-    motion_info,
+    look_ahead,
     motion_row,
     shipped_weights,
 )
 from mouthpiece.motion.style import Style, estimate_style, styled
+from mouthpiece.notices import Notice
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import (
     Box,
     EngineInfo,
@@ -226,15 +228,15 @@ class MeshEngine(Engine):
 
     supported_options = frozenset({"intensity", "rest", "phones"})
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
         """Load the motion network.
 
         Raises:
             WeightsError: it is missing or damaged.
             EngineError: the device can't run it.
         """
-        super().__init__(options)
-        weights = shipped_weights(live=options.live)
+        super().__init__(options, job)
+        weights = shipped_weights(live=self.job.live)
         device, self._warnings = resolve_device(options.device)
         self._basis = MotionBasis.load(basis_path(weights))
         self._points = np.asarray(self._basis.points)
@@ -243,8 +245,8 @@ class MeshEngine(Engine):
             weights=weights,
             device=device,
             intensity=options.intensity,
-            phones=options.phones,
-            phones_blend=options.phones_blend,
+            phones=self.job.phones,
+            phones_blend=self.job.phones_blend,
         )
         self._opening_mode = self._basis.opening_mode
         self._rest = None if options.rest is None else Style(rest=options.rest).rest
@@ -252,14 +254,23 @@ class MeshEngine(Engine):
         self._shots: dict[int, _Person] = {}
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """That the device asked for isn't here."""
         return self._warnings
 
     @classmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
-        """What the engine is; loads nothing heavy."""
-        return motion_info(options)
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
+        """Describe the engine; loads no network and never raises."""
+        look_ahead_s, problem = look_ahead(live=live)
+        return EngineInfo(
+            name="mesh",
+            summary="moves the face's own pixels as a small network hears it speak",
+            look_ahead_s=look_ahead_s,
+            licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see motion/weights/motion.md",
+            device=options.device,
+            weights=problem or "in the package",
+            ready=not problem,
+        )
 
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
         """Learn every person's neutral face from the survey."""

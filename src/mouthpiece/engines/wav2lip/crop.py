@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.engines.base import CropOptions
 from mouthpiece.types import Face, FloatArray, Frame, as_float
 
 SIDE = 96
@@ -167,9 +166,9 @@ def drawn_rgb(pictures: FloatArray) -> FloatArray:
     return np.ascontiguousarray(pictures[:, ::-1].transpose(0, 2, 3, 1) * np.float32(255), dtype=np.float32)
 
 
-def shows_the_mouth(face: Face, frame: Frame, options: CropOptions) -> bool:
+def shows_the_mouth(face: Face, frame: Frame, pads: tuple[int, int, int, int]) -> bool:
     """Check that the face's mouth lies in the half of the crop that the network draws."""
-    box = CropBox.of(face, frame, options.pads)
+    box = CropBox.of(face, frame, pads)
     if box is None:
         return False
     there = cv2.invertAffineTransform(crop_map(box, float(frame.pixel_aspect)))

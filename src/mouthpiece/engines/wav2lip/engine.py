@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mouthpiece.checkpoints.cache import find_checkpoint
-from mouthpiece.checkpoints.catalogue import GENERATORS, licence_line
-from mouthpiece.engines.base import CropOptions, Engine, EngineOptions
+from mouthpiece.checkpoints.catalogue import GENERATORS, Checkpoint, licence_line
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.wav2lip.blend import Blender
 from mouthpiece.engines.wav2lip.crop import (
     SMOOTH_FRAMES,
@@ -23,7 +23,10 @@ from mouthpiece.engines.wav2lip.crop import (
     shows_the_mouth,
 )
 from mouthpiece.engines.wav2lip.mel_windows import LOOK_AHEAD_S, SpeechWindows
+from mouthpiece.engines.wav2lip.options import NO_PADS, CropOptions, Wav2LipOptions
 from mouthpiece.errors import EngineError, OptionError, WeightsError
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
 if TYPE_CHECKING:
@@ -63,13 +66,18 @@ class _FaceBox:
 class Wav2LipEngine(Engine):
     """Engine of a published or compatible generator, several frames at once."""
 
-    supported_options = frozenset({"network", "crop"})
+    Options = Wav2LipOptions
+    checkpoints = GENERATORS
+    own: Wav2LipOptions
 
-    def __init__(self, options: EngineOptions, *, generator: Generator | None = None) -> None:
+    def __init__(
+        self, options: EngineOptions, job: EngineJob | None = None, *, generator: Generator | None = None
+    ) -> None:
         """Load the generator.
 
         Args:
-            options: network, crop, device and live make a difference.
+            options: the device and its own options make a difference.
+            job: whether it is live, and whether the face's box was given, make a difference.
             generator: what to draw with instead of a checkpoint's network; for tests and experiments.
 
         Raises:
@@ -77,21 +85,31 @@ class Wav2LipEngine(Engine):
             EngineError: the device can't run it.
             MissingExtraError: the runtime asked for is not installed.
         """
-        super().__init__(options)
+        super().__init__(options, job)
         if generator is None:
             from mouthpiece.engines.wav2lip.loading import open_generator
 
-            checkpoint = find_checkpoint(options.network.checkpoint, GENERATORS)
-            generator = open_generator(checkpoint, options.network, options.device)
+            generator = open_generator(find_checkpoint(self.own.checkpoint, GENERATORS), self.own, options.device)
         self._generator = generator
-        self._bounded = ""
+        self._bounded: tuple[Notice, ...] = ()
+        self._pads = NO_PADS if self.job.fixed_box else self.own.pads
         self._windows = SpeechWindows()
         self.reset()
 
     @classmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
+    def missing_checkpoint(cls, options: EngineOptions) -> Checkpoint | None:
+        """Return the checkpoint to fetch, where none is there and the library that runs it is installed."""
+        from mouthpiece.engines.wav2lip.runtimes.generator import check_installed
+
+        missing = super().missing_checkpoint(options)
+        if missing is not None:
+            check_installed(cls.own_options(options).runtime)
+        return missing
+
+    @classmethod
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
         """Describe the engine; looks for the checkpoint and opens nothing."""
-        wanted = options.network.checkpoint
+        wanted = cls.own_options(options).checkpoint
         try:
             found = find_checkpoint(wanted, GENERATORS)
         except WeightsError as error:
@@ -120,12 +138,12 @@ class Wav2LipEngine(Engine):
         for tracked in sample_frames:
             if tracked.face is not None and not shown:
                 faces = [(tracked.face, tracked.frame)]
-                shown = shows_the_mouth(tracked.face, tracked.frame, self.options.crop)
-        if faces and not shown and self.options.crop.pads != CropOptions().pads:
+                shown = shows_the_mouth(tracked.face, tracked.frame, self._pads)
+        if faces and not shown and self._pads != CropOptions().pads:
             box = faces[0][0].box
             raise OptionError(
                 f"pads expect to leave the mouth in the lower half of the crop, the part that the network draws; "
-                f"{self.options.crop.pads} (top bottom left right) around a face of {box.width} x {box.height} pixels "
+                f"{self._pads} (top bottom left right) around a face of {box.width} x {box.height} pixels "
                 "don't; use smaller ones"
             )
 
@@ -143,9 +161,10 @@ class Wav2LipEngine(Engine):
         return self._windows.ready_until_s
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """The generator's warnings, and whether batches were made smaller than asked for."""
-        return (*self._generator.warnings, *([self._bounded] if self._bounded else []))
+    def warnings(self) -> tuple[Notice, ...]:
+        """The generator's notices, whether pads have no use, and whether batches are smaller than asked for."""
+        padded = self.job.fixed_box and self.own.pads not in (CropOptions().pads, NO_PADS)
+        return (*self._generator.warnings, *([notice("pads-ignored")] if padded else []), *self._bounded)
 
     def reset(self) -> None:
         """Forget the speech, and what was drawn last."""
@@ -167,7 +186,7 @@ class Wav2LipEngine(Engine):
 
     def render_all(self, moments: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw moments several at once; each box is smoothed with those of the frames around it."""
-        ahead = 0 if self.options.live or not self.options.crop.smooth else REACH
+        ahead = 0 if self.job.live or not self.own.smooth else REACH
         waiting: list[_Pending] = []
         for moment in moments:
             waiting.append(self._pend(moment))
@@ -179,17 +198,17 @@ class Wav2LipEngine(Engine):
 
     def _batch(self, frame: Frame) -> int:
         """Return how many frames of that size are drawn at once."""
-        if self.options.live:
+        if self.job.live:
             return 1
         pixels = frame.width * frame.height
-        chosen = self.options.network.batch_size
+        chosen = self.own.batch_size
         if chosen is None:
             return max(1, min(BATCH, BATCH_PIXELS // pixels))
         most = max(1, MOST_PIXELS // pixels)
         if self._generator.device.upper() == "CPU":
             most = min(most, CPU_BATCH)
         if chosen > most:
-            self._bounded = f"batch_size {chosen} was taken as {most}: more frames at once take memory and no less time"
+            self._bounded = (notice("batch-bounded", wanted=chosen, used=most),)
         return min(chosen, most)
 
     def _pend(self, moment: RenderRequest) -> _Pending:
@@ -197,7 +216,7 @@ class Wav2LipEngine(Engine):
         if moment.speech_s >= self.ready_until_s:
             raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {moment.speech_s:.3f} s")
         tracked = moment.tracked
-        box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self.options.crop.pads)
+        box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self._pads)
         drawn = box is not None and moment.strength > 0
         mel = self._windows.at(moment.speech_s)  # asked for every moment: what lies before it is forgotten
         return _Pending(moment, mel if drawn else None, _FaceBox(tracked.shot, box))
@@ -223,7 +242,7 @@ class Wav2LipEngine(Engine):
             ahead: how many after it count; so many fewer before it.
         """
         face_box = around[own]
-        if face_box.box is None or not self.options.crop.smooth:
+        if face_box.box is None or not self.own.smooth:
             return face_box.box
         near = around[max(0, own - (SMOOTH_FRAMES - 1 - ahead)) : own + ahead + 1]
         return mean_box([other.box for other in near if other.box is not None and other.shot == face_box.shot])

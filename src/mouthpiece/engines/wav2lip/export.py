@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.difference import Difference
 from mouthpiece.engines.wav2lip.int8 import make_int8, nncf_version
 from mouthpiece.engines.wav2lip.loading.generator_file import GeneratorFile, read_exported
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
@@ -31,6 +31,7 @@ from mouthpiece.errors import EngineError, MissingExtraError, OptionError, Outpu
 from mouthpiece.networks.onnx_form import OPSET, require_onnx, store_weights_in_f16, write_onnx
 from mouthpiece.networks.state_dict import check_state
 from mouthpiece.networks.wav2lip import GENERATOR
+from mouthpiece.notices import Notice, notice
 
 BATCHES = (1, 3, 8)
 """Sizes of the batches that are compared."""
@@ -82,7 +83,7 @@ class ExportReport:
     """Runtime and precision that the pictures were compared with."""
     compared: tuple[Compared, ...]
     elapsed_s: float
-    warnings: tuple[str, ...]
+    warnings: tuple[Notice, ...]
 
 
 def check_export(format_: Format, precision: Precision, via: Via) -> None:
@@ -147,7 +148,7 @@ def export_generator(
                 f"got a difference of {greatest:.2g}; nothing was written"
             )
         if not all(one.difference.is_small for one in compared):
-            notes = (*notes, f"in {precision} these weights draw pictures that differ visibly; f32 doesn't")
+            notes = (*notes, notice("export-differs", precision=precision))
         size = sum(path.stat().st_size for path in _files(made))
         _publish(made, out)
     return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, notes)
@@ -251,7 +252,7 @@ def _reference(state: dict[str, Any]) -> tuple[str, Generator]:
     return "OpenVINO, f32 (PyTorch isn't installed)", OpenVinoGenerator(openvino_model(GENERATOR, state), Precision.F32)
 
 
-def _runner(made: Path) -> tuple[Generator, tuple[str, ...]]:
+def _runner(made: Path) -> tuple[Generator, tuple[Notice, ...]]:
     """Load the model that was made; with a warning where its own library isn't installed."""
     if made.suffix == ".onnx" and find_spec("onnxruntime") is not None:
         return OnnxGenerator(made, "CPU"), ()

@@ -22,7 +22,7 @@ import numpy as np
 
 from mouthpiece.datasets.prepare import Recording, save_recording
 from mouthpiece.errors import MouthpieceError, OptionError, OutputError
-from mouthpiece.synthesis.espeak import Speaker
+from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training import acoustics
 from mouthpiece.training.synthetic import flite
 from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
@@ -257,7 +257,7 @@ def synthesise(
         MissingExtraError: espeakng-loader or pyworld is not installed.
         OutputError: the folder can't be made.
     """
-    Speaker().close()  # Says what is missing before any process starts.
+    EspeakSynthesiser().close()  # Says what is missing before any process starts.
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -311,7 +311,7 @@ def _make_all(utterances: Sequence[Utterance], out: Path, workers: int) -> Itera
 def _make_batch(utterances: Sequence[Utterance], out: Path) -> _Results:
     """Make a few utterances with one speaker."""
     results: _Results = []
-    with Speaker() as speaker:
+    with EspeakSynthesiser() as speaker:
         for utterance in utterances:
             try:
                 recording = make(utterance, speaker)
@@ -323,7 +323,7 @@ def _make_batch(utterances: Sequence[Utterance], out: Path) -> _Results:
     return results
 
 
-def make(utterance: Utterance, speaker: Speaker) -> Recording:
+def make(utterance: Utterance, speaker: EspeakSynthesiser) -> Recording:
     """Say an utterance as planned.
 
     Raises:
@@ -355,7 +355,7 @@ def make(utterance: Utterance, speaker: Speaker) -> Recording:
     )
 
 
-def _said(utterance: Utterance, speaker: Speaker) -> tuple[FloatArray, tuple[Phone, ...]]:
+def _said(utterance: Utterance, speaker: EspeakSynthesiser) -> tuple[FloatArray, tuple[Phone, ...]]:
     """The plain words."""
     if utterance.engine == "flite":
         stretch = 165 / utterance.rate_wpm

@@ -18,7 +18,7 @@ import numpy as np
 from mouthpiece.datasets.prepare import Word
 from mouthpiece.errors import InputError
 from mouthpiece.speech import features, log_mel, mfcc
-from mouthpiece.synthesis.espeak import Speaker, Spoken
+from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, Phone
 
 SLACK_S = 0.03
@@ -54,17 +54,17 @@ class _Template:
 
 
 @contextmanager
-def _voice_box(speaker: Speaker | None) -> Iterator[Speaker]:
+def _voice_box(speaker: EspeakSynthesiser | None) -> Iterator[EspeakSynthesiser]:
     """The given one, or one of our own for the time being."""
     if speaker is not None:
         yield speaker
     else:
-        with Speaker() as own:
+        with EspeakSynthesiser() as own:
             yield own
 
 
 def align_text(
-    samples: FloatArray, text: str, voice: str = "en-gb", *, speaker: Speaker | None = None
+    samples: FloatArray, text: str, voice: str = "en-gb", *, speaker: EspeakSynthesiser | None = None
 ) -> tuple[Phone, ...]:
     """Phones of a recording whose text is known.
 
@@ -103,8 +103,8 @@ def align_phones(
     words: Sequence[Word],
     voice: str = "en-gb",
     *,
-    speaker: Speaker | None = None,
-    rendered: dict[str, Spoken] | None = None,
+    speaker: EspeakSynthesiser | None = None,
+    rendered: dict[str, SynthesisedSpeech] | None = None,
 ) -> tuple[Phone, ...]:
     """Phones of a recording whose words and their times are known.
 
@@ -135,7 +135,7 @@ def align_phones(
     return tuple(phones)
 
 
-def _render_word(box: Speaker, text: str, voice: str) -> Spoken:
+def _render_word(box: EspeakSynthesiser, text: str, voice: str) -> SynthesisedSpeech:
     """A word by itself, without the silence around it."""
     said = box.say(LETTERS.get(text, text), voice=voice, rate_wpm=150)
     sounds = [phone for phone in said.phones if phone.symbol]
@@ -144,10 +144,10 @@ def _render_word(box: Speaker, text: str, voice: str) -> Spoken:
     first, last = sounds[0].start_s, sounds[-1].end_s
     samples = said.samples[int(first * SAMPLE_RATE) : int(last * SAMPLE_RATE)]
     moved = tuple(Phone(phone.symbol, phone.start_s - first, phone.end_s - first) for phone in sounds)
-    return Spoken(samples, moved, said.words)
+    return SynthesisedSpeech(samples, moved, said.words)
 
 
-def _align_word(heard: FloatArray, word: Word, rendering: Spoken) -> list[Phone]:
+def _align_word(heard: FloatArray, word: Word, rendering: SynthesisedSpeech) -> list[Phone]:
     """The sounds of one word, which fill its time."""
     first, end = round(word.start_s * MEL_RATE), round(word.end_s * MEL_RATE)
     real, made = heard[first : max(end, first + 2)], _cepstra(rendering.samples)
@@ -203,7 +203,7 @@ def _cepstra(samples: FloatArray) -> FloatArray:
     return np.asarray((cepstra - mean) * _WEIGHTS, dtype=np.float32)
 
 
-def _template(rendering: Spoken) -> _Template:
+def _template(rendering: SynthesisedSpeech) -> _Template:
     """Frames of a rendering's sounds, with a silent one before, between and after its words."""
     cepstra = _cepstra(rendering.samples)
     sounds = [phone for phone in rendering.phones if phone.symbol]

@@ -393,7 +393,7 @@ def train_teacher(
     if clips < 1 or steps < 1:
         raise OptionError(f"expected at least one clip and one step, got {clips} and {steps}")
     try:
-        from mouthpiece.synthesis.espeak import Speaker, Spoken
+        from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
     except ImportError as error:
         raise MissingExtraError("aligning phones", "speech") from error
 
@@ -404,8 +404,8 @@ def train_teacher(
     prepare_corpus(data, cache, workers=workers)
     basis = MotionBasis.load()
     found: dict[str, list[Taught]] = {}
-    rendered: dict[str, Spoken] = {}
-    with Speaker() as speaker:
+    rendered: dict[str, SynthesisedSpeech] = {}
+    with EspeakSynthesiser() as speaker:
         for split in ("train", "val", "test"):
             recordings = _with_words(cache, data.name, split, clips)
             say(f"aligning {len(recordings)} clips of the split {split}")

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import math
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, print_event, print_out, warn
-from mouthpiece.apps.cli.interruption import Interruption
-from mouthpiece.apps.cli.parameters import (
-    Debug,
-    Device,
-    Json,
-    NetworkCheckpoint,
-    NetworkPrecision,
-    NetworkRuntime,
-    PrecisionChoice,
-    Quiet,
-    RuntimeChoice,
-)
-from mouthpiece.errors import Cancelled, EngineError
+from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_out
+from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.errors import EngineError
+from mouthpiece.options import EngineOptions, SyncOptions
 
 if TYPE_CHECKING:
     from mouthpiece.evaluation.calibration import Calibration
 
 
-def calibrate_command(
+CALIBRATED = Flags(only=frozenset({"device", "checkpoint", "runtime", "precision", "own"}))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    command(app, "calibrate")(calibrate)
+
+
+def calibrate(
+    console: Console,
     engine: Annotated[
         str, typer.Argument(metavar="ENGINE", show_default=False, help="Who moves the mouth; see: mouthpiece engines.")
     ],
     *,
-    checkpoint: NetworkCheckpoint = None,
     face: Annotated[
         Path | None,
         typer.Option("--face", metavar="FILE", show_default=False, help="A photo or video; else the packaged face."),
@@ -50,57 +47,48 @@ def calibrate_command(
     ] = None,
     range_ms: Annotated[float, typer.Option("--range-ms", metavar="MS", help="Look so far to either side.")] = 200.0,
     step_ms: Annotated[float, typer.Option("--step-ms", metavar="MS", help="The offset is a multiple of this.")] = 20.0,
-    device: Device = "CPU",
-    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
-    precision: NetworkPrecision = PrecisionChoice.AUTO,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    options: Annotated[EngineOptions, CALIBRATED],
 ) -> None:
     """Find the audio offset that puts ENGINE's mouth in sync with the speech.
 
     The engine draws a face speaking, nothing is written; the drawn mouth is compared with what is heard. Prints
     how well they agree at each offset, and what to give to `mouthpiece sync`.
     """
-    from mouthpiece.apps.cli.main import Stopped
-    from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
-    from mouthpiece.evaluation.calibration import CalibrationOptions, calibrate, sample_inputs
-    from mouthpiece.pipeline import SyncOptions
+    from mouthpiece.evaluation import calibration
 
-    network = NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value))
-    options = CalibrationOptions(
-        SyncOptions(engine=engine, device=device, network=network), range_ms / 1000, step_ms / 1000
-    )
-    sample_face, sample_speech = sample_inputs()
-    with Interruption() as interruption, ClipProgress("drawing", json_lines=json, quiet=quiet) as progress:
-        try:
-            found = calibrate(
-                face or sample_face, speech or sample_speech, options, progress=progress, cancelled=interruption
-            )
-        except (Cancelled, KeyboardInterrupt) as error:
-            raise Stopped(interruption.signal_number or signal.SIGINT, "cancelled") from error
-    _report(found, json_lines=json, quiet=quiet)
+    chosen = EngineOptions(engine, options.device, own=options.own)
+    search = calibration.CalibrationOptions(SyncOptions(engine=chosen), range_ms / 1000, step_ms / 1000)
+    sample_face, sample_speech = calibration.sample_inputs()
+    with interruptible("cancelled") as interruption, console.progress("drawing") as display:
+        found = calibration.calibrate(
+            face or sample_face,
+            speech or sample_speech,
+            search,
+            progress=ItemProgress(display, "clips"),
+            cancelled=interruption,
+        )
+    _report(console, found)
 
 
-def _report(found: Calibration, *, json_lines: bool, quiet: bool) -> None:
-    """The table and what to give.
+def _report(console: Console, found: Calibration) -> None:
+    """Print the table and what to give.
 
     Raises:
         EngineError: an offset can't be told.
     """
     from mouthpiece.evaluation.calibration import trial_table
 
-    warn(found.warnings, json_lines=json_lines, quiet=quiet)
-    if json_lines:
+    console.warn(found.warnings)
+    if console.json:
         option = {} if found.offset_s is None else {"offset_ms": _ms(found.offset_s), "option": option_for(found)}
-        print_event("result", as_json(found) | option)
+        console.event("result", as_json(found) | option)
     elif found.trials:
         print_out(trial_table(found))
         for speech in found.by_speech:
             print_out(f"{speech.name}: {speech.reason or _late(speech.lag_s)} (confidence {speech.confidence:.2f})")
     if found.offset_s is None:
         raise EngineError(f"can't tell which offset suits the engine {found.engine}: {found.reason}")
-    if not json_lines:
+    if not console.json:
         print_out(closing_line(found))
 
 

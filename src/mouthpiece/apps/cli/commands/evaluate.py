@@ -10,29 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.atomic_write import write_text
-from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, print_err, print_event, print_out
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_event, print_out
+from mouthpiece.apps.cli.flags import command, group
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 
 if TYPE_CHECKING:
     from mouthpiece.evaluation.motion import MotionScore
     from mouthpiece.evaluation.sets import MotionSet
 
-evaluate_app = typer.Typer(
-    name="evaluate", help="Measure how good it is.", rich_markup_mode=None, pretty_exceptions_enable=False
-)
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    evaluate = group(app, "evaluate", "Measure how good it is.")
+    command(evaluate, "motion")(motion)
 
 
-@evaluate_app.callback(invoke_without_command=True)
-def evaluate_root(context: typer.Context) -> None:
-    """Measure how good it is."""
-    if context.invoked_subcommand is None:
-        print_out(context.get_help())
-
-
-@evaluate_app.command("motion")
-def motion_command(
+def motion(
+    console: Console,
     *,
     data: Annotated[
         list[Path] | None,
@@ -78,9 +72,6 @@ def motion_command(
         typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the table there, as Markdown."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Score the motion networks: what they make of speech against what mouths really did.
 
@@ -90,41 +81,38 @@ def motion_command(
     from mouthpiece.evaluation.motion import score_table, shipped_networks
     from mouthpiece.evaluation.sets import HELD_OUT, SetOptions, find_sets
 
-    told = _Told(json_lines=json, quiet=quiet, clips=clips)
+    listener = _Listener(console, clips)
     networks, missing = ({path.stem: path for path in weights}, []) if weights else shipped_networks()
-    with ClipProgress("measuring faces", json_lines=json, quiet=quiet) as progress:
-        options = SetOptions(tuple(split or HELD_OUT), limit, workers, progress)
+    with console.progress("measuring faces") as display:
+        options = SetOptions(tuple(split or HELD_OUT), limit, workers, ItemProgress(display, "clips"))
         sets, notes = find_sets(data or [], cache, options)
     for note in missing + notes:
-        told.note(note)
+        listener.note(note)
     if not sets:
         raise InputError("found no clips to judge by; docs/evaluation.md says what --data takes")
-    scores = [score for judged in sets for score in _scores(judged, networks, intensity, limit, told)]
+    scores = [score for judged in sets for score in _scores(judged, networks, intensity, limit, listener)]
     table = score_table(scores)
     if out is not None:
         write_text(out, table + "\n")
-    told.end(table, out)
+    listener.end(table, out)
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """Who listens, and to what."""
+class _Listener:
+    """Who reads the scores, and in what detail."""
 
-    json_lines: bool
-    quiet: bool
+    console: Console
     clips: bool
+    """Whether every clip is listed."""
 
     def note(self, line: str) -> None:
-        """Something that a reader of the table should know."""
-        if self.json_lines:
-            print_event("note", {"message": line})
-        elif not self.quiet:
-            print_err(f"mouthpiece: {line}")
+        """Print something that a reader of the table should know."""
+        self.console.tell("note", {"message": line}, f"mouthpiece: {line}")
 
     def score(self, score: MotionScore) -> None:
-        """One row of the table, and what it is made of."""
+        """Print one row of the table, and what it is made of."""
         by_clip = {"by_clip": as_json(score.by_clip)} if self.clips else {}
-        if self.json_lines:
+        if self.console.json:
             print_event("score", as_json(score) | by_clip)
         elif self.clips:
             for clip in score.by_clip:
@@ -133,22 +121,22 @@ class _Told:
                 print_out(f"{score.corpus} {score.split} {score.network} {who}: r {clip.opening_r:.3f}, lag {lag}")
 
     def end(self, table: str, out: Path | None) -> None:
-        """The table."""
-        if self.json_lines:
+        """Print the table."""
+        if self.console.json:
             print_event("result", {"table": table, "path": str(out) if out else None})
         else:
             print_out(table)
 
 
 def _scores(
-    judged: MotionSet, networks: dict[str, Path], intensity: float, limit: int | None, told: _Told
+    judged: MotionSet, networks: dict[str, Path], intensity: float, limit: int | None, listener: _Listener
 ) -> Iterator[MotionScore]:
     """Every network on one set, told as they come."""
     from mouthpiece.evaluation.motion import evaluate_motion
 
     for name, weights in networks.items():
         what = f"{judged.corpus} {judged.split}, {name}"
-        with ClipProgress(what, json_lines=told.json_lines, quiet=told.quiet) as progress:
+        with listener.console.progress(what) as display:
             score = evaluate_motion(
                 judged.cache,
                 judged.corpus,
@@ -157,10 +145,10 @@ def _scores(
                 intensity=intensity,
                 limit=limit,
                 network=name,
-                progress=progress,
+                progress=ItemProgress(display, "clips"),
             )
         if score:
-            told.score(score)
+            listener.score(score)
             yield score
 
 

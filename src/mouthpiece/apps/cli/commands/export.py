@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import as_json, print_err, print_event, warn
-from mouthpiece.apps.cli.interruption import Interruption
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.apps.cli.console import Console, as_json
+from mouthpiece.apps.cli.flags import command
+from mouthpiece.apps.cli.interruption import interruptible
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.export import ExportReport
 
 
-class FormatChoice(StrEnum):
+class ExportFormat(StrEnum):
     """Values of --to."""
 
     ONNX = "onnx"
     OPENVINO = "openvino"
 
 
-class PrecisionChoice(StrEnum):
+class ExportPrecision(StrEnum):
     """Values of --precision."""
 
     F32 = "f32"
@@ -32,7 +31,7 @@ class PrecisionChoice(StrEnum):
     INT8 = "int8"
 
 
-class ViaChoice(StrEnum):
+class ExportRoute(StrEnum):
     """Values of --via."""
 
     TORCH = "torch"
@@ -40,7 +39,13 @@ class ViaChoice(StrEnum):
     ARRAYS = "arrays"
 
 
-def export_command(
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    command(app, "export")(export)
+
+
+def export(
+    console: Console,
     checkpoint: Annotated[
         str,
         typer.Argument(
@@ -49,7 +54,7 @@ def export_command(
             help="A name that 'mouthpiece weights list' knows, or a file: .pth, .safetensors.",
         ),
     ],
-    to: Annotated[FormatChoice, typer.Option("--to", show_default=False, help="What to write.")],
+    to: Annotated[ExportFormat, typer.Option("--to", show_default=False, help="What to write.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -58,29 +63,25 @@ def export_command(
     ],
     *,
     precision: Annotated[
-        PrecisionChoice,
+        ExportPrecision,
         typer.Option(
             "--precision", help="f16 halves the file; int8 for ONNX or via PyTorch is made by NNCF (extra 'int8')."
         ),
-    ] = PrecisionChoice.F32,
+    ] = ExportPrecision.F32,
     via: Annotated[
-        ViaChoice,
+        ExportRoute,
         typer.Option(
             "--via",
             help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
         ),
-    ] = ViaChoice.ARRAYS,
+    ] = ExportRoute.ARRAYS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
-    from mouthpiece.apps.cli.main import Stopped
     from mouthpiece.checkpoints.cache import find_checkpoint
     from mouthpiece.checkpoints.catalogue import GENERATORS
-    from mouthpiece.engines.base import Precision
     from mouthpiece.engines.wav2lip.export import Format, Via, check_export, export_generator
+    from mouthpiece.engines.wav2lip.options import Precision
     from mouthpiece.media.output_file import check_output
 
     chosen = Format(to.value), Precision(precision.value), Via(via.value)
@@ -89,28 +90,20 @@ def export_command(
     path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(chosen[0].suffix,))
     if chosen[0] is Format.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
-    if chosen[1] is Precision.INT8 and not quiet:
-        print_err("mouthpiece: making an int8 model; this takes a minute or so")
-    with Interruption(at_once=True) as interruption:
-        try:
-            report = export_generator(source, path, *chosen)
-        except KeyboardInterrupt as error:
-            raise Stopped(interruption.signal_number or signal.SIGINT) from error
-    _report(report, json=json, quiet=quiet)
-
-
-def _report(report: ExportReport, *, json: bool, quiet: bool) -> None:
-    """Warnings one by one, then what came out."""
-    warn(report.warnings, json_lines=json, quiet=quiet)
-    if json:
-        print_event("result", as_json(report))
-    elif not quiet:
+    if chosen[1] is Precision.INT8:
+        console.note("mouthpiece: making an int8 model; this takes a minute or so")
+    with interruptible(at_once=True):
+        report = export_generator(source, path, *chosen)
+    console.warn(report.warnings)
+    if console.json:
+        console.event("result", as_json(report))
+    else:
         for line in report_lines(report):
-            print_err(line)
+            console.note(line)
 
 
 def report_lines(report: ExportReport) -> list[str]:
-    """The differences found, and what was written."""
+    """Report the differences found, and what was written."""
     lines = [
         f"batch of {one.batch}: differs from {report.reference} by {one.difference.greatest:.2g} at most, "
         f"{one.difference.rms:.2g} rms (1 is from black to white)"

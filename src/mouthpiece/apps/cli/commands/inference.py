@@ -10,19 +10,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from mouthpiece.apps.cli.console import warn
-from mouthpiece.apps.cli.parameters import (
-    Debug,
-    Device,
-    FourNumbers,
-    Json,
-    NetworkPrecision,
-    NetworkRuntime,
-    PrecisionChoice,
-    Quiet,
-    RuntimeChoice,
-)
+from mouthpiece.apps.cli.commands.sync import run_sync
+from mouthpiece.apps.cli.console import Console
+from mouthpiece.apps.cli.flags import Flags, command
 from mouthpiece.errors import InputError, OutputError
+from mouthpiece.notices import notice
+from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FourNumbers, FrameTransform, SyncOptions
 
 OUTFILE = Path("results/result_voice.mp4")
 """Where the published script puts its result; this folder alone is made if it is missing."""
@@ -33,7 +26,7 @@ OFF = -1
 
 
 class PublishedUsage(TyperCommand):
-    """Takes `--static` with a value, as the published usage has it, and without one."""
+    """A command that takes `--static` with a value, as the published usage has it, and without one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give a bare `--static` the value that it means."""
@@ -41,18 +34,18 @@ class PublishedUsage(TyperCommand):
 
 
 def with_static_value(arguments: Sequence[str]) -> list[str]:
-    """The arguments with "true" put behind a `--static` that no value follows."""
-    told: list[str] = []
+    """Return the arguments with "true" put behind a `--static` that no value follows."""
+    completed: list[str] = []
     for index, argument in enumerate(arguments):
-        told.append(argument)
+        completed.append(argument)
         following = arguments[index + 1] if index + 1 < len(arguments) else "-"
         if argument == "--static" and following.startswith("-"):
-            told.append(TRUE[0])
-    return told
+            completed.append(TRUE[0])
+    return completed
 
 
 def truth(text: str) -> bool:
-    """True or False as people write it.
+    """Read True or False as people write it.
 
     Raises:
         typer.BadParameter: it is neither.
@@ -64,7 +57,13 @@ def truth(text: str) -> bool:
     raise typer.BadParameter(f"expected True or False, got {text!r}", param_hint="'--static'")
 
 
-def inference_command(
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    command(app, "inference", cls=PublishedUsage)(inference)
+
+
+def inference(
+    console: Console,
     checkpoint_path: Annotated[
         str,
         typer.Option(
@@ -89,11 +88,6 @@ def inference_command(
     static: Annotated[
         str, typer.Option("--static", metavar="True|False", help="Use only the first frame of a video.")
     ] = "False",
-    fps: Annotated[str, typer.Option("--fps", metavar="RATE", help="Frames a second, for photos alone.")] = "25",
-    pads: Annotated[
-        FourNumbers,
-        typer.Option("--pads", metavar="TOP BOTTOM LEFT RIGHT", help="Pixels added to the box of a face."),
-    ] = (0, 10, 0, 0),
     face_det_batch_size: Annotated[
         int | None, typer.Option("--face_det_batch_size", show_default=False, help="Of no use here: faces are tracked.")
     ] = None,
@@ -109,7 +103,7 @@ def inference_command(
             metavar="TOP BOTTOM LEFT RIGHT",
             help="Use this part of the picture, after --resize_factor and --rotate; -1 is the edge.",
         ),
-    ] = (0, -1, 0, -1),
+    ] = (0, TO_EDGE, 0, TO_EDGE),
     box: Annotated[
         FourNumbers,
         typer.Option(
@@ -122,40 +116,26 @@ def inference_command(
     nosmooth: Annotated[
         bool, typer.Option("--nosmooth", help="Don't average the face's box over neighbouring frames.")
     ] = False,
-    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
-    precision: NetworkPrecision = PrecisionChoice.AUTO,
-    device: Device = "CPU",
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    base: Annotated[SyncOptions, Flags(only=frozenset({"fps", "device", "runtime", "precision", "pads"}))],
 ) -> None:
     """Run a Wav2Lip checkpoint with the options of the published inference.py.
 
     For new work `mouthpiece sync --engine wav2lip` does the same and more.
     """
-    from mouthpiece.apps.cli.main import parse_fps, run_sync
-
-    rate, held = parse_fps(fps), truth(static)
     _check_face(face)
-    from mouthpiece import pipeline
-    from mouthpiece.engines.base import CropOptions, NetworkOptions, Precision, Runtime
-
-    options = pipeline.SyncOptions(
-        engine="wav2lip",
-        device=device,
-        fit=pipeline.Fit.LOOP,
-        fps=rate,
-        framing=pipeline.FrameTransform(held, resize_factor, rotate, crop),
+    own = {"checkpoint": checkpoint_path, "batch_size": wav2lip_batch_size, "smooth": not nosmooth, **base.engine.own}
+    options = SyncOptions(
+        engine=EngineOptions("wav2lip", base.engine.device, own=own),
+        fit=Fit.LOOP,
+        fps=base.fps,
+        transform=FrameTransform(truth(static), resize_factor, rotate, crop),
         box=None if box[0] == OFF else box,
-        network=NetworkOptions(checkpoint_path, Runtime(runtime.value), Precision(precision.value), wav2lip_batch_size),
-        crop=CropOptions(pads, smooth=not nosmooth),
         overwrite=True,
     )
     if face_det_batch_size is not None:
-        unused = "--face_det_batch_size has no use here: faces are tracked from frame to frame"
-        warn([unused], json_lines=json, quiet=quiet)
+        console.warn([notice("face-batch-ignored")])
     with _folder_of(outfile):
-        run_sync(face, audio, outfile, options, json_lines=json, quiet=quiet)
+        run_sync(console, face, audio, outfile, options)
 
 
 def _check_face(face: Path) -> None:

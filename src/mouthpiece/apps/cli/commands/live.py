@@ -10,22 +10,27 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.cli.commands.weights import ensure_weights
-from mouthpiece.apps.cli.console import print_err, print_event
-from mouthpiece.apps.cli.parameters import (
-    AllowHost,
-    Debug,
-    Device,
-    Json,
-    NetworkCheckpoint,
-    NetworkPrecision,
-    NetworkRuntime,
-    PrecisionChoice,
-    Quiet,
-    RuntimeChoice,
-)
+from mouthpiece.apps.cli.console import Console, print_err
+from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.interruption import Stopped
+from mouthpiece.options import LiveOptions
+
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="NAME", show_default=False, help="The server's name behind a proxy."),
+]
+MOST_SIDE = 640
+"""Pixels of the longer side of the faces drawn, unless told otherwise."""
+LIVE_FLAGS = Flags(omit=frozenset({"face", "batch_size", "pads", "smooth", "seed"}), defaults={"most_side": MOST_SIDE})
 
 
-def live_command(
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    command(app, "live")(live)
+
+
+def live(
+    console: Console,
     *,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; any but this machine's own asks for a token.")
@@ -55,27 +60,13 @@ def live_command(
         typer.Option("--sessions", min=1, show_default=False, help="Browsers at once; by default two a core."),
     ] = None,
     allow_host: AllowHost = None,
-    most_side: Annotated[int, typer.Option("--size", help="Pixels of the longer side of the faces drawn.")] = 640,
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second while the machine keeps up.")] = 25.0,
-    engine: Annotated[str, typer.Option("--engine", help="Who moves the mouth; see: mouthpiece engines.")] = "mesh",
-    device: Device = "CPU",
-    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
-    checkpoint: NetworkCheckpoint = None,
-    runtime: NetworkRuntime = RuntimeChoice.OPENVINO,
-    precision: NetworkPrecision = PrecisionChoice.AUTO,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    options: Annotated[LiveOptions, LIVE_FLAGS],
 ) -> None:
     """Open a page where a photo speaks along with you: http://localhost:8080."""
     from mouthpiece.apps.addresses import is_loopback
-    from mouthpiece.apps.cli.main import Stopped
     from mouthpiece.apps.live import LiveConfig, default_sessions, serve
     from mouthpiece.apps.live.microphone import BROWSER, SERVER
-    from mouthpiece.engines.base import NetworkOptions, Precision, Runtime
-    from mouthpiece.live import LiveOptions
 
-    network = NetworkOptions(checkpoint, Runtime(runtime.value), Precision(precision.value))
     config = LiveConfig(
         host=host,
         port=port,
@@ -84,25 +75,25 @@ def live_command(
         token=token,
         sessions=default_sessions() if sessions is None else sessions,
         allow_hosts=tuple(allow_host or ()),
-        options=LiveOptions(
-            engine=engine, device=device, intensity=intensity, fps=fps, most_side=most_side, network=network
-        ),
+        options=options,
     )
-    ensure_weights(engine, network, json_lines=json, quiet=quiet)
+    ensure_weights(console, options.engine)
 
     def ready(link: str) -> None:
         if token is not None:  # whoever chose it knows it; logs needn't
             link = link.replace(token, "...")
-        made = config.token is not None and token is None
-        if json:
-            print_event("ready", {"url": link})
-        elif made or not quiet:
-            print_err(f"mouthpiece: open {link} (Ctrl-C ends it)")
-        if not (json or quiet or is_loopback(host)) and mic == "browser":
-            print_err("mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md")
-        if sys.platform == "win32" and not quiet:
-            print_err(
-                "mouthpiece: gunicorn doesn't run on Windows; werkzeug's server does it for you and your own network"
+        line = f"mouthpiece: open {link} (Ctrl-C ends it)"
+        if config.token is not None and token is None and not console.json:
+            print_err(line)  # the token that was made is nowhere else
+        else:
+            console.tell("ready", {"url": link}, line)
+        if not console.json and not is_loopback(host) and mic == BROWSER:
+            console.note(
+                "mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md"
+            )
+        if sys.platform == "win32":
+            console.note(
+                "mouthpiece: gunicorn doesn't run on Windows; werkzeug's server does it for you and your network"
             )
 
     raise Stopped(serve(config, ready=ready) or signal.SIGTERM, "stopped")

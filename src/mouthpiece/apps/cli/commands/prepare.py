@@ -10,10 +10,8 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.cli.atomic_write import write_text
-from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, print_event, print_out
-from mouthpiece.apps.cli.interruption import Interruption
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_out
+from mouthpiece.apps.cli.interruption import Interruption, Stopped
 from mouthpiece.errors import Cancelled, InputError
 
 
@@ -25,7 +23,8 @@ class OffsetChoice(StrEnum):
     KEEP = "keep"
 
 
-def prepare_command(
+def prepare(
+    console: Console,
     data: Annotated[Path, typer.Argument(metavar="DATA", show_default=False, help="A folder of talking videos.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="CACHE", show_default=False, help="Where the prepared clips go.")
@@ -48,9 +47,6 @@ def prepare_command(
         int | None, typer.Option("--limit", min=1, metavar="CLIPS", help="Take only so many clips of each split.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that measure faces.")] = 2,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Measure the faces of a folder of talking videos, once, and keep what training needs.
 
@@ -63,7 +59,7 @@ def prepare_command(
     for name in splits:
         if name not in SPLITS:
             raise typer.BadParameter(f"expected one of {', '.join(SPLITS)}, got {name!r}", param_hint="'--split'")
-    with Interruption() as interruption, ClipProgress("preparing", json_lines=json, quiet=quiet) as progress:
+    with Interruption() as interruption, console.progress("preparing") as display:
         try:
             report = prepare_corpus(
                 data,
@@ -71,22 +67,20 @@ def prepare_command(
                 splits=splits,
                 workers=workers,
                 limit=limit,
-                progress=progress,
+                progress=ItemProgress(display, "clips"),
                 offsets=OffsetRule(offsets.value),
                 retry=retry,
                 cancelled=interruption,
             )
         except Cancelled as error:
-            from mouthpiece.apps.cli.main import Stopped
-
             raise Stopped(interruption.signal_number or signal.SIGINT, str(error)) from error
     listed = report_path(out, report.corpus)
     table = report_table(report)
     write_text(listed.with_suffix(".txt"), table + "\n")
-    if json:
+    if console.json:
         counts = {"made": report.made, "kept": report.kept, "left_out": len(report.skipped)}
-        print_event("result", {**counts, "report": str(listed), "clips": as_json(report.clips)})
-    elif not quiet:
+        console.event("result", {**counts, "report": str(listed), "clips": as_json(report.clips)})
+    elif not console.quiet:
         print_out(table)
     if not report.usable:
         raise InputError(f"none of the clips in {data} can be used; {listed.with_suffix('.txt')} says why")

@@ -7,14 +7,22 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import print_err
-from mouthpiece.apps.cli.parameters import AllowHost, Debug
+from mouthpiece.apps.cli.commands.live import AllowHost
+from mouthpiece.apps.cli.console import Console
+from mouthpiece.apps.cli.flags import command
+from mouthpiece.apps.cli.interruption import Stopped
 from mouthpiece.errors import MissingExtraError
 
 MINUTE_S = 60
 
 
-def studio_command(
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    command(app, "studio")(studio)
+
+
+def studio(
+    console: Console,
     *,
     host: Annotated[
         str, typer.Option("--host", help="Where to listen; 0.0.0.0 is everywhere, for everybody who gets there.")
@@ -28,21 +36,19 @@ def studio_command(
         float, typer.Option("--max-minutes", min=0.1, max=600, help="The longest speech or video.")
     ] = 10.0,
     allow_host: AllowHost = None,
-    debug: Debug = False,
 ) -> None:
     """Make videos on a page in your browser (extra 'studio')."""
     if find_spec("streamlit") is None:
         raise MissingExtraError("the studio", "studio")
     from mouthpiece.apps.addresses import is_loopback
-    from mouthpiece.apps.cli.main import Stopped
     from mouthpiece.apps.studio.serving import serve
     from mouthpiece.apps.studio.settings import Settings
     from mouthpiece.apps.uploads import MEGABYTE, Limits
 
     def ready(address: str) -> None:
-        print_err(f"the studio is open: {address} (Ctrl-C closes it)")
+        console.tell("ready", {"url": address}, f"the studio is open: {address} (Ctrl-C closes it)")
         if not is_loopback(host):
-            print_err(
+            console.note(
                 "mouthpiece: warning: everybody who reaches this address can use it; put a password in front of it"
             )
 

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.clip_progress import ClipProgress
-from mouthpiece.apps.cli.console import as_json, print_err, print_event
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.apps.cli.console import Console, ItemProgress, as_json
 
 
-def synthesise_command(
+def synthesise(
+    console: Console,
     out: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="Where to keep it; made if missing.")],
     *,
     hours: Annotated[float, typer.Option("--hours", help="How much speech, about.")] = 2.5,
@@ -22,22 +21,19 @@ def synthesise_command(
         typer.Option("--language", metavar="CODE", help="Only this one; may be given several times. All if not given."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", help="Processes.")] = 2,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Make speech in many languages and voices whose every sound is known, to train a mouth on.
 
     A run that was stopped goes on where it was when started again.
     """
-    from mouthpiece.training.synthetic.synthesise import SyntheticOptions, synthesise
+    from mouthpiece.training.synthetic import synthesise as synthetic
 
-    options = SyntheticOptions(hours=hours, seed=seed, languages=tuple(language or ()), workers=workers)
-    with ClipProgress("speaking", json_lines=json, quiet=quiet) as progress:
-        report = synthesise(out, options, progress=progress)
-    if json:
-        print_event("result", as_json(report))
-    elif not quiet:
-        for line in (*report.notes, *(f"left out {name}: {reason}" for name, reason in report.skipped)):
-            print_err(line)
-        print_err(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")
+    options = synthetic.SyntheticOptions(hours=hours, seed=seed, languages=tuple(language or ()), workers=workers)
+    with console.progress("speaking") as display:
+        report = synthetic.synthesise(out, options, progress=ItemProgress(display, "clips"))
+    if console.json:
+        console.event("result", as_json(report))
+        return
+    for line in (*report.notes, *(f"left out {name}: {reason}" for name, reason in report.skipped)):
+        console.note(line)
+    console.note(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")

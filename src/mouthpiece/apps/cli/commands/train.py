@@ -7,31 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from mouthpiece.apps.cli.commands.prepare import prepare_command
-from mouthpiece.apps.cli.commands.synthesise import synthesise_command
-from mouthpiece.apps.cli.commands.train_teacher import teacher_command
-from mouthpiece.apps.cli.console import print_err, print_event, print_out
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
-
-train_app = typer.Typer(
-    name="train", help="Train networks (extra 'train').", rich_markup_mode=None, pretty_exceptions_enable=False
-)
+from mouthpiece.apps.cli.commands.prepare import prepare
+from mouthpiece.apps.cli.commands.synthesise import synthesise
+from mouthpiece.apps.cli.commands.train_teacher import teacher
+from mouthpiece.apps.cli.console import Console
+from mouthpiece.apps.cli.flags import command, group
 
 
-train_app.command("prepare")(prepare_command)
-train_app.command("synthesise")(synthesise_command)
-train_app.command("teacher")(teacher_command)
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    train = group(app, "train", "Train networks (extra 'train').")
+    command(train, "prepare")(prepare)
+    command(train, "synthesise")(synthesise)
+    command(train, "teacher")(teacher)
+    command(train, "motion")(motion)
 
 
-@train_app.callback(invoke_without_command=True)
-def train_root(context: typer.Context) -> None:
-    """Train networks (extra 'train')."""
-    if context.invoked_subcommand is None:
-        print_out(context.get_help())
-
-
-@train_app.command("motion")
-def motion_command(
+def motion(
+    console: Console,
     data: Annotated[
         Path, typer.Option("--data", metavar="DIR", show_default=False, help="The main corpus: faces that speak.")
     ],
@@ -81,9 +74,6 @@ def motion_command(
         typer.Option("--work", metavar="DIR", help="Cache and checkpoints; a hidden folder beside FILE if not given."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed repeats a training.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Train the mesh engine's motion network.
 
@@ -92,10 +82,7 @@ def motion_command(
     from mouthpiece.training.motion.train import TrainOptions, card_path, train_motion
 
     def progress(line: str) -> None:
-        if json:
-            print_event("progress", {"message": line})
-        elif not quiet:
-            print_err(line)
+        console.tell("progress", {"message": line}, line)
 
     given: dict[str, Any] = {
         "more_corpora": tuple(corpus) if corpus else None,
@@ -118,7 +105,5 @@ def motion_command(
     # What isn't given stays as the library has it.
     options = TrainOptions(progress=progress, **{name: value for name, value in given.items() if value is not None})
     network = train_motion(data, out, options=options)
-    if json:
-        print_event("result", {"path": str(network), "card": str(card_path(network))})
-    elif not quiet:
-        print_err(f"{network}: trained; its model card is {card_path(network)}")
+    card = card_path(network)
+    console.tell("result", {"path": str(network), "card": str(card)}, f"{network}: trained; its model card is {card}")

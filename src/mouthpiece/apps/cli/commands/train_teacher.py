@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import print_err, print_event
-from mouthpiece.apps.cli.parameters import Debug, Json, Quiet
+from mouthpiece.apps.cli.console import Console
 
 
-def teacher_command(
+def teacher(
+    console: Console,
     data: Annotated[
         Path, typer.Option("--data", metavar="DIR", show_default=False, help="A corpus in GRID's layout, with words.")
     ],
@@ -30,9 +30,6 @@ def teacher_command(
             "--work", metavar="DIR", help="Where prepared clips lie; a hidden folder beside FILE if not given."
         ),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
 ) -> None:
     """Fit what each phone does to lips and jaw on faces whose words are known (extras 'train' and 'speech').
 
@@ -47,10 +44,7 @@ def teacher_command(
     from mouthpiece.training.teacher.fit import CLIPS, STEPS, card_path, train_teacher
 
     def progress(line: str) -> None:
-        if json:
-            print_event("progress", {"message": line})
-        elif not quiet:
-            print_err(line)
+        console.tell("progress", {"message": line}, line)
 
     scores = train_teacher(
         data,
@@ -62,9 +56,6 @@ def teacher_command(
         workers=workers,
         progress=progress,
     )
-    if json:
-        print_event(
-            "result", {"path": str(out), "card": str(card_path(out)), "scores": [asdict(one) for one in scores]}
-        )
-    elif not quiet:
-        print_err(f"{out}: fitted; its card is {card_path(out)}")
+    card = card_path(out)
+    content = {"path": str(out), "card": str(card), "scores": [asdict(one) for one in scores]}
+    console.tell("result", content, f"{out}: fitted; its card is {card}")

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.difference import Difference
 from mouthpiece.engines.wav2lip.int8 import nncf_version
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.errors import MissingExtraError
 from mouthpiece.networks.wav2lip import GENERATOR

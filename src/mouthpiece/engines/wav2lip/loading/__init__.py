@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.engines.base import NetworkOptions, Runtime
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.runtimes.generator import Generator

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.generator import check_ports
 from mouthpiece.errors import WeightsError
 from mouthpiece.networks.wav2lip import GENERATOR
+from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
@@ -90,9 +91,9 @@ class GeneratorFile:
         """
         return any("Quantize" in node.get_type_name() for node in self.openvino_model().get_ops())
 
-    def int8_warning(self, precision: Precision) -> str:
+    def int8_warning(self, precision: Precision) -> Notice:
         """Return the warning that a quantised model runs in int8 and not in the precision asked for."""
-        return f"{self.path.name} was exported in int8 and runs so, not in {precision}"
+        return notice("int8-kept", file=self.path.name, precision=precision)
 
     def openvino_model(self) -> openvino.Model:
         """Read or build the network as an OpenVINO model, for batches of any size.

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mouthpiece.cpu import keep_off_hidden_tiles
-from mouthpiece.engines.base import Precision, Runtime
 from mouthpiece.engines.wav2lip.loading import openvino_models
 from mouthpiece.engines.wav2lip.loading.generator_file import FileKind, GeneratorFile
 from mouthpiece.engines.wav2lip.loading.model_store import ensure_model
 from mouthpiece.engines.wav2lip.loading.precision_choice import choose_precision
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.engines.wav2lip.runtimes import on_openvino, on_torch
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator, check_installed
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
@@ -19,6 +19,7 @@ from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.inference import FALLBACK
 from mouthpiece.networks.onnx_form import IR_VERSION, OPSET, write_onnx
 from mouthpiece.networks.wav2lip import GENERATOR
+from mouthpiece.notices import Notice, notice
 
 
 def open_on_openvino(source: GeneratorFile, precision: Precision, device: str) -> Generator:
@@ -35,11 +36,11 @@ def open_on_openvino(source: GeneratorFile, precision: Precision, device: str) -
     except EngineError as error:
         if name == FALLBACK:
             raise
-        return _open_on_device(source, precision, FALLBACK, (f"{error}; running on {FALLBACK}",))
+        return _open_on_device(source, precision, FALLBACK, (notice("device-failed", error=str(error), used=FALLBACK),))
 
 
 def _open_on_device(
-    source: GeneratorFile, precision: Precision, device: str, warnings: tuple[str, ...]
+    source: GeneratorFile, precision: Precision, device: str, warnings: tuple[Notice, ...]
 ) -> OpenVinoGenerator:
     if source.is_exported and source.is_quantised():
         if precision not in (Precision.AUTO, Precision.INT8):
@@ -53,7 +54,7 @@ def _open_on_device(
         warnings += more
         name = f"{precision} (chosen by trial)"
     elif precision not in native:
-        warnings = (*warnings, f"{device} doesn't compute in {precision} itself; running f32")
+        warnings = (*warnings, notice("precision-missing", device=device, precision=precision))
         precision = Precision.F32
     int8 = precision is Precision.INT8
     file = openvino_models.int8_file(source) if int8 else openvino_models.f32_file_or_model(source)
@@ -62,7 +63,7 @@ def _open_on_device(
 
 def _fastest_precision(
     source: GeneratorFile, device: str, native: tuple[Precision, ...]
-) -> tuple[Precision, tuple[str, ...]]:
+) -> tuple[Precision, tuple[Notice, ...]]:
     """Choose the precision that suits this machine; with a warning where none could be tried."""
     candidates: dict[Precision, Callable[[], Path | None]] = {}
     for precision in native:
@@ -76,7 +77,7 @@ def _fastest_precision(
         openvino_models.f32_file(source)
         return choose_precision(source.digest, device, candidates).precision, ()
     except WeightsError as error:  # a damaged checkpoint will be met again
-        return Precision.F32, (f"precision auto tried nothing and runs f32: {error}",)
+        return Precision.F32, (notice("precision-untried", error=str(error)),)
 
 
 def open_on_onnx(source: GeneratorFile, precision: Precision, device: str) -> Generator:
@@ -92,7 +93,8 @@ def open_on_onnx(source: GeneratorFile, precision: Precision, device: str) -> Ge
     if source.kind is FileKind.ONNX and source.is_quantised():
         warnings = () if precision is Precision.INT8 else (source.int8_warning(precision),)
         return OnnxGenerator(source.path, device, warnings, name="int8 as exported")
-    warnings = () if precision in (Precision.AUTO, Precision.F32) else (f"ONNX Runtime runs f32 here, not {precision}",)
+    as_asked = precision in (Precision.AUTO, Precision.F32)
+    warnings = () if as_asked else (notice("precision-missing-onnx", precision=precision),)
     if source.kind is FileKind.ONNX:
         return OnnxGenerator(source.path, device, warnings)
     check_installed(Runtime.ONNX)

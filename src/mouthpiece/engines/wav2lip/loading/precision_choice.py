@@ -17,10 +17,10 @@ from typing import Any
 
 from mouthpiece.checkpoints.cache import cache_dir, made, read_json
 from mouthpiece.cpu import core_count, this_processor
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.int8 import RECIPE
 from mouthpiece.engines.wav2lip.loading.precision_trial import PrecisionTrial, run_trial
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import device_full_name
 from mouthpiece.errors import WeightsError
 

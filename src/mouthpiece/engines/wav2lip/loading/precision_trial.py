@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.engines.base import Precision
 from mouthpiece.engines.wav2lip.module_process import run_module
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.types import FloatArray, as_float

@@ -6,9 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from mouthpiece.engines.base import Runtime
+from mouthpiece.engines.wav2lip.options import Runtime
 from mouthpiece.errors import MissingExtraError, WeightsError
 from mouthpiece.networks.wav2lip import GENERATOR
+from mouthpiece.notices import Notice
 from mouthpiece.types import FloatArray
 
 _LIBRARIES = {Runtime.TORCH: "torch", Runtime.ONNX: "onnxruntime"}
@@ -27,7 +28,7 @@ class Generator(Protocol):
         """Where it runs, by its runtime's own name; CPU in any case where that took the place of another."""
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Notice, ...]:
         """What isn't as the user asked for: a device that wasn't there, say."""
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.cpu import core_count
-from mouthpiece.engines.base import Runtime
+from mouthpiece.engines.wav2lip.options import Runtime
 from mouthpiece.engines.wav2lip.runtimes.generator import check_installed, check_ports
 from mouthpiece.errors import WeightsError
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray
 
 _PROVIDERS = {"CPU": "CPUExecutionProvider", "CUDA": "CUDAExecutionProvider", "GPU": "CUDAExecutionProvider"}
@@ -21,7 +22,7 @@ _QUIET = 3
 class OnnxGenerator:
     """A session of ONNX Runtime."""
 
-    def __init__(self, model: Path, device: str, warnings: tuple[str, ...] = (), *, name: str = "f32") -> None:
+    def __init__(self, model: Path, device: str, warnings: tuple[Notice, ...] = (), *, name: str = "f32") -> None:
         """Load a model.
 
         Args:
@@ -39,7 +40,7 @@ class OnnxGenerator:
 
         wanted = _PROVIDERS.get(device.strip().upper().partition(":")[0], "none")
         if wanted not in onnxruntime.get_available_providers():
-            warnings = (*warnings, f"device {device} isn't here for ONNX Runtime; running on CPU")
+            warnings = (*warnings, notice("device-missing-onnx", device=device))
             wanted = _PROVIDERS["CPU"]
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import core_count, keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.errors import EngineError
 from mouthpiece.inference import FALLBACK, compile_cached, core, is_several, resolve_device
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class OpenVinoGenerator:
         device: str = "CPU",
         *,
         name: str | None = None,
-        warnings: tuple[str, ...] = (),
+        warnings: tuple[Notice, ...] = (),
     ) -> None:
         """Compile a model.
 
@@ -72,13 +73,13 @@ def _config(precision: Precision, device: str) -> dict[str, Any]:
     return config
 
 
-def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
+def choose_device(device: str) -> tuple[str, tuple[Notice, ...]]:
     """Return the device asked for, by OpenVINO's name; else the CPU, with a warning."""
     name, warnings = resolve_device(device)
     if name == "AUTO" and core().available_devices == [FALLBACK]:
         name = FALLBACK  # nothing to choose from, and of the CPU more is known
     if warnings and device.lower().startswith(TORCH_DEVICES):
-        warnings = (f"device {device} is PyTorch's (--runtime torch); running on {name}",)
+        warnings = (notice("device-is-torchs", device=device, used=name),)
     return name, warnings
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.base import Precision
+from mouthpiece.engines.wav2lip.options import Precision
+from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class TorchGenerator:
     """A PyTorch module, its pictures laid out with the channels last, which is quicker."""
 
-    def __init__(self, module: Any, precision: Precision, device: str, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, module: Any, precision: Precision, device: str, warnings: tuple[Notice, ...] = ()) -> None:
         """Move the module to a device and a precision (F32, F16 or BF16)."""
         import torch
 
@@ -43,7 +44,7 @@ class TorchGenerator:
         return tensor.to(device=self._place, dtype=self._type, memory_format=torch.channels_last)
 
 
-def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
+def choose_device(device: str) -> tuple[str, tuple[Notice, ...]]:
     """Return PyTorch's name of a device of this machine; with a warning where it isn't the one asked for."""
     import torch
 
@@ -58,18 +59,18 @@ def choose_device(device: str) -> tuple[str, tuple[str, ...]]:
     }
     if here.get(kind):
         return (f"{kind}:{number}" if number else kind), ()
-    return "cpu", () if kind == "auto" else (f"device {device} isn't here for PyTorch; running on CPU",)
+    return "cpu", () if kind == "auto" else (notice("device-missing-torch", device=device),)
 
 
-def choose_precision(wanted: Precision, place: str) -> tuple[Precision, tuple[str, ...]]:
+def choose_precision(wanted: Precision, place: str) -> tuple[Precision, tuple[Notice, ...]]:
     """Return a precision that the device multiplies itself; with a warning where it isn't the one asked for."""
     if wanted in (Precision.AUTO, Precision.F32):
         return Precision.F32, ()
     if wanted is Precision.INT8:
-        return Precision.F32, ("PyTorch doesn't run int8 here; running f32 (the runtime openvino does)",)
+        return Precision.F32, (notice("int8-missing-torch"),)
     if _is_native(wanted, place):
         return wanted, ()
-    return Precision.F32, (f"{place} doesn't compute in {wanted} itself; running f32",)
+    return Precision.F32, (notice("precision-missing", device=place, precision=wanted),)
 
 
 def _is_native(precision: Precision, place: str) -> bool:

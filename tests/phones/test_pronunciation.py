@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mouthpiece.phones import SpokenWord, spell
-from mouthpiece.types import Phone
+from mouthpiece.phones.pronunciation import pronounce_words
+from mouthpiece.types import Phone, SpokenWord
 
 SPOKEN = {
     "two": (Phone("", 0.0, 0.05), Phone("t", 0.05, 0.10), Phone("uː", 0.10, 0.25), Phone("", 0.25, 0.5)),
@@ -27,7 +27,7 @@ def test_phones_fill_their_word_in_their_own_proportions() -> None:
         asked.append(word)
         return SPOKEN[word]
 
-    phones = spell(words, pronounce)
+    phones = pronounce_words(words, pronounce)
     assert asked == ["two", "a", "hm"], "each word once"
     assert [phone.symbol for phone in phones] == ["", "t", "uː", "eɪ", "", "eɪ"]
     assert [phone.start_s for phone in phones] == pytest.approx([0.0, 1.0, 1.1, 1.4, 1.5, 2.0])
@@ -35,4 +35,4 @@ def test_phones_fill_their_word_in_their_own_proportions() -> None:
 
 
 def test_no_words_no_phones() -> None:
-    assert spell([], lambda _: ()) == ()
+    assert pronounce_words([], lambda _: ()) == ()

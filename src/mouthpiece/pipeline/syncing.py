@@ -1,0 +1,206 @@
+"""From a face and speech to a video, or to its frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from mouthpiece.compositing import composite
+from mouthpiece.concurrency import in_background, one_thread_each
+from mouthpiece.engines.base import Engine
+from mouthpiece.engines.registry import load_engine
+from mouthpiece.errors import Cancelled
+from mouthpiece.media import (
+    FaceInput,
+    FaceSource,
+    SpeechInput,
+    SpeechSource,
+    VideoWriter,
+    check_output,
+    open_face,
+    open_speech,
+)
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import PHOTO_FPS, EngineOptions, Fit, SyncOptions
+from mouthpiece.phones import find_phones
+from mouthpiece.pipeline.edits import EditList
+from mouthpiece.pipeline.journal import Journal, SyncResult
+from mouthpiece.pipeline.lane import Lane, frames_ahead
+from mouthpiece.types import Frame, Phone, ProgressCallback
+
+NO_CUTS = EditList()
+"""All of a video is kept."""
+
+
+def sync(
+    face: FaceInput,
+    speech: SpeechInput,
+    out: str | os.PathLike[str],
+    options: SyncOptions | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SyncResult:
+    """Make a video of a face saying speech.
+
+    Args:
+        face: a photo or video: path, binary file object, or picture array ((H, W), (H, W, 3) RGB or (H, W, 4) RGBA).
+        speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
+        out: where to write; the suffix chooses the container (.mp4, .webm, .mkv ...).
+        options: everything else.
+        progress: called after each written frame.
+        cancelled: asked before each frame; True ends the job and leaves nothing behind.
+
+    Returns:
+        What was made.
+
+    Raises:
+        InputError: the face or the speech can't be used.
+        OutputError: the video can't be written there.
+        OptionError: an option doesn't fit the input.
+        EngineError: the engine can't run.
+        Cancelled: `cancelled` returned True.
+    """
+    options = options or SyncOptions()
+    journal = Journal()
+    stop_if_cancelled = _stopper(cancelled, "stopped as asked; nothing was written")
+    load_engine(options.engine.name).own_options(options.engine)
+    inputs = _paths(face, speech, options.phones)
+    check_output(out, overwrite=options.overwrite, forbidden=inputs)
+    with (
+        one_thread_each(),
+        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
+        open_speech(speech) as voice,
+    ):
+        duration_s = NO_CUTS.duration_s(_duration(source, voice, options.fit))
+        spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+        with VideoWriter(
+            Path(out),
+            source.info,
+            voice,
+            quality=options.quality,
+            eight_bit=options.eight_bit,
+            overwrite=options.overwrite,
+            duration_s=duration_s,
+            forbidden=inputs,
+        ) as writer:
+            with _drawing(source, voice, options, spoken.phones, journal, stop_if_cancelled) as (engine, drawn):
+                for frame in drawn:
+                    stop_if_cancelled()
+                    writer.write(frame)
+                    journal.wrote(frame, duration_s, source.info.fps)
+                    if progress is not None:
+                        progress(journal.progress)
+            journal.require_a_face()
+    ignored = ignored_options(options, source, engine)
+    warnings = (*ignored, *engine.warnings, *spoken.warnings, *source.warnings, *voice.warnings, *writer.warnings)
+    return journal.result(Path(out), options.engine.name, warnings)
+
+
+def draw(
+    face: FaceInput,
+    speech: SpeechInput,
+    options: SyncOptions | None = None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> Generator[Frame, None, None]:
+    """Draw the frames that `sync` would write, to be looked at instead; close the generator to stop early.
+
+    Args: as of `sync`.
+
+    Yields:
+        Frames in order, each with its time; `rgb` shows the speaking face.
+
+    Raises:
+        MouthpieceError: as `sync` does, but for what concerns its output.
+    """
+    options = options or SyncOptions()
+    journal = Journal()
+    stop_if_cancelled = _stopper(cancelled, "stopped as asked")
+    load_engine(options.engine.name).own_options(options.engine)
+    with (
+        one_thread_each(),
+        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
+        open_speech(speech) as voice,
+    ):
+        spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+        with _drawing(source, voice, options, spoken.phones, journal, stop_if_cancelled) as (_, drawn):
+            for frame in drawn:
+                stop_if_cancelled()
+                yield frame
+        journal.require_a_face()
+
+
+def _stopper(cancelled: Callable[[], bool] | None, text: str) -> Callable[[], None]:
+    """Return what raises `Cancelled` with that text once a caller asked to stop."""
+
+    def stop_if_cancelled() -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled(text)
+
+    return stop_if_cancelled
+
+
+@contextmanager
+def _drawing(
+    source: FaceSource,
+    voice: SpeechSource,
+    options: SyncOptions,
+    phones: tuple[Phone, ...],
+    journal: Journal,
+    stop_if_cancelled: Callable[[], None],
+) -> Iterator[tuple[Engine, Iterator[Frame]]]:
+    """Give an engine that has studied the face, and the frames as it draws them, each step in the background."""
+    duration_s = _duration(source, voice, options.fit)
+    lane = Lane(source, options, phones, journal, stop_if_cancelled)
+    ahead = frames_ahead(source.info)
+    frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
+    patches = lane.patches(frames, voice, again=_shown_again(source, duration_s))
+    drawn = in_background(NO_CUTS.frames(composite([patches])), "draw", ahead)
+    try:
+        yield lane.engine, drawn
+    finally:
+        # From the end to the start: each stage's reader goes first, so that none waits for another.
+        drawn.close()
+        patches.close()
+        frames.close()
+
+
+def ignored_options(options: SyncOptions, source: FaceSource, engine: Engine) -> tuple[Notice, ...]:
+    """Return a notice for each option that this face or this engine has no use for."""
+    notices = []
+    kept_rate = not source.info.is_photo or options.transform.static
+    if kept_rate and options.fps not in (PHOTO_FPS, source.info.fps):
+        notices.append(notice("fps-ignored", fps=float(source.info.fps)))
+    if options.box is not None and options.face != SyncOptions().face:
+        notices.append(notice("face-ignored"))
+    default = EngineOptions()
+    notices += [
+        notice("option-ignored", engine=options.engine.name, option=name)
+        for name in ("intensity", "rest")
+        if getattr(options.engine, name) != getattr(default, name) and name not in engine.supported_options
+    ]
+    if options.phones is not None and "phones" not in engine.supported_options:
+        notices.append(notice("phones-ignored", engine=options.engine.name))
+    return tuple(notices)
+
+
+def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
+    """Return how long the output lasts: as the speech, or as the video if that is shorter and to be cut there."""
+    length_s = Fraction(voice.duration_s)
+    if fit is Fit.CUT and not source.info.is_photo and source.info.duration_s is not None:
+        return min(length_s, Fraction(source.info.duration_s).limit_denominator(90_000))
+    return length_s
+
+
+def _paths(*inputs: object) -> tuple[Path, ...]:
+    """Return those inputs that are files: the output must not be one of them."""
+    return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
+
+
+def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:
+    """Whether a source's pictures may have to be shown several times."""
+    return source.info.is_photo or source.info.duration_s is None or source.info.duration_s < duration_s
