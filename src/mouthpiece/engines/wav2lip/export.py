@@ -256,9 +256,7 @@ def _runner(made: Path) -> tuple[Generator, tuple[Notice, ...]]:
     """Load the model that was made; with a warning where its own library isn't installed."""
     if made.suffix == ".onnx" and find_spec("onnxruntime") is not None:
         return OnnxGenerator(made, "CPU"), ()
-    notes = (
-        () if made.suffix == ".xml" else ("compared as OpenVINO runs it: ONNX Runtime (extra onnx) isn't installed",)
-    )
+    notes = () if made.suffix == ".xml" else (notice("compared-in-openvino"),)
     return OpenVinoGenerator(read_exported(made), Precision.F32), notes
 
 
