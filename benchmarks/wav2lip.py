@@ -27,8 +27,8 @@ from benchmarks.fresh import FreshRun, sync_in_new_process
 from benchmarks.material import CLIP_720P, ENGLISH, speech_of_length, write_looped_video, write_wav
 from benchmarks.table import Cell, print_table
 
-from mouthpiece.checkpoints.cache import find_checkpoint
-from mouthpiece.checkpoints.catalogue import GENERATORS
+from mouthpiece.checkpoints.store import find_checkpoint
+from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.wav2lip.loading import open_generator
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime

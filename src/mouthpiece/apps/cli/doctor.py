@@ -240,10 +240,10 @@ def _cache() -> Check:
 
 def _weights() -> dict[str, str]:
     try:
-        from mouthpiece.checkpoints.cache import cached_path
-        from mouthpiece.checkpoints.catalogue import CATALOGUE
+        from mouthpiece.checkpoints.catalogue import known_checkpoints
+        from mouthpiece.checkpoints.store import cached_path
 
-        return {name: str(path) for name in CATALOGUE if (path := cached_path(name)) is not None}
+        return {name: str(path) for name in known_checkpoints() if (path := cached_path(name)) is not None}
     except Exception as error:
         return {"weights": f"can't be listed: {error}"}
 

@@ -157,8 +157,8 @@ def _engine(name: str, say: Texts) -> tuple[frozenset[str], str | None, EngineIn
 
 def _weights_here() -> list[str]:
     """Published weights that lie in the cache, by name."""
-    from mouthpiece.checkpoints.cache import cached_path
-    from mouthpiece.checkpoints.catalogue import GENERATORS
+    from mouthpiece.checkpoints.store import cached_path
+    from mouthpiece.networks.published_weights import GENERATORS
 
     return [name for name in GENERATORS if cached_path(name) is not None]
 

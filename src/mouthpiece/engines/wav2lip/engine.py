@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mouthpiece.checkpoints.cache import find_checkpoint
-from mouthpiece.checkpoints.catalogue import GENERATORS, Checkpoint, licence_line
+from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
+from mouthpiece.checkpoints.store import find_checkpoint
 from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.wav2lip.blend import Blender
 from mouthpiece.engines.wav2lip.crop import (
@@ -25,6 +25,7 @@ from mouthpiece.engines.wav2lip.crop import (
 from mouthpiece.engines.wav2lip.mel_windows import LOOK_AHEAD_S, SpeechWindows
 from mouthpiece.engines.wav2lip.options import NO_PADS, CropOptions, Wav2LipOptions
 from mouthpiece.errors import EngineError, OptionError, WeightsError
+from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.notices import Notice, notice
 from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, RenderRequest, SpeechChunk, TrackedFrame
@@ -121,7 +122,7 @@ class Wav2LipEngine(Engine):
             name="wav2lip",
             summary="redraws the lower face with a published Wav2Lip network (96 x 96 pixels)",
             look_ahead_s=LOOK_AHEAD_S,
-            licence=licence_line(name if name in GENERATORS else GENERATORS[0]),
+            licence=checkpoint_named(name if name in GENERATORS else GENERATORS[0]).licence,
             device=options.device,
             weights=weights,
             ready=ready,

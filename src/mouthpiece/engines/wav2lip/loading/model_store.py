@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mouthpiece.checkpoints.cache import KEY_DIGITS, made, models_dir, read_json, unwritable
+from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, unwritable
 
 _RECORD = "made.json"
 """Sizes of the files by name; written last."""
@@ -49,7 +49,7 @@ def ensure_model(digest: str, label: str, make: Callable[[Path], None]) -> Path:
     folder = model_folder(digest, label)
     if _is_whole(folder):
         return folder
-    made(folder.parent)
+    ensure_folder(folder.parent)
     try:
         with _folder_beside(folder) as beside:
             make(beside)

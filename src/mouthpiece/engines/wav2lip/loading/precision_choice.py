@@ -15,7 +15,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from mouthpiece.checkpoints.cache import cache_dir, made, read_json
+from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json
 from mouthpiece.cpu import core_count, this_processor
 from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.int8 import RECIPE
@@ -212,7 +212,7 @@ def _remember(key: str, choice: ChosenPrecision) -> None:
     """Write a choice down; a cache that can't be written costs another trial, no more."""
     path = choices_file()
     with contextlib.suppress(WeightsError, OSError):
-        known = read_json(made(path.parent) / path.name)
+        known = read_json(ensure_folder(path.parent) / path.name)
         known.pop(key, None)
         kept = dict(list(known.items())[1 - REMEMBERED :])
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -229,7 +229,7 @@ def _one_at_a_time() -> Iterator[None]:
     import filelock
 
     try:
-        lock = filelock.FileLock(made(cache_dir() / "locks") / "choosing.lock", timeout=LOCK_TIMEOUT_S)
+        lock = filelock.FileLock(ensure_folder(cache_dir() / "locks") / "choosing.lock", timeout=LOCK_TIMEOUT_S)
         lock.acquire()
     except (filelock.Timeout, OSError, WeightsError):
         yield
