@@ -325,8 +325,9 @@ class TestErrors:
         )
 
     def test_no_source(self, publish: Publish) -> None:
+        checkpoint = replace(publish(), project_page="https://example.org")
         refused(
-            replace(publish(), project_page="https://example.org"),
+            checkpoint,
             r"nothing is known to serve tiny \(its project is at https://example\.org\); get tiny.pth",
         )
         assert left_behind(checkpoint) == set()
