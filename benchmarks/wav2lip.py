@@ -228,7 +228,7 @@ def cpu_notes() -> tuple[str, ...]:
     """What this CPU has of what matters here."""
     processor = this_processor()
     bf16 = "yes" if processor.computes_bf16 else "no"
-    if not processor.claims_tiles:
+    if not processor.lists_tiles:
         amx = "none"
     elif processor.hides_tiles:
         amx = "claimed, but its tiles are hidden by the virtual machine: unusable, and kept off"
