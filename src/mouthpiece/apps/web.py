@@ -14,8 +14,6 @@ import io
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +21,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mouthpiece.errors import (
     InputError,
-    MouthpieceError,
     NoPictureError,
     NoSoundError,
     NotMediaError,
@@ -174,11 +171,10 @@ def inspect_upload(data: Upload, name: str = "the file", limits: Limits | None =
     shown = safe_name(name)
     _check_bytes(_size(data), shown, limits)
     file = io.BytesIO(data) if isinstance(data, bytes) else data
-    with name_in_errors(file, shown):
-        pixels = _pixels_of_header(file)
-        if pixels is not None:
-            _check_pixels(*pixels, shown, limits)
-        media = probe_media(file)
+    pixels = _pixels_of_header(file)
+    if pixels is not None:
+        _check_pixels(*pixels, shown, limits)
+    media = probe_media(file, name=shown)
     if not media.has_picture and not media.has_sound:  # a drawing in XML, subtitles: FFmpeg knows them
         raise NotMediaError(f"expected a picture, video or sound, but {shown} holds none that can be shown or heard")
     report = _upload_report(media)
@@ -218,17 +214,6 @@ def safe_name(name: str, longest: int = LONGEST_NAME) -> str:
         end = longest // 4
         shown = f"{shown[: longest - end - 1]}…{shown[-end:]}"
     return shown if shown.strip(". ") else "file"
-
-
-@contextmanager
-def name_in_errors(stored: Path | BinaryIO, shown: str) -> Iterator[None]:
-    """Put the name that the sender gave a file into errors raised inside, instead of where it is stored."""
-    own = stored.name if isinstance(stored, Path) else "<file object>"
-    try:
-        yield
-    except MouthpieceError as error:
-        error.args = (str(error).replace(own, shown),)
-        raise
 
 
 def _size(data: Upload) -> int:

@@ -38,7 +38,8 @@ class Portrait:
             self._frame = frame if options.most_side is None else _smaller(frame, min(options.most_side / side, 1.0))
             tracked = self._track(self._frame)
             if tracked.skip_reason is not None:
-                as_sync = SyncOptions(face=options.face, transform=_FIRST_PICTURE)
+                transform = FrameTransform() if source.info.is_photo else _FIRST_PICTURE
+                as_sync = SyncOptions(face=options.face, transform=transform)
                 raise NoFaceError(why_nobody([(tracked.skip_reason, tracked.faces_seen)], source, as_sync))
         self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
 

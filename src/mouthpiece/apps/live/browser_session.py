@@ -16,6 +16,7 @@ from mouthpiece.apps.live.messages import EncodedFrame, pack_sound
 from mouthpiece.apps.live.microphone import Microphone
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.live.stats import FrameStatistics
+from mouthpiece.media import Named
 from mouthpiece.types import FloatArray, Picture
 
 UNWATCHED_S = 1.0
@@ -27,7 +28,7 @@ FACE_RATE, FACE_BURST = 0.5, 10.0
 MOST_CLIENTS = 4
 """Most sockets and feeds of one session; one more dismisses the oldest."""
 
-OpenFace = Callable[[Picture], SpeakingFace]
+OpenFace = Callable[[Named[Picture]], SpeakingFace]
 """Makes a face ready to speak: (H, W, 3) uint8 RGB in, a face at rest out. Raises MouthpieceError."""
 
 
@@ -74,8 +75,12 @@ class BrowserSession:
             busy = bool(self._clients) or self._opening.locked()
             return 0.0 if busy else time.monotonic() - self._left_s
 
-    def put_face(self, picture: Picture) -> None:
-        """Replace the face by that of another picture, (H, W, 3) uint8 RGB, the session's own from now on.
+    def put_face(self, picture: Picture, name: str = "the picture") -> None:
+        """Replace the face by that of another picture.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB, the session's own from now on.
+            name: what messages call it.
 
         Raises:
             MouthpieceError: it can't be used; the one before stays.
@@ -83,7 +88,7 @@ class BrowserSession:
         if not self._face_rate.take(1):
             raise TooFast("many faces in a short time; wait a few seconds")
         with self._opening:
-            face = self._open_face(picture)
+            face = self._open_face(Named(picture, name))
             with self._changed:
                 closed = self._closed
                 if not closed:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from mouthpiece.apps.live.http_errors import Busy, NotAPicture, Unknown
-from mouthpiece.apps.web import MEGABYTE, name_in_errors, safe_name
-from mouthpiece.errors import InputError, NoPictureError, NotMediaError
+from mouthpiece.apps.web import MEGABYTE, safe_name
+from mouthpiece.errors import InputError, NoPictureError, UnknownMediaError
 from mouthpiece.samples import Avatar, avatars
 from mouthpiece.types import Picture
 
@@ -23,8 +21,6 @@ MOST_BYTES = 16 * MEGABYTE
 THUMBNAIL_SIZE = (128, 160)
 """Columns and rows of the gallery's pictures."""
 THUMBNAIL_QUALITY = 82
-_NEITHER = "nothing of a known kind"
-"""Part of the error of `mouthpiece.media` for a file that is no media at all."""
 WAIT_S = 10.0
 """Longest wait for other photos to be decoded: they take memory."""
 
@@ -52,7 +48,7 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
     if not _decoding.acquire(timeout=WAIT_S):
         raise Busy("many photos at once; try again in a moment")
     try:
-        with io.BytesIO(data) as file, name_in_errors(file, shown):
+        with io.BytesIO(data) as file:
             return _decoded(file, shown, most_side)
     finally:
         _decoding.release()
@@ -82,28 +78,14 @@ def thumbnail(path: Path) -> bytes:
         return file.getvalue()
 
 
-@contextmanager
-def name_array_in_errors(name: str) -> Iterator[None]:
-    """Put a file's name into errors about its decoded picture that are raised inside."""
-    try:
-        yield
-    except InputError as error:
-        error.args = (
-            str(error).replace("the first picture of the array", "the array").replace("the array", safe_name(name)),
-        )
-        raise
-
-
 def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
     import cv2
 
     from mouthpiece.media import open_face
 
     try:
-        opened = open_face(file)  # nothing is decoded yet but photos; their size is looked up before
-    except NotMediaError as error:
-        if _NEITHER not in str(error):
-            raise  # the error describes what it is
+        opened = open_face(file, name=shown)  # nothing is decoded yet but photos; their size is looked up before
+    except UnknownMediaError as error:
         raise NotAPicture(f"expected a photo, but {shown} is none; choose one: JPEG, PNG or WebP") from error
     except NoPictureError as error:
         raise NoPictureError(

@@ -16,13 +16,13 @@ from mouthpiece.apps.live.browser_session import BrowserSession
 from mouthpiece.apps.live.clients import Client
 from mouthpiece.apps.live.config import LiveConfig
 from mouthpiece.apps.live.drawing import FRAME_WAIT_S
-from mouthpiece.apps.live.face_uploads import MOST_BYTES, find_avatar, name_array_in_errors, read_face, thumbnail
+from mouthpiece.apps.live.face_uploads import MOST_BYTES, find_avatar, read_face, thumbnail
 from mouthpiece.apps.live.http_errors import Busy, ForbiddenOrigin, HttpError, NotAdmitted, status_of
 from mouthpiece.apps.live.messages import BOUNDARY, MOST_MESSAGE, EncodedFrame
 from mouthpiece.apps.live.microphone import open_microphone
 from mouthpiece.apps.live.session_registry import SessionRegistry
 from mouthpiece.apps.live.sockets import PING_S, CallbackEvent, ClientConnection, InlineThread, serve_socket
-from mouthpiece.apps.web import MEGABYTE
+from mouthpiece.apps.web import MEGABYTE, safe_name
 from mouthpiece.errors import InputError, MouthpieceError
 from mouthpiece.samples import avatars
 from mouthpiece.types import Picture
@@ -197,8 +197,7 @@ class _Routes:
     def _take_face(self, face: Picture, name: str) -> Answer:
         """Make a picture the session's face."""
         session = self._registry.enter(g.client_id)
-        with name_array_in_errors(name):
-            session.put_face(face)
+        session.put_face(face, safe_name(name))
         return jsonify(session.state()) if _wants_json() else redirect(url_for("page"), 303)
 
     def _photo(self) -> tuple[bytes, str]:
