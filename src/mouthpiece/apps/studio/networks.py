@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 
-from mouthpiece.checkpoints.cache import cached_path
+from mouthpiece.checkpoints.store import cached_path
 from mouthpiece.engines.base import Engine
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.errors import MouthpieceError
