@@ -19,7 +19,6 @@ class Settings:
     port: int = option(8501, flag="--port", help="Likewise; 0 takes a free one.", low=0, high=65_535)
     """Port to listen on; 0: any free one."""
     jobs_at_once: int = option(2, flag="--jobs", help="Videos made side by side; the others wait.", low=1, high=64)
-    """Videos made side by side; the others wait."""
     most_waiting: int = 20
     """Videos that may wait; beyond that visitors are asked to come back."""
     limits: Limits = field(default_factory=Limits)
