@@ -16,7 +16,9 @@ import numpy as np
 from benchmarks.motion import ROOT
 
 from mouthpiece.datasets.av_offset import Verdict, measure_offset
-from mouthpiece.datasets.prepare import OffsetRule, Recording, load_corpus, prepare_corpus
+from mouthpiece.datasets.options import OffsetRule, PrepareOptions
+from mouthpiece.datasets.prepare import prepare_corpus
+from mouthpiece.datasets.recordings import Recording, load_corpus
 from mouthpiece.types import SAMPLE_RATE
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"))
@@ -35,7 +37,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for corpus, split in SETS:
         if not list(arguments.cache.glob(f"{corpus}.*.npz")):
-            prepare_corpus(arguments.data / corpus, arguments.cache, splits=[split], offsets=OffsetRule.KEEP)
+            prepare_corpus(arguments.data / corpus, arguments.cache, PrepareOptions([split], OffsetRule.KEEP))
         clips = load_corpus(arguments.cache, corpus, split, arguments.limit)
         own_s = [measure_offset(clip).lag_s for clip in clips]
         for moved_ms in MOVED_MS:

@@ -15,19 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.datasets.prepare import OffsetRule, Word, prepare_corpus, read_sound
-from mouthpiece.evaluation.motion import (
-    LEAK_ABOVE,
-    correlation,
-    energy_envelope,
-    evaluate_motion,
-    in_speech,
-    is_live,
-    joined_words,
-    play,
-    score_table,
-    shipped_networks,
-)
+from mouthpiece.datasets.agreement import correlation
+from mouthpiece.datasets.measuring import read_sound
+from mouthpiece.datasets.motion_curves import play
+from mouthpiece.datasets.options import OffsetRule, PrepareOptions
+from mouthpiece.datasets.prepare import prepare_corpus
+from mouthpiece.datasets.recordings import Word
+from mouthpiece.evaluation.motion import LEAK_ABOVE, energy_envelope, evaluate_motion, is_live, shipped_networks
+from mouthpiece.evaluation.options import EvaluationOptions
+from mouthpiece.evaluation.reference import in_speech, joined_words
+from mouthpiece.evaluation.report import score_table
 from mouthpiece.evaluation.sets import MotionSet, find_sets
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, features, speech_stretches
@@ -62,10 +59,10 @@ def print_agreement(data: Path, cache: Path, said: Path | None, networks: dict[s
     judged = []
     for corpus, split in SETS:
         if (data / corpus).is_dir():
-            prepare_corpus(data / corpus, cache, splits=[split], offsets=OffsetRule.KEEP)
+            prepare_corpus(data / corpus, cache, PrepareOptions([split], OffsetRule.KEEP))
             judged.append(MotionSet(cache, corpus, split, 0))
     if said:
-        judged += find_sets([said])[0]
+        judged += find_sets(EvaluationOptions((said,)))[0]
     scores = [
         evaluate_motion(each.cache, each.corpus, each.split, weights=weights, network=name)
         for each in judged

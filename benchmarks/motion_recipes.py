@@ -16,10 +16,15 @@ from pathlib import Path
 
 import torch
 
-from mouthpiece.datasets.prepare import load_corpus, prepare_corpus
-from mouthpiece.training.motion.examples import Example, face_targets, versions
+from mouthpiece.datasets.options import PrepareOptions
+from mouthpiece.datasets.prepare import prepare_corpus
+from mouthpiece.datasets.recordings import load_corpus
+from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.training.motion.examples import Example, augment
 from mouthpiece.training.motion.loop import averaged_network, fit, validation_correlation
-from mouthpiece.training.motion.train import SYNTHETIC, Material, TrainOptions, gather
+from mouthpiece.training.motion.material import Material, gather
+from mouthpiece.training.motion.targets import common_phones, face_targets, phone_targets
+from mouthpiece.training.options import SYNTHETIC, TrainOptions
 
 ROOT = Path(__file__).parents[1]
 GRID, STRANGERS, RIG = "grid_s1", "grid_unseen_dev", "facegood_mandarin"
@@ -33,8 +38,8 @@ class Recipe:
     shares: tuple[float, float, float] = (0.4, 0.15, 0.45)
     """Of faces, rig and synthetic speech; 0 leaves a corpus out."""
     channels: int = 144
-    revoice: float | None = None
-    """Share of re-voiced versions, if not the usual one."""
+    voice_perturbation: float | None = None
+    """Share of variants in another voice, if not the usual one."""
     splice: float = 0.5
     spread: float = 0.0
 
@@ -46,8 +51,8 @@ RECIPES = (
     Recipe("faces only", (1, 0, 0)),
     Recipe("faces and synthetic speech", (0.5, 0, 0.5)),
     Recipe("more synthetic speech", (0.2, 0.1, 0.7)),
-    Recipe("all three, no re-voicing", revoice=0.0),
-    Recipe("all three, nothing pieced together", splice=0.0),
+    Recipe("all three, no voice perturbation", voice_perturbation=0.0),
+    Recipe("all three, nothing spliced", splice=0.0),
     Recipe("all three, a term for the spread", spread=0.1),
     Recipe("all three, 0.5 M parameters", channels=104),
     Recipe("all three, 2.5 M parameters", channels=242),
@@ -87,9 +92,8 @@ def rows(data: Path, work: Path, options: TrainOptions) -> Iterator[list[str]]:
     usual = gather(data / GRID, work, options)
     judges = {**usual.validation, **held_out(data, work, usual, options)}
     for recipe in RECIPES:
-        material = (
-            usual if recipe.revoice is None else gather(data / GRID, work, replace(options, revoice=recipe.revoice))
-        )
+        changed = replace(options, voice_perturbation=recipe.voice_perturbation or 0.0)
+        material = usual if recipe.voice_perturbation is None else gather(data / GRID, work, changed)
         kept = [(examples, share) for examples, share in zip(material.corpora, recipe.shares, strict=True) if share]
         chosen = replace(
             options,
@@ -110,18 +114,14 @@ def rows(data: Path, work: Path, options: TrainOptions) -> Iterator[list[str]]:
 
 def held_out(data: Path, work: Path, material: Material, options: TrainOptions) -> dict[str, tuple[Example, ...]]:
     """Strangers, and synthetic speech in other languages and voices; in the table's order."""
-    from mouthpiece.training.motion.examples import common_phones, phone_targets
-
-    prepare_corpus(data / STRANGERS, work / "corpora", workers=options.workers)
+    prepare_corpus(data / STRANGERS, work / "corpora", PrepareOptions(workers=options.workers))
     strangers = load_corpus(work / "corpora", STRANGERS, "unseen")
     assert options.synthetic
     taught = load_corpus(options.synthetic, SYNTHETIC, "test")
-    numbers = common_phones(taught)
+    numbers, teacher = common_phones(taught), CoarticulationModel.load(basis=material.basis)
     return {
-        STRANGERS: tuple(versions(c, face_targets(c, material.basis), 1, options.seed)[0] for c in strangers),
-        "synthetic test": tuple(
-            versions(c, phone_targets(c, material.basis, numbers), 1, options.seed)[0] for c in taught
-        ),
+        STRANGERS: tuple(augment(c, face_targets(c, material.basis), 1, options.seed)[0] for c in strangers),
+        "synthetic test": tuple(augment(c, phone_targets(c, teacher, numbers), 1, options.seed)[0] for c in taught),
     }
 
 

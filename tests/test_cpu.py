@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mouthpiece.cpu import LIMIT, Processor, core_count, read_cpuinfo, limit_instructions, this_processor
+from mouthpiece.cpu import LIMIT, Processor, core_count, limit_instructions, read_cpuinfo, this_processor
 
 AMX = frozenset({"avx512f", "avx512_bf16", "amx_tile", "amx_bf16"})
 HIDDEN = Processor("Some Xeon", AMX, 0x1C)

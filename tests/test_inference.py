@@ -16,7 +16,7 @@ from mouthpiece import inference
 from mouthpiece.errors import EngineError, WeightsError
 from mouthpiece.face.models import MESH_FILE, model_path
 from mouthpiece.inference import Network, _compiled, core, known_device, resolve_device, run_in_parallel
-from mouthpiece.motion.stream import LIVE_WEIGHTS
+from mouthpiece.motion.network import LIVE_WEIGHTS
 
 
 @pytest.fixture

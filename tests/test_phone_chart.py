@@ -13,8 +13,8 @@ from mouthpiece.motion.phonetics import all_letters, parse
 
 
 def test_shapes_differ_as_they_should() -> None:
-    teacher = CoarticulationModel.load()
-    gap = {s: [float(f[14, 1] - f[13, 1]) for f in phone_chart.held_shapes(teacher, s)] for s in ("m", "i", "a", "aʊ")}
+    model = CoarticulationModel.load()
+    gap = {s: [float(f[14, 1] - f[13, 1]) for f in phone_chart.held_shapes(model, s)] for s in ("m", "i", "a", "aʊ")}
     assert gap["m"][0] <= 0 < gap["i"][0] < gap["a"][0]
     assert len(gap["aʊ"]) == 2 and gap["aʊ"][1] < gap["aʊ"][0]
 

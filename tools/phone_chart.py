@@ -1,6 +1,6 @@
-"""Mouth shapes by phone, to look at: `python -m tools.phone_chart [OUT.png] [--teacher FILE] [--table]`.
+"""Mouth shapes by phone, to look at: `python -m tools.phone_chart [OUT.png] [--weights FILE] [--table]`.
 
-Every shape is what the phone teacher makes of the phone when it is held between two pauses, laid on the reference face:
+Every shape is the coarticulation model's of the phone when it is held between two pauses, laid on the reference face:
 lips filled, the chin's outline below, the resting mouth in grey. A sound of two parts shows its end in orange.
 `--table` prints the rows of docs/phones.md instead.
 """
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mouthpiece.engines.mesh.topology import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from mouthpiece.face import reference_face
-from mouthpiece.motion.coarticulation import WEIGHTS, CoarticulationModel, MouthStyle
+from mouthpiece.motion.coarticulation import WEIGHTS, Articulation, CoarticulationModel
 from mouthpiece.motion.phonetics import Part, all_letters, features, parse
 from mouthpiece.types import FloatArray, Phone
 
@@ -50,19 +50,19 @@ LIP, INSIDE, JAW_INK, REST_INK, END_INK = "#c9605c", "#3a1518", "#6b5b53", "#c4c
 FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
 
 
-def held_shapes(teacher: CoarticulationModel, symbol: str) -> list[FloatArray]:
-    """(468, 3) faces of a phone held for long: at its middle, or at the middles of its first and last part."""
+def held_shapes(model: CoarticulationModel, symbol: str) -> list[FloatArray]:
+    """Return (468, 3) faces of a phone held for long: at its middle, or the middles of its first and last part."""
     parts = parse(symbol)
     shares = np.cumsum([0.0, *(part.weight for part in parts)])
     middles = (shares[:-1] + shares[1:]) / 2 / shares[-1]
     length = 0.4 * len(parts)
-    style = MouthStyle(gain=GAIN)
-    motion = teacher.motion([Phone(symbol, 0.5, 0.5 + length)], int((1.0 + length) * 50), style=style)
+    style = Articulation(gain=GAIN)
+    motion = model.motion([Phone(symbol, 0.5, 0.5 + length)], int((1.0 + length) * 50), style=style)
     wanted = [middles[0]] if len(parts) == 1 else [middles[0], middles[-1]]
-    return [_face(teacher, motion.coefficients[round((0.5 + share * length) * 50)]) for share in wanted]
+    return [_face(model, motion.coefficients[round((0.5 + share * length) * 50)]) for share in wanted]
 
 
-def _face(teacher: CoarticulationModel, coefficients: FloatArray) -> FloatArray:
+def _face(model: CoarticulationModel, coefficients: FloatArray) -> FloatArray:
     face = reference_face().copy()
     # The reference face's lips stand slightly apart; the motion counts from closed ones.
     gap = face[INNER_LOWER, 1] - face[INNER_UPPER, 1]
@@ -70,7 +70,7 @@ def _face(teacher: CoarticulationModel, coefficients: FloatArray) -> FloatArray:
         middle = (face[lower, 1] + face[upper, 1]) / 2
         if part > 0:
             face[lower, 1] = face[upper, 1] = middle
-    face[teacher.basis.points] += teacher.basis.displacement(coefficients)
+    face[model.basis.points] += model.basis.displacement(coefficients)
     return face
 
 
@@ -106,7 +106,7 @@ def _draw_mouth(
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font that has IPA, or Pillow's own."""
+    """Load a font that has IPA, or Pillow's own."""
     for name in FONTS:
         try:
             return ImageFont.truetype(name, size)
@@ -115,14 +115,14 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def draw_chart(teacher: CoarticulationModel) -> Image.Image:
-    """All classes below each other."""
+def draw_chart(model: CoarticulationModel) -> Image.Image:
+    """Draw all classes below each other."""
     rows = sum(-(-len(symbols.split()) // COLUMNS) for _, symbols in CLASSES)
     size = (LABEL_W + COLUMNS * CELL_W, rows * CELL_H)
     sheet = Image.new("RGB", (size[0] * OVERSAMPLED, size[1] * OVERSAMPLED), "white")
     draw = ImageDraw.Draw(sheet)
     small, large = _font(11 * OVERSAMPLED), _font(17 * OVERSAMPLED)
-    rest = _face(teacher, np.zeros(teacher.basis.size, dtype=np.float32))
+    rest = _face(model, np.zeros(model.basis.size, dtype=np.float32))
     top = 0
     for name, symbols in CLASSES:
         phones = symbols.split()
@@ -130,7 +130,7 @@ def draw_chart(teacher: CoarticulationModel) -> Image.Image:
         for number, symbol in enumerate(phones):
             left = LABEL_W + number % COLUMNS * CELL_W
             below = top + number // COLUMNS * CELL_H
-            _draw_mouth(draw, held_shapes(teacher, symbol), rest, left, below)
+            _draw_mouth(draw, held_shapes(model, symbol), rest, left, below)
             draw.text(((left + 2) * OVERSAMPLED, (below + 0) * OVERSAMPLED), symbol, fill="black", font=large)
         top += -(-len(phones) // COLUMNS) * CELL_H
         draw.line(
@@ -140,7 +140,7 @@ def draw_chart(teacher: CoarticulationModel) -> Image.Image:
 
 
 def describe(part: Part) -> str:
-    """What lips and jaw do in a sound, in words."""
+    """Describe in words what lips and jaw do in a sound."""
     if part.vowel:
         heights = ("close", "near-close", "mid", "open-mid", "open")
         height = heights[int(np.searchsorted([0.1, 0.3, 0.5, 0.75], part.open))]
@@ -165,24 +165,24 @@ def describe(part: Part) -> str:
     return "; ".join(words if degree > 0.4 else f"a little: {words}" for degree, words in found)
 
 
-def table_rows(teacher: CoarticulationModel) -> list[str]:
-    """A Markdown row for every letter: what it does, its target's opening, width and jaw, and what it insists on."""
-    model, basis = teacher.model, teacher.basis
+def table_rows(model: CoarticulationModel) -> list[str]:
+    """Return a Markdown row for every letter: its articulation, its target's opening, width and jaw, and dominance."""
+    weights, basis = model.weights, model.basis
     rows = []
     for letter in all_letters():
         (part,) = parse(letter)
-        target = model.targets([part])[0] @ model.directions
+        target = weights.targets([part])[0] @ weights.directions
         opening, width, jaw = (
-            round(float(target @ weights) * 1000)
-            for weights in (basis.opening_weights, basis.width_weights, basis.jaw_weights)
+            round(float(target @ reading) * 1000)
+            for reading in (basis.opening_weights, basis.width_weights, basis.jaw_weights)
         )
-        insists = features([part])[0] @ model.dominance
-        strong = [name for name, value in zip(("opening", "width", "jaw"), insists, strict=False) if value > 0.6]
-        weak = [name for name, value in zip(("opening", "width", "jaw"), insists, strict=False) if value < -0.6]
-        said = "; ".join(
+        dominances = features([part])[0] @ weights.dominance
+        strong = [name for name, value in zip(("opening", "width", "jaw"), dominances, strict=False) if value > 0.6]
+        weak = [name for name, value in zip(("opening", "width", "jaw"), dominances, strict=False) if value < -0.6]
+        dominance = "; ".join(
             f"{word} {', '.join(names)}" for word, names in (("firm:", strong), ("yields:", weak)) if names
         )
-        rows.append(f"| {letter} | {describe(part)} | {opening} | {width:+d} | {jaw} | {said} |")
+        rows.append(f"| {letter} | {describe(part)} | {opening} | {width:+d} | {jaw} | {dominance} |")
     return rows
 
 
@@ -190,13 +190,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the chart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?", type=Path, default=Path("docs/phones.png"))
-    parser.add_argument("--teacher", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--table", action="store_true", help="print the rows of docs/phones.md")
     given = parser.parse_args(arguments)
     if given.table:
-        print("\n".join(table_rows(CoarticulationModel.load(given.teacher))))
+        print("\n".join(table_rows(CoarticulationModel.load(given.weights))))
         return
-    draw_chart(CoarticulationModel.load(given.teacher)).save(given.out, optimize=True)
+    draw_chart(CoarticulationModel.load(given.weights)).save(given.out, optimize=True)
     print(f"{given.out}: {given.out.stat().st_size} bytes")
 
 

@@ -3,6 +3,7 @@
     MouthpieceError                 code "error"
     ├── InputError                  "input"          what the user gave can't be used
     │   ├── NotMediaError           "not-media"      the bytes are not a picture, a video or sound
+    │   │   └── UnknownMediaError   "not-media"      and nothing tells what else they are
     │   ├── NoPictureError          "no-picture"     media, but nothing to see in it
     │   ├── NoSoundError            "no-sound"       media, but nothing to hear in it
     │   ├── BrokenMediaError        "broken-media"   begins well, can't be decoded to its end
@@ -43,6 +44,10 @@ class NotMediaError(InputError):
     """The bytes are not a picture, a video or sound that can be read."""
 
     code = "not-media"
+
+
+class UnknownMediaError(NotMediaError):
+    """The bytes are of no known kind at all."""
 
 
 class NoPictureError(InputError):

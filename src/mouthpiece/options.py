@@ -63,11 +63,21 @@ class Spec:
     """A flag's number is divided by this: 1000 where people write milliseconds of an option in seconds."""
     negated: bool = False
     """Whether the flag switches off what is on by default."""
+    envvar: str | None = None
+    """Environment variable that gives the value where no flag does."""
 
 
-def option(default: Any = MISSING, *, default_factory: Any = MISSING, **spec: Any) -> Any:
-    """Declare an option: a dataclass field with its `Spec`."""
-    return field(default=default, default_factory=default_factory, metadata={"spec": Spec(**spec)})
+def option(default: Any = MISSING, *, default_factory: Any = MISSING, secret: bool = False, **spec: Any) -> Any:
+    """Declare an option: a dataclass field with its `Spec`.
+
+    Args:
+        default: as of `dataclasses.field`.
+        default_factory: likewise.
+        secret: whether the value is kept out of the dataclass's text.
+        spec: what is known of it, as of `Spec`.
+    """
+    made = {"spec": Spec(**spec)}
+    return field(default=default, default_factory=default_factory, repr=not secret, metadata=made)
 
 
 def spec_of(declared: Field[Any]) -> Spec | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from tests import scenes
 
-from mouthpiece.compositing import Faded, fade_near_gaps
+from mouthpiece.compositing import fade_near_gaps
 from mouthpiece.compositing.fade import FADE_FRAMES
 from mouthpiece.types import Face, HeadPose, SkipReason, TrackedFrame
 
@@ -35,7 +36,7 @@ def video(script: str) -> list[TrackedFrame]:
 
 
 def strengths(script: str) -> list[float]:
-    return [f.strength for f in fade_near_gaps(video(script))]
+    return [strength for _, strength in fade_near_gaps(video(script))]
 
 
 RISE = [(i + 1) / (FADE_FRAMES + 1) for i in range(FADE_FRAMES)]
@@ -96,10 +97,9 @@ def test_frames_keep_their_order_and_few_are_held_back() -> None:
             taken += 1
             yield tracked
 
-    out: list[Faded] = []
-    for faded in fade_near_gaps(counted()):
-        out.append(faded)
-        assert taken - len(out) <= FADE_FRAMES
-    times = [f.tracked.frame.time_s for f in out]
+    times: list[Fraction] = []
+    for tracked, _ in fade_near_gaps(counted()):
+        times.append(tracked.frame.time_s)
+        assert taken - len(times) <= FADE_FRAMES
     assert times == sorted(times)
     assert len(times) == 21

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mouthpiece.datasets.prepare import Recording, Word
+from mouthpiece.datasets.recordings import Recording, Word
 from mouthpiece.face import reference_face
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 

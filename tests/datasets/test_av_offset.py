@@ -11,7 +11,6 @@ from tests.datasets.made_clips import rigged_clip, spoken_clip
 from mouthpiece.datasets.av_offset import (
     IN_SYNC_S,
     LAGS_S,
-    REACH_S,
     Evidence,
     Verdict,
     corrected,
@@ -19,6 +18,7 @@ from mouthpiece.datasets.av_offset import (
     measure_offset,
     mouth_evidence,
 )
+from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording, Word
 from mouthpiece.types import SAMPLE_RATE, Phone
 
@@ -105,7 +105,7 @@ def test_two_answers_are_none() -> None:
     offset = judge([two])
     assert offset.verdict is Verdict.UNSURE and offset.confidence < 0.5
     assert offset.margin == pytest.approx(0.02, abs=0.005)
-    assert judge([_peaked(REACH_S + 0.02, 0.9, 3.0)]).reason == "further apart than 0.6 s"
+    assert judge([_peaked(LARGEST_LAG_S + 0.02, 0.9, 3.0)]).reason == "further apart than 0.6 s"
     assert judge([]).reason == "nothing was seen"
 
 

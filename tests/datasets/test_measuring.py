@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mouthpiece.datasets.layouts import Source
+from mouthpiece.datasets.layouts import ClipSource
 from mouthpiece.datasets.measuring import (
     GAP_S,
     KEPT_POINTS,
@@ -18,7 +18,7 @@ from mouthpiece.datasets.measuring import (
     PART_S,
     _evenly,
     _PartCutter,
-    _Sound,
+    _SoundTrack,
     measure_video,
     picture_lead_s,
     read_curves,
@@ -104,7 +104,7 @@ def test_frames_that_come_unevenly_are_interpolated() -> None:
 @pytest.mark.parametrize("lead_s", [Fraction(0), Fraction(1, 10)])
 def test_sound_is_cut_on_the_pictures_clock(lead_s: Fraction) -> None:
     whole = np.arange(10 * SAMPLE_RATE, dtype=np.float32)
-    sound = _Sound(iter(np.array_split(whole, 77)), lead_s)
+    sound = _SoundTrack(iter(np.array_split(whole, 77)), lead_s)
     lead = round(lead_s * SAMPLE_RATE)
     for start_s, end_s in ((0.0, 2.0), (2.0, 3.5), (6.0, 8.0)):
         first, last = (round(at_s * SAMPLE_RATE) + lead for at_s in (start_s, end_s))
@@ -124,10 +124,10 @@ def test_a_rig_must_fit_its_names(shared_data: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, weights=np.zeros((4, 2)), names=np.array(["a"]), fps=30)
     with pytest.raises(InputError, match=r"expected weights \(frames, 1\).*got \(4, 2\)"):
-        read_curves(Source("c", "x", sound, curves=path))
+        read_curves(ClipSource("c", "x", sound, curves=path))
     path.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(InputError, match="expected arrays weights, names and fps"):
-        read_curves(Source("c", "x", sound, curves=path))
+        read_curves(ClipSource("c", "x", sound, curves=path))
 
 
 @pytest.mark.usefixtures("face_models")
@@ -149,7 +149,7 @@ def test_two_people_in_one_video(shared_data: Path, tmp_path: Path, ffmpeg: str,
     assert picture_lead_s(video) == pytest.approx(0.08, abs=0.002)
     align = tmp_path / "two.align"
     align.write_text("50000 60000 early\n100000 125000 late\n", encoding="utf-8")
-    parts = list(measure_video(Source("c", "two", video, align=align)))
+    parts = list(measure_video(ClipSource("c", "two", video, align=align)))
     assert [part.name for part in parts] == ["two", "two+2"]
     assert [part.frames for part in parts] == [75, 75] and all(part.seen.all() for part in parts)
     assert parts[0].words == (Word("early", 2.0, 2.4),) and parts[1].words == (Word("late", 1.0, 2.0),)
@@ -171,6 +171,6 @@ def test_what_shows_no_face_or_no_motion_is_told(shared_data: Path, tmp_path: Pa
         [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:duration=2", *sound, str(empty)], check=True
     )
     with pytest.raises(NoFaceError, match=r"empty: expected one face for 2 s and more, saw it in 0 of 50 frames"):
-        list(measure_video(Source("c", "empty", empty)))
+        list(measure_video(ClipSource("c", "empty", empty)))
     with pytest.raises(NoPictureError):
-        list(measure_video(Source("c", "x", shared_data / "audio" / "ja_watson.wav")))
+        list(measure_video(ClipSource("c", "x", shared_data / "audio" / "ja_watson.wav")))

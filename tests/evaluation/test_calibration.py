@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -23,18 +23,10 @@ from mouthpiece.engines.base import Engine
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
-from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 from mouthpiece.errors import Cancelled, EngineError, OptionError
 from mouthpiece.evaluation import calibration
-from mouthpiece.evaluation.calibration import (
-    Calibration,
-    CalibrationOptions,
-    best_offset,
-    calibrate,
-    record_drawn,
-    sample_inputs,
-    trial_table,
-)
+from mouthpiece.evaluation.calibration import Calibration, best_offset, calibrate, record_drawn, trial_table
+from mouthpiece.evaluation.options import CalibrationOptions
 from mouthpiece.media import open_speech
 from mouthpiece.options import SyncOptions
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, Patch, TrackedFrame
@@ -71,6 +63,10 @@ class StillEngine(FakeEngine):
         """The face stays as it is."""
         super().render(tracked, speech_s, strength)
         return None
+
+
+def _options(face: Path, speech: Path, sync: SyncOptions | None = None) -> CalibrationOptions:
+    return CalibrationOptions(sync or SyncOptions(), face, (speech,))
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +106,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Engine]], None]:
 @pytest.fixture(scope="module")
 def unshifted(face: Path, speech: Path) -> Calibration:
     """The mesh engine as it is."""
-    return calibrate(face, [speech])
+    return calibrate(_options(face, speech))
 
 
 def test_the_mesh_engine_needs_no_offset(unshifted: Calibration) -> None:
@@ -133,7 +129,7 @@ def test_a_shift_is_found_and_undone(
 ) -> None:
     play(engine)
     steps: list[tuple[int, int]] = []
-    found = calibrate(face, [speech], progress=lambda done, total: steps.append((done, total)))
+    found = calibrate(_options(face, speech), progress=lambda done, total: steps.append((done, total)))
     assert found.offset_s == pytest.approx(shift_s, abs=STEP_S + 1e-9)
     assert found.lag_s == pytest.approx(shift_s + unshifted.lag_s, abs=0.01)
     # With the offset it is where the engine itself is, but for rounding to steps.
@@ -167,7 +163,7 @@ def test_a_mouth_that_never_moves_can_not_be_judged(
     face: Path, speech: Path, play: Callable[[type[Engine]], None]
 ) -> None:
     play(StillEngine)
-    found = calibrate(face, [speech], CalibrationOptions(SyncOptions(engine="fake")))
+    found = calibrate(_options(face, speech, SyncOptions(engine="fake")))
     assert found.offset_s is None and found.reason == "the mouth hardly moves"
     assert isnan(found.lag_s) and found.confidence == 0 and found.trials == ()
     assert found.by_speech[0].reason == found.reason
@@ -191,13 +187,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[SyncOptions]:
     return asked
 
 
-def by_name(*names: str) -> Sequence[Path]:
-    return [Path(name) for name in names]
-
-
 def test_an_offset_that_does_not_help_is_not_proposed(seen: list[SyncOptions]) -> None:
     """The stand-in comes as late with any offset."""
-    found = calibrate(Path("face"), by_name("late.wav"))
+    found = calibrate(_options(Path("face"), Path("late.wav")))
     assert [sync.audio_offset_s for sync in seen] == [0.0, pytest.approx(0.2, abs=0.041)]
     assert found.offset_s is None and found.reason.endswith("ms the mouth is no better in sync")
     assert found.lag_s == pytest.approx(found.left_s)
@@ -206,8 +198,8 @@ def test_an_offset_that_does_not_help_is_not_proposed(seen: list[SyncOptions]) -
 @pytest.mark.parametrize("begin_s", [0.0, -0.12, 0.08])
 def test_an_offset_given_is_where_the_search_begins(seen: list[SyncOptions], begin_s: float) -> None:
     """The stand-in needs 200 ms in all, however the search begins."""
-    options = CalibrationOptions(SyncOptions(audio_offset_s=begin_s), 0.3, 0.04)
-    found = calibrate(Path("face"), by_name("heeding.wav"), options)
+    options = _options(Path("face"), Path("heeding.wav"), SyncOptions(audio_offset_s=begin_s))
+    found = calibrate(replace(options, range_s=0.3, step_s=0.04))
     assert found.lag_s == pytest.approx(0.2 - begin_s, abs=0.04)
     assert found.offset_s == pytest.approx(0.2, abs=0.041) and abs(found.left_s) <= 0.04
     assert [sync.audio_offset_s for sync in seen] == [begin_s, found.offset_s]
@@ -215,22 +207,16 @@ def test_an_offset_given_is_where_the_search_begins(seen: list[SyncOptions], beg
 
 
 def test_what_lies_beyond_the_range_is_said(seen: list[SyncOptions]) -> None:
-    found = calibrate(Path("face"), by_name("far.wav"))
+    found = calibrate(_options(Path("face"), Path("far.wav")))
     assert len(seen) == 1 and found.offset_s is None
     assert "beyond the 200 ms looked at; widen --range-ms" in found.reason
 
 
 def test_speeches_that_disagree_are_told_one_by_one(seen: list[SyncOptions]) -> None:
-    found = calibrate(Path("face"), by_name("late.wav", "early.wav"))
+    found = calibrate(CalibrationOptions(face=Path("face"), speech=(Path("late.wav"), Path("early.wav"))))
     assert [lag.name for lag in found.by_speech] == ["late.wav", "early.wav"]
     assert found.by_speech[0].lag_s - found.by_speech[1].lag_s == pytest.approx(0.4, abs=0.02)
     assert found.offset_s is None and seen
-
-
-@pytest.mark.usefixtures("seen")
-def test_weights_for_an_engine_that_has_its_own() -> None:
-    options = CalibrationOptions(SyncOptions(network=NetworkOptions(runtime=Runtime.TORCH)))
-    assert "has weights of its own" in calibrate(Path("face"), by_name("a.wav"), options).warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -260,16 +246,14 @@ def test_offsets_are_rounded_to_steps(lag_s: float, begin_s: float, offset_s: fl
 )
 def test_numbers_that_make_no_sense(range_s: float, step_s: float, begin_s: float, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        CalibrationOptions(SyncOptions(audio_offset_s=begin_s), range_s, step_s)
+        CalibrationOptions(SyncOptions(audio_offset_s=begin_s), range_s=range_s, step_s=step_s)
 
 
 def test_what_can_not_be_drawn(face: Path, speech: Path) -> None:
-    with pytest.raises(OptionError, match="expected speech to calibrate with"):
-        calibrate(face, [])
     with pytest.raises(EngineError, match="expected one of the engines"):
-        calibrate(face, [speech], CalibrationOptions(SyncOptions(engine="nobody")))
+        calibrate(_options(face, speech, SyncOptions(engine="nobody")))
     with pytest.raises(Cancelled):
-        calibrate(face, [speech], CalibrationOptions(SyncOptions(engine="fake")), cancelled=lambda: True)
+        calibrate(_options(face, speech, SyncOptions(engine="fake")), cancelled=lambda: True)
 
 
 def test_frames_may_come_unevenly_and_without_a_face(face: Path, speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,6 +274,12 @@ def test_frames_may_come_unevenly_and_without_a_face(face: Path, speech: Path, m
     assert len(recording.samples) == 8 * SAMPLE_RATE // 25
 
 
-def test_the_packaged_inputs_are_there() -> None:
-    face, speeches = sample_inputs()
-    assert face.is_file() and len(speeches) == 2 and all(path.is_file() for path in speeches)
+def test_the_packaged_inputs_are_taken_where_none_are_given(
+    seen: list[SyncOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[Path] = []
+    record = calibration.record_drawn
+    monkeypatch.setattr(calibration, "record_drawn", lambda *given, **_: (files.extend(given[:2]), record(*given))[1])
+    found = calibrate()
+    assert seen and len(found.by_speech) == 2 and all(path.is_file() for path in files)
+    assert files[:2] == [samples.sample_face(), samples.sample_speech("en")]

@@ -11,28 +11,18 @@ import pytest
 from scipy import stats
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.datasets.prepare import Recording, Word, prepare_corpus, read_sound, save_recording
+from mouthpiece.datasets.agreement import agreement, area_under_curve, correlation, lagged_correlation
+from mouthpiece.datasets.measuring import read_sound
+from mouthpiece.datasets.motion_curves import play, play_on
+from mouthpiece.datasets.options import PrepareOptions
+from mouthpiece.datasets.prepare import prepare_corpus
+from mouthpiece.datasets.recordings import Recording, Word, save_recording
 from mouthpiece.errors import InputError
-from mouthpiece.evaluation.motion import (
-    agreement,
-    area_under_curve,
-    correlation,
-    energy_envelope,
-    evaluate_motion,
-    in_speech,
-    is_live,
-    joined_words,
-    lagged_correlation,
-    play,
-    play_on,
-    reference_of,
-    score_recordings,
-    score_table,
-    shipped_networks,
-    stretches,
-)
-from mouthpiece.motion.coarticulation import TaughtMotion
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis, MotionStream
+from mouthpiece.evaluation.motion import energy_envelope, evaluate_motion, is_live, score_recordings, shipped_networks
+from mouthpiece.evaluation.reference import in_speech, joined_words, reference_of, stretches
+from mouthpiece.evaluation.report import score_table
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, measure_level
 from mouthpiece.types import SAMPLE_RATE, Phone
 
@@ -99,7 +89,7 @@ def test_the_shipped_network_holds_on_people_it_never_saw(shared_data: Path, tmp
         (few / source.name.replace("_224", "")).symlink_to(source)
         align = source.name.replace("_224.mp4", ".align")
         (few / align).symlink_to(source.with_name(align))
-    report = prepare_corpus(few, tmp_path / "cache", workers=1)
+    report = prepare_corpus(few, tmp_path / "cache", PrepareOptions(workers=1))
     assert not report.skipped
     score = evaluate_motion(tmp_path / "cache", "strangers", "train")
     assert score is not None and score.clips == 5
@@ -133,13 +123,13 @@ class _Teacher:
 
     basis = MotionBasis.load()
 
-    def motion(self, phones: Sequence[Phone], count: int) -> TaughtMotion:
+    def motion(self, phones: Sequence[Phone], count: int) -> CoarticulatedMotion:
         closure = np.full(count, 0.5, dtype=np.float32)
         for phone in phones:
             first, end = round(phone.start_s * MOTION_RATE), round(phone.end_s * MOTION_RATE)
             closure[first:end] = {"p": 1.0, "a": 0.0}.get(phone.symbol, 0.5)
         size = self.basis.size
-        return TaughtMotion(np.ones((count, size), np.float32), closure, closure, 0.1 * (1 - closure))
+        return CoarticulatedMotion(np.ones((count, size), np.float32), closure, closure, 0.1 * (1 - closure))
 
 
 def test_synthetic_speech_is_judged_by_the_teacher() -> None:

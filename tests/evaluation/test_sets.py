@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import platformdirs
 import pytest
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.datasets.prepare import save_recording
+from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.evaluation.sets import MotionSet, SetOptions, default_cache, find_sets
+from mouthpiece.evaluation.options import EvaluationOptions
+from mouthpiece.evaluation.sets import MotionSet, default_cache, find_sets
 
 
 @pytest.fixture
@@ -24,11 +26,11 @@ def prepared(tmp_path: Path) -> Path:
 
 
 def test_prepared_clips_are_taken_as_they_are(prepared: Path) -> None:
-    sets, notes = find_sets([prepared])
+    sets, notes = find_sets(EvaluationOptions((prepared,)))
     assert sets == [MotionSet(prepared, "made", "test", 2), MotionSet(prepared, "made", "unseen", 1)]
     assert len(notes) == 1 and notes[0].startswith("rig: no usable clip of the split test or unseen")
-    assert find_sets([], prepared)[0] == sets
-    few, _ = find_sets([prepared], options=SetOptions(("val", "test"), limit=1))
+    assert find_sets(EvaluationOptions(cache=prepared))[0] == sets
+    few, _ = find_sets(EvaluationOptions((prepared,), splits=("val", "test"), limit=1))
     assert few == [MotionSet(prepared, "made", "test", 1), MotionSet(prepared, "rig", "val", 1)]
 
 
@@ -41,23 +43,29 @@ def test_a_folder_of_corpora_is_looked_into(shared_data: Path, tmp_path: Path) -
         (rigs / f"x{suffix}").symlink_to(shared_data / "facegood_mandarin" / f"1114_3_16{suffix}")
     (rigs / "manifest.csv").write_text("clip,split\nx,test\n", encoding="utf-8")
     cache = tmp_path / "cache"
-    assert find_sets([data], cache)[0] == [MotionSet(cache, "rigs", "test", 1)]
-    assert find_sets([rigs], cache)[0] == [MotionSet(cache, "rigs", "test", 1)]
+    assert find_sets(EvaluationOptions((data,), cache))[0] == [MotionSet(cache, "rigs", "test", 1)]
+    assert find_sets(EvaluationOptions((rigs,), cache))[0] == [MotionSet(cache, "rigs", "test", 1)]
 
 
 def test_what_is_no_folder_of_clips_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none at"):
-        find_sets([tmp_path / "nowhere"])
+        find_sets(EvaluationOptions((tmp_path / "nowhere",)))
     with pytest.raises(InputError, match="found none"):
-        find_sets([tmp_path])
+        find_sets(EvaluationOptions((tmp_path,)))
     with pytest.raises(OptionError, match="expected --data or --cache"):
-        find_sets([])
+        EvaluationOptions()
     with pytest.raises(OptionError, match="got 'rehearsal'"):
-        SetOptions(("rehearsal",))
+        EvaluationOptions((tmp_path,), splits=("rehearsal",))
 
 
-def test_two_corpora_of_one_name_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_two_corpora_of_one_name_are_kept_apart_in_the_cache_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path))
     one, other = default_cache(Path("a/clips")), default_cache(Path("b/clips"))
-    assert one != other and one.parent == other.parent == tmp_path / "mouthpiece" / "corpora"
+    assert one != other and one.parent == other.parent == tmp_path / "corpora"
     assert one == default_cache(Path("a/../a/clips"))
+    # Without it, by the platform's convention: macOS and Windows have their own.
+    monkeypatch.delenv("MOUTHPIECE_CACHE")
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name, appauthor: str(tmp_path / "Caches" / name))
+    assert default_cache(Path("a/clips")).parent == tmp_path / "Caches" / "mouthpiece" / "corpora"

@@ -15,7 +15,7 @@ from tests import scenes
 from mouthpiece.errors import OptionError
 from mouthpiece.face import Detection, FaceChoice, FaceDetector, FaceTracker
 from mouthpiece.face.mesh import LIP_EDGES
-from mouthpiece.face.tracker import MAX_PITCH_DEG, MAX_YAW_DEG, MIN_EYE_DISTANCE_PX, _why_unusable
+from mouthpiece.face.tracker import MAX_PITCH_DEG, MAX_YAW_DEG, MIN_EYE_DISTANCE_PX, _skip_reason
 from mouthpiece.types import Face, FloatArray, Picture, SkipReason, TrackedFrame
 
 PEOPLE = (scenes.PERSON_A, scenes.PERSON_B, "clips/grid_s1_bbaf3s.mpg")
@@ -173,14 +173,14 @@ def test_what_makes_a_face_unusable(raw: FaceTracker, woman: Picture) -> None:
         rotation, _ = cv2.Rodrigues(np.radians(degrees) * np.array(axis))
         return replace(face, pose=replace(face.pose, rotation=rotation.astype(np.float32)))
 
-    assert _why_unusable(face, frame) is None
+    assert _skip_reason(face, frame) is None
     for sign in (-1, 1):
-        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2)), frame) is SkipReason.TURNED
-        assert _why_unusable(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2)), frame) is SkipReason.TURNED
-        assert _why_unusable(turned([0, 1, 0], sign * (MAX_YAW_DEG - 2)), frame) is None
-        assert _why_unusable(turned([0, 0, 1], sign * 90), frame) is None
+        assert _skip_reason(turned([0, 1, 0], sign * (MAX_YAW_DEG + 2)), frame) is SkipReason.TURNED
+        assert _skip_reason(turned([1, 0, 0], sign * (MAX_PITCH_DEG + 2)), frame) is SkipReason.TURNED
+        assert _skip_reason(turned([0, 1, 0], sign * (MAX_YAW_DEG - 2)), frame) is None
+        assert _skip_reason(turned([0, 0, 1], sign * 90), frame) is None
     small = replace(face, pose=replace(face.pose, scale=MIN_EYE_DISTANCE_PX - 1))
-    assert _why_unusable(small, frame) is SkipReason.TOO_SMALL
+    assert _skip_reason(small, frame) is SkipReason.TOO_SMALL
 
 
 @pytest.mark.parametrize("side", ["below", "right", "left"])

@@ -28,7 +28,7 @@ def _tracker() -> FaceTracker:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stage]]:
     """Makes stages; `clock` and `effort` may be shared, all else are options of the session."""
     monkeypatch.setattr(portrait, "FaceTracker", lambda choice, device: _tracker())
-    monkeypatch.setattr(session, "_HERE", PaceGroup())
+    monkeypatch.setattr(session, "_PROCESS_SESSIONS", PaceGroup())
     opened = []
 
     def make(clock: Score | None = None, effort: Effort | None = None, **options: object) -> Stage:

@@ -17,9 +17,10 @@ from tests.live.turned_clock import CHUNK_S, Effort, Score, Stage
 
 from mouthpiece.engines.fake import LOOK_AHEAD_S
 from mouthpiece.errors import NoFaceError, OptionError
-from mouthpiece.live import LiveFrame, open_live, session
+from mouthpiece.live import LiveFrame, open_live, session, states
 from mouthpiece.live.inbox import GAP_S
-from mouthpiece.live.session import CLOSING_S, RESTING_FPS
+from mouthpiece.live.session import RESTING_FPS
+from mouthpiece.live.states import CLOSING_S
 from mouthpiece.options import LiveOptions
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
 
@@ -111,7 +112,7 @@ def test_latency_is_told(stage: Make, loud: FloatArray) -> None:
     assert stats.p95_ms == pytest.approx(1000 * np.percentile(latencies, 95), abs=1)
     assert 1000 * LOOK_AHEAD_S <= stats.p50_ms <= stats.p95_ms < 1000 * (LOOK_AHEAD_S + 0.01 + 0.04)
     assert stats.fps == pytest.approx(25, abs=1)
-    assert (stats.dropped, stats.said) == (0, "")
+    assert (stats.dropped, stats.description) == (0, "")
     assert (stats.width, stats.height) == (on.live.width, on.live.height) == (128, 160)
     on.live.stop()
     on.play(11)
@@ -239,14 +240,14 @@ def test_a_slow_machine_gets_fewer_frames_and_says_so(stage: Make, loud: FloatAr
     on.play(8.0)
     stats = on.live.stats()
     assert on.live.fps == 15
-    assert stats.said == "15 frames a second: this machine can't keep up"
+    assert stats.description == "15 frames a second: this machine can't keep up"
     assert stats.dropped > 0
     assert stats.fps == pytest.approx(15, abs=1)
     assert stats.p95_ms < 1000 * (LOOK_AHEAD_S + 0.055 + 0.1), "late frames are left out, not queued"
     on.effort.seconds = 0.005
     on.play(20.0)
     assert on.live.fps == 25
-    assert on.live.stats().said == ""
+    assert on.live.stats().description == ""
 
 
 def test_a_very_slow_machine_gets_smaller_frames(stage: Make, loud: FloatArray) -> None:
@@ -261,7 +262,7 @@ def test_a_very_slow_machine_gets_smaller_frames(stage: Make, loud: FloatArray) 
     assert (on.live.width, on.live.height) == (152, 192)
     assert frame.rgb.shape == (192, 152, 3)
     stats = on.live.stats()
-    assert stats.said == "12 frames a second, 192 px: this machine can't keep up"
+    assert stats.description == "12 frames a second, 192 px: this machine can't keep up"
     on.effort.seconds = 0.01
     on.play(30.0)
     assert (on.live.width, on.live.height) == whole
@@ -280,11 +281,11 @@ def test_an_engine_far_too_slow_stays_in_step_and_says_so(stage: Make, loud: Flo
     late = [at_s - now_s - frame.moment_s for at_s, frame in on.play(30.0)]
     assert max(late[5:]) < LOOK_AHEAD_S + 0.45 + 0.1, "each frame shows what is said now"
     stats = on.live.stats()
-    assert stats.said.startswith("fewer than 12 frames a second")
+    assert stats.description.startswith("fewer than 12 frames a second")
     assert stats.lost_s == 0
     on.live.stop()
     on.play(1.0)
-    assert "fewer" not in on.live.stats().said
+    assert "fewer" not in on.live.stats().description
 
 
 def test_two_slow_sessions_take_turns_in_stepping_down(stage: Make, loud: FloatArray) -> None:
@@ -319,7 +320,7 @@ def test_an_hour_leaves_nothing_behind(stage: Make, monkeypatch: pytest.MonkeyPa
         def finish(self) -> SpeechChunk:
             return self.push(np.zeros(0, np.float32))
 
-    monkeypatch.setattr(session, "SpeechStream", Quick)
+    monkeypatch.setattr(states, "SpeechStream", Quick)
     on = stage(fps=1, most_side=64)
     on.live.start()
     sound = np.full(SAMPLE_RATE, 0.1, np.float32)
@@ -342,7 +343,7 @@ def test_an_hour_leaves_nothing_behind(stage: Make, monkeypatch: pytest.MonkeyPa
     finally:
         tracemalloc.stop()
     assert after - before < 50_000
-    assert len(on.live._heard._stretches) < 30
+    assert len(on.live._player._timeline._segments) < 30
 
 
 def test_closing_ends_a_wait(stage: Make) -> None:

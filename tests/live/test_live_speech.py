@@ -11,7 +11,7 @@ import pytest
 from tests.live.turned_clock import CHUNK_S, Effort, Score, Stage
 
 import mouthpiece
-from mouthpiece.evaluation.motion import correlation
+from mouthpiece.datasets.agreement import correlation
 from mouthpiece.face import FaceTracker
 from mouthpiece.live import LiveFrame, LiveSession, open_live
 from mouthpiece.media import open_speech

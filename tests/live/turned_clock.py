@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from mouthpiece.live import LiveFrame, LiveSession
+from mouthpiece.live import Clock, LiveFrame, LiveSession
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 CHUNK_S = 0.02
 
 
-class Score:
+class Score(Clock):
     """A clock that goes on when somebody waits, and what happens when."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.motion.stream import MotionBasis
+from mouthpiece.motion.basis import MotionBasis
 
 
 @pytest.fixture(scope="session")

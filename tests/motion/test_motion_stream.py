@@ -7,24 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
+from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, load_basis, mirror_rows
+from mouthpiece.motion.network import LIVE_WEIGHTS, SILENT_LOG_MEL, WEIGHTS, basis_path
 from mouthpiece.motion.shaping import MAX_OPENING
-from mouthpiece.motion.stream import (
-    LIVE_WEIGHTS,
-    MOTION_POINTS,
-    MOTION_RATE,
-    SILENT_LOG_MEL,
-    WEIGHTS,
-    Motion,
-    MotionBasis,
-    MotionStream,
-    basis_path,
-    load_basis,
-    mirror_rows,
-    motion_info,
-)
+from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.speech.mel import LOG_FLOOR
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
@@ -170,7 +158,7 @@ def test_memory_is_bounded() -> None:
         stream.push(SpeechChunk(0, np.zeros(0, np.float32), second * 100, mel, np.zeros(100, np.float32)))
         if stream.ready_until_s > 1:
             stream.at(stream.ready_until_s - 0.1)
-    assert len(stream._steps) < 4 * MOTION_RATE
+    assert len(stream._frames) < 4 * MOTION_RATE
     with pytest.raises(OptionError, match="expected a moment from"):
         stream.at(0.0)
 
@@ -250,14 +238,12 @@ def test_what_ships_is_small_and_described() -> None:
     assert basis_path(WEIGHTS).stat().st_size < 200_000
     card = WEIGHTS.with_suffix(".md").read_text(encoding="utf-8")
     assert "CC BY 4.0" in card and "Cooke" in card
-    info = motion_info(EngineOptions())
-    assert info.ready and 0.1 < info.look_ahead_s < 1.5
+    assert 0.1 < MotionStream().look_ahead_s < 1.5
 
 
 def test_the_live_network_waits_for_little() -> None:
     """60 ms that it looks ahead, and what a motion frame takes to be complete."""
-    info = motion_info(EngineOptions(live=True))
-    assert info.ready and info.look_ahead_s <= 0.1 + 1e-9
+    assert MotionStream(weights=LIVE_WEIGHTS).look_ahead_s <= 0.1 + 1e-9
 
 
 def test_moments_just_before_the_last_one_known_can_be_told() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.motion.test_motion_stream import babble, moments
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.phone_driven import HELD_S, held
+from mouthpiece.motion.phone_driven import HELD_S, split_held
 from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
 
@@ -85,7 +85,7 @@ def test_long_sounds_are_cut_and_short_ones_are_not() -> None:
         Phone("aʊ", 3.2, 4.0),
         Phone("ɑː", 4.0, 4.5),
     ]
-    cut = held(said)
+    cut = split_held(said)
     assert cut[:3] == said[:3]
     assert "".join(phone.symbol for phone in cut[3:]) in ("aaʊʊɑːɑː", "aaʊɑːɑː", "aaaʊʊɑːɑː", "aaaʊɑːɑː")
     assert max(phone.end_s - phone.start_s for phone in cut[3:]) <= HELD_S + 1e-9

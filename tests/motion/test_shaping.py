@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import OptionError
+from mouthpiece.motion.basis import MotionBasis, OpeningRange
 from mouthpiece.motion.shaping import (
     HOLD_FRAMES,
     LIVELY_OPENING,
@@ -15,10 +16,8 @@ from mouthpiece.motion.shaping import (
     PARTING,
     MotionPrediction,
     MotionShaper,
-    OpeningRange,
     RunningRange,
 )
-from mouthpiece.motion.stream import MotionBasis
 from mouthpiece.types import FloatArray
 
 RATE = 50

@@ -10,13 +10,14 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import look
 
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceTracker
+from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.shaping import LIVELY_OPENING, MAX_OPENING
-from mouthpiece.motion.stream import Motion, MotionBasis
+from mouthpiece.motion.stream import Motion
 from mouthpiece.motion.style import AMPLITUDE_BOUNDS, MAX_REST, Style, estimate_style, styled
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import FloatArray, TrackedFrame
 
 

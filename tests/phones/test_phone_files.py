@@ -197,7 +197,7 @@ def test_a_table_of_words_gives_words(tmp_path: Path) -> None:
             "line 28: expected 'PT' to begin after",
         ),
         ("a.TextGrid", long_form({}), "expected an interval tier"),
-        ("a.TextGrid", long_form({"phones": [(0.0, 1.0, "")]}), "says nothing"),
+        ("a.TextGrid", long_form({"phones": [(0.0, 1.0, "")]}), "has no sounds"),
         ("a.lab", "RIFF\0\0\0WAVE", "expected a text file of phones"),
     ],
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, motion_row
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.shaping import MAX_OPENING
-from mouthpiece.motion.stream import MOTION_POINTS, MOTION_RATE, MotionBasis, motion_row
 from mouthpiece.types import FloatArray, Phone
 from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes
 

@@ -141,16 +141,18 @@ def test_words_are_said_to_be_words(tmp_path: Path, speech: FloatArray) -> None:
     path = tmp_path / "said.align"
     path.write_text("0 12500 sil\n12500 25000 bob\n25000 50000 two\n")
     said = visemes((speech, SAMPLE_RATE), VisemeOptions(phones=path))
-    assert "said.align has words and no phones" in said.warnings[0]
+    assert "said.align has words and no phones" in said.warnings[0].text
     first = next(cue for cue in said.cues if cue.letter == "A")
     assert first.start_s == pytest.approx(0.5, abs=0.1)
 
 
 def test_phones_that_end_early_or_late_are_told(speech: FloatArray) -> None:
     short = visemes((speech, SAMPLE_RATE), VisemeOptions(phones=[Phone("a", 0.1, 0.3)]))
-    assert short.warnings == ("the list of phones ends at 0.30 s, the speech at 6.00 s: nothing is known of the rest",)
+    texts = [notice.text for notice in short.warnings]
+    assert texts == ["the list of phones ends at 0.30 s, the speech at 6.00 s: nothing is known of the rest"]
     late = visemes((speech, SAMPLE_RATE), VisemeOptions(phones=[Phone("a", 5.0, 7.5)]))
-    assert late.warnings == ("the list of phones goes on to 7.50 s, the speech ends at 6.00 s: the rest is not used",)
+    texts = [notice.text for notice in late.warnings]
+    assert texts == ["the list of phones goes on to 7.50 s, the speech ends at 6.00 s: the rest is not used"]
 
 
 @pytest.mark.parametrize(
@@ -191,4 +193,5 @@ def test_it_can_be_stopped_and_tells_how_far_it_is(speech: FloatArray) -> None:
 
 def test_a_device_that_is_not_here_is_the_cpu_and_one_line() -> None:
     silence = (np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
-    assert "device GPU.7 isn't here; running on CPU" in visemes(silence, VisemeOptions(device="GPU.7")).warnings
+    warnings = visemes(silence, VisemeOptions(device="GPU.7")).warnings
+    assert "device GPU.7 isn't here; running on CPU" in [notice.text for notice in warnings]

@@ -1,4 +1,4 @@
-"""Going gently into and out of stretches that pass through untouched."""
+"""Fades into and out of stretches that pass through untouched."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""How far a clip's picture is from its sound in time, told by the mouth itself.
+"""How far a clip's picture is from its sound in time, by the motion of the mouth.
 
-    recording --mouth_evidence--> how well the heard and the seen mouth agree at each lag --judge--> AvOffset
+    recording --mouth_evidence--> how well predicted and measured mouth agree at each lag --judge--> AvOffset
 
-What is heard is the motion that the packaged network makes of the sound, bare; what is seen, the measured opening. Both
-are compared at every lag by normalised cross-correlation, of the curves and of their velocities in equal parts: the
-curves say which syllables, the velocities when. (Lag by correlation of mouth and sound: Slaney & Covell, FaceSync,
-2000.) A clip of a few seconds is enough where the mouth moves; parts of one video are pooled, for they share one lag.
+The opening that the packaged network predicts from the sound, bare, and the measured one are compared at every lag by
+normalised cross-correlation, of the curves (which tell syllables apart) and of their velocities (which show the times)
+in equal parts. (Lag by correlation of mouth and sound: Slaney & Covell, FaceSync, 2000.) A clip of a few seconds is
+enough where the mouth moves; parts of one video are pooled, for they share one lag.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mouthpiece.datasets.motion_curves import chunks_of, measured_curves, play_on
+from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording, Word
-from mouthpiece.evaluation.motion import chunks_of, measured_curves, play_on
-from mouthpiece.motion.stream import WEIGHTS, MotionStream
+from mouthpiece.motion.network import WEIGHTS
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import speech_stretches
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
 
 STEP_S = 0.01
 """Lags are looked at so far apart."""
-REACH_S = 0.6
-"""Lags are looked for up to here."""
-LAGS_S = np.arange(-round(REACH_S / STEP_S), round(REACH_S / STEP_S) + 1, dtype=np.float64) * STEP_S
+LAGS_S = np.arange(-round(LARGEST_LAG_S / STEP_S), round(LARGEST_LAG_S / STEP_S) + 1, dtype=np.float64) * STEP_S
 """(L,) lags looked at; positive: the picture comes late."""
 IN_SYNC_S = 0.06
 """A picture less than one and a half frames (of 25 a second) off is in sync: the measurement is no finer than that."""
@@ -37,7 +37,7 @@ APART_S = 0.08
 """Peaks farther apart than this are two different answers."""
 
 LEAST_SECONDS = 1.0
-"""Of picture and sound together; shorter clips can't tell."""
+"""Of picture and sound together, needed to measure a lag."""
 LEAST_SPEECH_S = 0.6
 LEAST_MOTION = 0.015
 """Opening from its 5th to its 95th percentile under which a mouth counts as still: outer eye distances."""
@@ -53,7 +53,7 @@ SURE_MARGIN, LEAST_MARGIN = 0.12, 0.04
 
 
 class Verdict(StrEnum):
-    """What is known of a clip's lag."""
+    """What could be found out about a clip's lag."""
 
     IN_SYNC = "in-sync"
     SHIFTED = "shifted"
@@ -79,22 +79,22 @@ class AvOffset:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a stretch of recording says of its lag."""
+    """How well sound and mouth of a stretch of recording agree at each lag."""
 
     agreement: NDArray[np.float64] = field(repr=False)
     """(L,) normalised cross-correlation at LAGS_S."""
     seconds: float
-    """Of picture that it was found in; 0 where it can't tell."""
+    """Of picture that it was found in; 0 where nothing could be measured."""
     reason: str = ""
-    """Why it can't tell."""
+    """Why nothing could be measured."""
 
 
 def measure_offset(recording: Recording, weights: Path = WEIGHTS) -> AvOffset:
-    """How late a recording's picture (or its rig's curves) is.
+    """Measure how late a recording's picture (or its rig's curves) is.
 
     Args:
         recording: with landmarks or curves.
-        weights: the network that says what mouth belongs to the sound.
+        weights: the network that predicts the mouth from the sound.
 
     Raises:
         WeightsError: network or basis are missing or damaged.
@@ -103,22 +103,23 @@ def measure_offset(recording: Recording, weights: Path = WEIGHTS) -> AvOffset:
 
 
 def mouth_evidence(recording: Recording, weights: Path = WEIGHTS) -> Evidence:
-    """How well sound and mouth of a recording agree at each lag."""
+    """Correlate sound and mouth of a recording at each lag."""
     seconds = float(min(recording.seen.sum() / recording.fps, len(recording.samples) / SAMPLE_RATE))
     if seconds < LEAST_SECONDS:
-        return _silent(f"only {seconds:.1f} s of picture and sound")
+        return _unmeasured(f"only {seconds:.1f} s of picture and sound")
     opening = measured_curves(recording).opening
     moved = np.subtract(*np.percentile(opening[recording.seen], [95, 5]))
     if moved < (LEAST_CURVE if recording.landmarks is None else LEAST_MOTION):
-        return _silent("the mouth hardly moves")
-    heard, spoken_s = _heard_opening(recording.samples, weights)
+        return _unmeasured("the mouth hardly moves")
+    predicted, spoken_s = _predicted_opening(recording.samples, weights)
     if spoken_s < LEAST_SPEECH_S:
-        return _silent(f"only {spoken_s:.1f} s of speech")
+        return _unmeasured(f"only {spoken_s:.1f} s of speech")
     times_s = np.arange(recording.frames) / recording.fps
-    return Evidence(np.array([_agreement(heard, opening, recording.seen, times_s, lag) for lag in LAGS_S]), seconds)
+    agreement = [_agreement(predicted, opening, recording.seen, times_s, lag) for lag in LAGS_S]
+    return Evidence(np.array(agreement), seconds)
 
 
-def _silent(reason: str) -> Evidence:
+def _unmeasured(reason: str) -> Evidence:
     return Evidence(np.zeros(len(LAGS_S)), 0.0, reason)
 
 
@@ -127,8 +128,8 @@ def _stream(weights: Path) -> MotionStream:
     return MotionStream(weights=weights, gate=False, closure=False)
 
 
-def _heard_opening(samples: FloatArray, weights: Path) -> tuple[FloatArray, float]:
-    """(n,) opening that the network makes of a sound, STEP_S apart, and how many seconds of speech there are."""
+def _predicted_opening(samples: FloatArray, weights: Path) -> tuple[FloatArray, float]:
+    """Return the (n,) opening that the network predicts from a sound, STEP_S apart, and the seconds of speech."""
     stream = _stream(weights)
     stream.reset()
     chunks = list(chunks_of(samples))
@@ -139,23 +140,23 @@ def _heard_opening(samples: FloatArray, weights: Path) -> tuple[FloatArray, floa
 
 
 def _agreement(
-    heard: FloatArray, seen: FloatArray, measured: NDArray[np.bool_], times_s: NDArray[np.float64], lag_s: float
+    predicted: FloatArray, seen: FloatArray, measured: NDArray[np.bool_], times_s: NDArray[np.float64], lag_s: float
 ) -> float:
-    """Of the frames that have sound at a lag."""
+    """Correlate the frames that have sound at a lag."""
     at = times_s - lag_s
-    inside = (at >= 0) & (at <= (len(heard) - 1) * STEP_S)
+    inside = (at >= 0) & (at <= (len(predicted) - 1) * STEP_S)
     if inside.sum() < 3:
         return 0.0
-    there = np.interp(at[inside], np.arange(len(heard)) * STEP_S, heard)
+    there = np.interp(at[inside], np.arange(len(predicted)) * STEP_S, predicted)
     here, known = seen[inside].astype(np.float64), measured[inside]
     moving = known & np.roll(known, 1) & np.roll(known, -1)
-    shape = _correlation(there[known], here[known])
-    velocity = _correlation(np.gradient(there)[moving], np.gradient(here)[moving])
+    shape = _cosine(there[known], here[known])
+    velocity = _cosine(np.gradient(there)[moving], np.gradient(here)[moving])
     return (shape + velocity) / 2
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Pearson's r; 0 where one of them does not vary."""
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the cosine of two centred curves; 0, not NaN, where one of them does not vary."""
     if len(a) < 3:
         return 0.0
     a, b = a - a.mean(), b - b.mean()
@@ -164,13 +165,13 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def judge(evidence: Sequence[Evidence]) -> AvOffset:
-    """The lag that all parts of a video share."""
-    telling = [part for part in evidence if part.seconds > 0]
-    if not telling:
+    """Find the lag that all parts of a video share."""
+    measured = [part for part in evidence if part.seconds > 0]
+    if not measured:
         reason = evidence[0].reason if evidence else "nothing was seen"
         return AvOffset(Verdict.UNSURE, float("nan"), 0.0, 0.0, 0.0, reason)
-    seconds = sum(part.seconds for part in telling)
-    pooled = np.sum([part.agreement * (part.seconds / seconds) for part in telling], axis=0)
+    seconds = sum(part.seconds for part in measured)
+    pooled = np.sum([part.agreement * (part.seconds / seconds) for part in measured], axis=0)
     best = int(np.argmax(pooled))
     lag_s, peak = _between(pooled, best)
     margin = peak - _next_best(pooled, best)
@@ -182,12 +183,12 @@ def judge(evidence: Sequence[Evidence]) -> AvOffset:
     if strength < 1:
         return replace(found, verdict=Verdict.UNSURE, reason="sound and mouth don't agree clearly at any lag")
     if best in (0, len(LAGS_S) - 1):
-        return replace(found, verdict=Verdict.UNSURE, reason=f"further apart than {REACH_S:g} s")
+        return replace(found, verdict=Verdict.UNSURE, reason=f"further apart than {LARGEST_LAG_S:g} s")
     return found if abs(lag_s) < IN_SYNC_S else replace(found, verdict=Verdict.SHIFTED)
 
 
 def _between(agreement: NDArray[np.float64], best: int) -> tuple[float, float]:
-    """Lag and height of the peak, by the parabola through the highest value and its neighbours."""
+    """Return lag and height of the peak, by the parabola through the highest value and its neighbours."""
     if not 0 < best < len(agreement) - 1:
         return float(LAGS_S[best]), float(agreement[best])
     before, peak, after = agreement[best - 1 : best + 2]
@@ -197,7 +198,7 @@ def _between(agreement: NDArray[np.float64], best: int) -> tuple[float, float]:
 
 
 def _next_best(agreement: NDArray[np.float64], best: int) -> float:
-    """The highest other peak, or 0 if that is more."""
+    """Return the height of the next peak, at least 0."""
     middle = agreement[1:-1]
     peaks = np.flatnonzero((middle >= agreement[:-2]) & (middle >= agreement[2:])) + 1
     others = agreement[peaks[np.abs(LAGS_S[peaks] - LAGS_S[best]) > APART_S]]
@@ -205,12 +206,12 @@ def _next_best(agreement: NDArray[np.float64], best: int) -> float:
 
 
 def _confidence(strength: float) -> float:
-    """0-1 from how many times what is needed there is."""
+    """Map strength, 1 being just enough, to 0-1."""
     return float(max(strength, 0.0) / (1 + max(strength, 0.0)))
 
 
 def corrected(recording: Recording, lag_s: float) -> Recording:
-    """A recording whose picture was `lag_s` late, put in sync by cutting: nothing is interpolated, nothing made up.
+    """Put a recording whose picture was `lag_s` late in sync by cutting: nothing is interpolated, nothing made up.
 
     A late picture loses the frames before its sound begins; an early one, the sound before its picture. Words and
     phones move along with the sound; those that are cut into are left out.
@@ -230,9 +231,9 @@ def corrected(recording: Recording, lag_s: float) -> Recording:
             if word.start_s >= cut_s
         ),
         phones=tuple(
-            Phone(phone.symbol, phone.start_s - cut_s, phone.end_s - cut_s)
-            for phone in recording.phones
-            if phone.start_s >= cut_s
+            Phone(one.symbol, one.start_s - cut_s, one.end_s - cut_s)
+            for one in recording.phones
+            if one.start_s >= cut_s
         ),
         landmarks=None if recording.landmarks is None else recording.landmarks[part],
         seen=recording.seen[part],

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mouthpiece.datasets.options import SPLITS
 from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
 
@@ -28,12 +29,10 @@ SILENT_WORDS = frozenset({"sil", "sp", ""})
 ALIGN_FOLDERS = ("align", "alignments")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".mpg", ".mpeg")
 SOUND_SUFFIXES = (".flac", ".wav")
-SPLITS = ("train", "val", "test", "unseen")
-"""What a clip may be used for; unseen: people that are in no training."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ClipSource:
     """A clip as it lies in a user's folder."""
 
     corpus: str
@@ -56,7 +55,7 @@ class Source:
 
 
 def read_align(path: Path) -> tuple[Word, ...]:
-    """Words of a GRID .align file, without its silences.
+    """Read the words of a GRID .align file, without its silences.
 
     Raises:
         InputError: a line is not `start end word`.
@@ -73,8 +72,8 @@ def read_align(path: Path) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def find_sources(data: Path) -> list[Source]:
-    """Every clip in a folder of one of the known layouts, by name.
+def find_sources(data: Path) -> list[ClipSource]:
+    """List the clips in a folder of one of the known layouts, by name.
 
     Raises:
         InputError: the folder does not exist, or holds nothing of the kind.
@@ -96,7 +95,7 @@ def find_sources(data: Path) -> list[Source]:
 
 
 def _splits(data: Path) -> dict[str, str]:
-    """Split by clip, from manifest.csv where there is one.
+    """Read the split of each clip from manifest.csv, where there is one.
 
     Raises:
         InputError: the manifest names an unknown split.
@@ -115,20 +114,20 @@ def _splits(data: Path) -> dict[str, str]:
 
 
 def _align_of(media: Path, name: str) -> Path | None:
-    """The .align file of a clip: beside it, or in a folder `align` there or one level up (`align/s1` for `s1`)."""
+    """Find the .align file of a clip: beside it, or in a folder `align` there or one level up (`align/s1` for `s1`)."""
     beside, above = media.parent, media.parent.parent
     folders = [beside, *(place / word for word in ALIGN_FOLDERS for place in (beside, above))]
     folders += [above / word / beside.name for word in ALIGN_FOLDERS]
     return next((path for folder in folders if (path := folder / f"{name}.align").is_file()), None)
 
 
-def _grid_sources(data: Path) -> Iterator[Source]:
+def _grid_sources(data: Path) -> Iterator[ClipSource]:
     splits = _splits(data)
     for name, media in _named_videos(data / "clips").items():
-        yield Source(data.name, name, media, splits.get(media.stem, "train"), _align_of(media, media.stem))
+        yield ClipSource(data.name, name, media, splits.get(media.stem, "train"), _align_of(media, media.stem))
 
 
-def _video_sources(data: Path) -> Iterator[Source]:
+def _video_sources(data: Path) -> Iterator[ClipSource]:
     splits = _splits(data)
     videos = _named_videos(data)
     for name, media in videos.items():
@@ -137,11 +136,11 @@ def _video_sources(data: Path) -> Iterator[Source]:
         short, stem = name.removesuffix("_224"), media.stem.removesuffix("_224")
         named = (name, short, media.stem, stem)
         split = next((splits[clip] for clip in named if clip in splits), "train")
-        yield Source(data.name, short, media, split, _align_of(media, stem))
+        yield ClipSource(data.name, short, media, split, _align_of(media, stem))
 
 
 def _named_videos(folder: Path) -> dict[str, Path]:
-    """Videos in a folder and the folders inside it, hidden ones left out, by a name that each has to itself."""
+    """Find the videos in a folder and the folders inside it, hidden ones left out; each by a name of its own."""
     named: dict[str, Path] = {}
     for media in sorted(folder.rglob("*")):
         inside = media.relative_to(folder)
@@ -152,14 +151,14 @@ def _named_videos(folder: Path) -> dict[str, Path]:
     return named
 
 
-def _curve_sources(data: Path) -> Iterator[Source]:
+def _curve_sources(data: Path) -> Iterator[ClipSource]:
     sounds = [
         path
         for path in sorted(data.iterdir())
         if path.suffix.lower() in SOUND_SUFFIXES and path.with_suffix(".npz").is_file()
     ]
-    # Such corpora are a few long recordings; where nobody says otherwise the last one tests, the one before validates.
+    # Such corpora are a few long recordings; without a manifest the last one tests, the one before validates.
     default = ["train"] * (len(sounds) - 2) + ["val", "test"] if len(sounds) > 2 else ["train"] * len(sounds)
     splits = _splits(data)
     for media, split in zip(sounds, default, strict=True):
-        yield Source(data.name, media.stem, media, splits.get(media.stem, split), curves=media.with_suffix(".npz"))
+        yield ClipSource(data.name, media.stem, media, splits.get(media.stem, split), curves=media.with_suffix(".npz"))

@@ -17,13 +17,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.datasets.layouts import Source, read_align
+from mouthpiece.datasets.layouts import ClipSource, read_align
 from mouthpiece.datasets.recordings import Recording, Word, open_arrays
 from mouthpiece.errors import InputError, NoFaceError, NoPictureError, OptionError
 from mouthpiece.face import FaceTracker, reference_face
 from mouthpiece.face.pose import RIGID_POINTS
 from mouthpiece.media import open_face, open_speech
-from mouthpiece.motion.stream import MOTION_POINTS
+from mouthpiece.motion.basis import MOTION_POINTS
 from mouthpiece.options import Fit
 from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
 
@@ -34,7 +34,7 @@ MIN_SEEN = 0.8
 PART_S = 60.0
 """A part is no longer than this: the resting mouth is taken to be the same throughout."""
 SHORTEST_PART_S = 2.0
-"""Parts shorter than this tell too little of the person's rest."""
+"""Parts shorter than this show too little of the person's rest."""
 SHORTEST_VIDEO_S = 1.0
 """A video that is all one part may be a little shorter."""
 GAP_S = 1.0
@@ -47,7 +47,7 @@ MAX_FPS = 60
 _FOREVER = Fraction(10**9)
 
 
-def measure_video(source: Source) -> Iterator[Recording]:
+def measure_video(source: ClipSource) -> Iterator[Recording]:
     """Decode a video, follow its face, un-pose it.
 
     Args:
@@ -69,7 +69,7 @@ def measure_video(source: Source) -> Iterator[Recording]:
             )
         fps = min(face.info.fps, Fraction(MAX_FPS))
         cutter = _PartCutter(float(fps))
-        sound = _Sound(speech.samples(), picture_lead_s(source.media))
+        sound = _SoundTrack(speech.samples(), picture_lead_s(source.media))
         rows = _evenly(_tracked(face.frames(_FOREVER, Fit.CUT)), fps)
         count = 0
         for part in cutter.parts(rows):
@@ -87,7 +87,7 @@ def measure_video(source: Source) -> Iterator[Recording]:
 
 
 def picture_lead_s(path: Path) -> Fraction:
-    """How much later than its sound a file's picture starts, seconds; 0 where it starts first or nothing says."""
+    """Read how much later than its sound a file's picture starts, seconds; 0 where it starts first or it is unknown."""
     import av
 
     with av.open(str(path)) as container:
@@ -116,7 +116,7 @@ def _tracked(frames: Iterator[Frame]) -> Iterator[Row]:
 
 
 def _evenly(rows: Iterator[Row], fps: Fraction) -> Iterator[Row]:
-    """Rows at 0, 1 / fps, 2 / fps, ...: a video whose frames come unevenly is interpolated, others are as they were."""
+    """Yield rows at 0, 1 / fps, 2 / fps, ...: frames that come unevenly are interpolated, others are as they were."""
     step = 1 / float(fps)
     before: Row | None = None
     index = 0
@@ -128,7 +128,7 @@ def _evenly(rows: Iterator[Row], fps: Fraction) -> Iterator[Row]:
 
 
 def _at(time_s: float, before: Row | None, after: Row, near_s: float) -> FloatArray | None:
-    """Landmarks at a moment between two frames; those of a frame that is near."""
+    """Interpolate landmarks between two frames; take those of a frame that is near."""
     if before is None or before[0] >= after[0]:
         return after[2]
     if time_s > after[0] - near_s:
@@ -166,7 +166,7 @@ class _Part:
         return np.array([row is not None for row in self.rows], dtype=bool)
 
     def landmarks(self) -> FloatArray:
-        """(T, P, 3); frames without a face repeat a neighbour's."""
+        """Stack the landmarks, (T, P, 3); frames without a face repeat a neighbour's."""
         seen = self.seen
         measured = np.stack([row for row in self.rows if row is not None])
         return measured[np.clip(np.searchsorted(np.flatnonzero(seen), np.arange(len(seen))), 0, len(measured) - 1)]
@@ -183,7 +183,7 @@ class _PartCutter:
         """Of these, with a face."""
 
     def parts(self, rows: Iterator[Row]) -> Iterator[_Part]:
-        """Parts that are long enough and seen well enough; a whole video may be shorter."""
+        """Yield parts that are long enough and seen well enough; a whole video may be shorter."""
         part: _Part | None = None
         whole = True
         for _, shot, landmarks in rows:
@@ -217,7 +217,7 @@ class _PartCutter:
         return long_enough and float(part.seen.mean()) >= MIN_SEEN
 
 
-class _Sound:
+class _SoundTrack:
     """A video's sound, taken from front to back; what was passed is forgotten."""
 
     def __init__(self, blocks: Iterator[FloatArray], lead_s: Fraction) -> None:
@@ -227,7 +227,7 @@ class _Sound:
         """Sample, counted from the first picture, that _kept begins with."""
 
     def between(self, start_s: float, end_s: float) -> FloatArray:
-        """(n,) samples; fewer where the sound ends earlier. Ask in order."""
+        """Take (n,) samples, fewer where the sound ends earlier; to be called in order."""
         start, end = round(start_s * SAMPLE_RATE), round(end_s * SAMPLE_RATE)
         pieces = [self._kept]
         have = self._first + len(self._kept)
@@ -242,8 +242,8 @@ class _Sound:
         return taken
 
 
-def _recording(source: Source, name: str, part: _Part, fps: float, sound: _Sound) -> Recording | None:
-    """A part with its sound; None where the sound is over."""
+def _recording(source: ClipSource, name: str, part: _Part, fps: float, sound: _SoundTrack) -> Recording | None:
+    """Join a part and its sound; None where the sound is over."""
     start_s, end_s = part.first / fps, (part.first + len(part.rows)) / fps
     samples = sound.between(start_s, end_s)
     frames = min(len(part.rows), round(len(samples) / SAMPLE_RATE * fps))
@@ -267,7 +267,7 @@ def _recording(source: Source, name: str, part: _Part, fps: float, sound: _Sound
 
 
 def words_between(words: tuple[Word, ...], start_s: float, end_s: float) -> tuple[Word, ...]:
-    """Words that are said at least in part between two moments, counted from the first one."""
+    """Return the words that lie at least in part between two moments, counted from the first one."""
     return tuple(
         Word(word.text, max(word.start_s, start_s) - start_s, min(word.end_s, end_s) - start_s)
         for word in words
@@ -275,7 +275,7 @@ def words_between(words: tuple[Word, ...], start_s: float, end_s: float) -> tupl
     )
 
 
-def read_curves(source: Source) -> Recording:
+def read_curves(source: ClipSource) -> Recording:
     """Read a clip that has rig curves instead of a picture.
 
     Raises:
@@ -286,11 +286,8 @@ def read_curves(source: Source) -> Recording:
         raise OptionError(f"{source.name} has no curves; use measure_video")
     try:
         with open_arrays(source.curves) as file:
-            weights, names, fps = (
-                file["weights"].astype(np.float32),
-                [str(n) for n in file["names"]],
-                float(file["fps"]),
-            )
+            weights, names = file["weights"].astype(np.float32), [str(n) for n in file["names"]]
+            fps = float(file["fps"])
     except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise InputError(f"{source.curves.name}: expected arrays weights, names and fps; {error}") from error
     if weights.ndim != 2 or weights.shape[1] != len(names) or not 1 <= fps <= 240:
@@ -304,7 +301,7 @@ def read_curves(source: Source) -> Recording:
 
 
 def canonical_landmarks(face: Face, pixel_aspect: float = 1.0) -> FloatArray:
-    """A face's landmarks without its pose.
+    """Take the pose out of a face's landmarks.
 
     Args:
         face: a measured face.
@@ -324,7 +321,7 @@ def canonical_landmarks(face: Face, pixel_aspect: float = 1.0) -> FloatArray:
 
 
 def read_sound(path: Path) -> FloatArray:
-    """All of a file's first sound track as mono float32 at SAMPLE_RATE, (n,).
+    """Read all of a file's first sound track as mono float32 at SAMPLE_RATE, (n,).
 
     Raises:
         NoSoundError: there is none.

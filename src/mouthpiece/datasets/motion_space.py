@@ -1,4 +1,4 @@
-"""What of a measured face is motion: displacement from the person's own closed mouth, and a basis for it."""
+"""The motion of a measured face: displacement from the person's own closed mouth, and a basis for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import (
+from mouthpiece.motion.basis import (
     CHIN,
     LEFT_CORNER,
     LOWER_LIP,
@@ -37,69 +37,15 @@ LIMIT_MARGIN = 1.3
 
 # Inner and outer ring of the lips, in the mesh's numbering.
 LIP_POINTS = (
-    *(
-        0,
-        11,
-        12,
-        13,
-        14,
-        15,
-        16,
-        17,
-        37,
-        38,
-        39,
-        40,
-        41,
-        42,
-        61,
-        62,
-        72,
-        73,
-        74,
-        76,
-        77,
-        78,
-        80,
-        81,
-        82,
-        84,
-        85,
-        86,
-        87,
-    ),
-    *(88, 89, 90, 91, 95, 96, 146, 178, 179, 180, 181, 183, 184, 185, 191, 267, 268, 269, 270, 271, 272, 291, 292, 302),
-    *(
-        303,
-        304,
-        306,
-        307,
-        308,
-        310,
-        311,
-        312,
-        314,
-        315,
-        316,
-        317,
-        318,
-        319,
-        320,
-        321,
-        324,
-        325,
-        375,
-        402,
-        403,
-        404,
-        405,
-    ),
-    *(407, 408, 409, 415),
-)
+    0, 11, 12, 13, 14, 15, 16, 17, 37, 38, 39, 40, 41, 42, 61, 62, 72, 73, 74, 76, 77, 78, 80, 81, 82, 84, 85, 86, 87,
+    88, 89, 90, 91, 95, 96, 146, 178, 179, 180, 181, 183, 184, 185, 191, 267, 268, 269, 270, 271, 272, 291, 292, 302,
+    303, 304, 306, 307, 308, 310, 311, 312, 314, 315, 316, 317, 318, 319, 320, 321, 324, 325, 375, 402, 403, 404, 405,
+    407, 408, 409, 415,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredMotion:
     """A clip's motion."""
 
     displacement: FloatArray
@@ -113,25 +59,25 @@ class Measured:
 
 
 def lip_distance(shapes: FloatArray) -> FloatArray:
-    """(T, P, 3) shapes of MOTION_POINTS -> (T,) distance of the inner lips' middles, downwards."""
+    """Return the distance of the inner lips' middles, downwards: (T, P, 3) shapes of MOTION_POINTS -> (T,)."""
     distance: FloatArray = shapes[:, motion_row(LOWER_LIP), 1] - shapes[:, motion_row(UPPER_LIP), 1]
     return distance
 
 
 def symmetrical(displacement: FloatArray) -> FloatArray:
-    """The part of displacements (..., P, 3) that both halves of the face share."""
+    """Return the part of displacements (..., P, 3) that both halves of the face share."""
     mirrored = displacement[..., mirror_rows(), :] * np.array([-1, 1, 1], dtype=np.float32)
     return ((displacement + mirrored) / 2).astype(np.float32)
 
 
-def measure_motion(recording: Recording) -> Measured:
+def measure_motion(recording: Recording) -> MeasuredMotion:
     """Displacement of a clip's lower face from its own closed mouth.
 
     The resting shape is the mean of the clip's less open frames, moved along the direction of opening to the opening
     that counts as closed. (The mean of the most closed frames alone would be one of pressed, thinned lips.)
     """
     if recording.landmarks is None:
-        raise OptionError(f"expected a recording of a face, {recording.name} holds rig curves; use curve_targets")
+        raise OptionError(f"expected a recording of a face, {recording.name} holds rig curves; use measured_curves")
     shapes = recording.shapes(MOTION_POINTS)  # (T, P, 3)
     opening = lip_distance(shapes)
     quiet = opening <= np.percentile(opening, QUIET_PERCENTILE)
@@ -142,17 +88,17 @@ def measure_motion(recording: Recording) -> Measured:
     basis = MotionBasis(displacement[0], displacement[:1], np.zeros(1, np.float32), np.ones(1, np.float32))
     jaw = displacement[:, basis.row(CHIN), 1]
     width = displacement[:, basis.row(RIGHT_CORNER), 0] - displacement[:, basis.row(LEFT_CORNER), 0]
-    return Measured(displacement, lip_distance(displacement), width, jaw)
+    return MeasuredMotion(displacement, lip_distance(displacement), width, jaw)
 
 
 def _opening_mode(shapes: FloatArray, opening: FloatArray) -> FloatArray:
-    """(P, 3): how the shape changes with a unit of opening, by regression over a clip."""
+    """Fit how the shape changes with a unit of opening, (P, 3), by regression over a clip."""
     centred = opening - opening.mean()
     mode = np.tensordot(centred, shapes - shapes.mean(axis=0), axes=1) / max(float(centred @ centred), 1e-9)
     return mode.astype(np.float32)
 
 
-def fit_basis(clips: Sequence[Measured], components: int = COMPONENTS) -> MotionBasis:
+def fit_basis(clips: Sequence[MeasuredMotion], components: int = COMPONENTS) -> MotionBasis:
     """Principal components of motion around rest, over all clips.
 
     Args:
@@ -183,13 +129,13 @@ def fit_basis(clips: Sequence[Measured], components: int = COMPONENTS) -> Motion
 
 
 def _point_weights() -> NDArray[np.float64]:
-    """(P, 3): how much each point and axis counts."""
+    """Return how much each point and axis counts, (P, 3)."""
     lips = np.isin(MOTION_POINTS, LIP_POINTS)
     return np.outer(np.where(lips, LIP_WEIGHT, 1.0), [1.0, 1.0, DEPTH_WEIGHT])
 
 
 def project(displacement: FloatArray, components: FloatArray) -> FloatArray:
-    """Coefficients of displacements: (T, P, 3), (K, P, 3) -> (T, K), in the basis's own weighting."""
+    """Project displacements on a basis, in its own weighting: (T, P, 3), (K, P, 3) -> (T, K) coefficients."""
     weights = _point_weights()
     rows = (components * weights).reshape(len(components), -1)
     coefficients = (displacement * weights).reshape(len(displacement), -1) @ rows.T / (rows**2).sum(axis=1)

@@ -1,4 +1,4 @@
-"""A talking face as the networks' teachers see it, and the cache that keeps such recordings, one .npz a clip.
+"""Recordings of speech with a face, rig curves or phones, and the cache that keeps them, one .npz a clip.
 
 What lies in such a file (version 2):
 
@@ -7,18 +7,16 @@ What lies in such a file (version 2):
 - `seen`: (T,) bool;
 - `points`: (P,) uint16 mesh points, and `landmarks`: (P, 3, T) int16, the distance from the reference face in steps of
   1 / LANDMARK_STEPS, each frame as the difference from the one before (long runs of small numbers pack well);
-- `curves`: (n, T) float32, for a rig;
-- `log_mel`: (M, 80) float16, `mfcc`: (M, 39) float16, `activity`: (M,) uint8 of 0-255, where they were asked for: what
-  the speech room hears in the samples, speech at the common level.
+- `curves`: (n, T) float32, for a rig.
 
-Version 1 kept all points as float16 and neither phones nor what was heard; it is still read.
+Version 1 kept all points as float16 and no phones; it is still read, as are files of version 2 that hold features of
+the sound (`log_mel`, `mfcc`, `activity`), which nothing uses.
 """
 
 from __future__ import annotations
 
 import glob
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +27,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from mouthpiece.atomic_write import atomic_write
 from mouthpiece.errors import InputError
+from mouthpiece.face import reference_face
 from mouthpiece.types import FloatArray, Phone
 
 CACHE_VERSION = 2
@@ -42,14 +42,14 @@ ALL_POINTS: NDArray[np.intp] = np.arange(468)
 
 @contextmanager
 def open_arrays(path: Path) -> Iterator[Any]:
-    """The arrays of an .npz file by name. (numpy itself leaves a file open that begins like one and is none.)"""
+    """Open the arrays of an .npz file by name. (numpy itself leaves a file open that begins like one and is none.)"""
     with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         yield file
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and when it is said."""
+    """A word with its times."""
 
     text: str
     start_s: float
@@ -58,7 +58,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A clip as the network's teachers see it."""
+    """A clip: its speech, and what is known of the mouth."""
 
     corpus: str
     name: str
@@ -78,9 +78,9 @@ class Recording:
     phones: tuple[Phone, ...] = field(default=(), repr=False)
     """Speech sounds with their times, in order; empty where they are not known."""
     language: str = ""
-    """What is spoken, as the synthesiser names it (`en-us`); empty where nobody said."""
+    """Language, as the synthesiser names it (`en-us`); empty where it is not known."""
     voice: str = ""
-    """Who or what speaks; empty where nobody said."""
+    """Speaker or synthetic voice; empty where it is not known."""
     points: NDArray[np.intp] = field(default_factory=lambda: ALL_POINTS, repr=False)
     """(P,) mesh points that `landmarks` are of, ascending."""
     offset_s: float = 0.0
@@ -92,7 +92,7 @@ class Recording:
         return len(self.seen)
 
     def shapes(self, points: NDArray[np.intp]) -> FloatArray:
-        """(T, n, 3) landmarks of some mesh points.
+        """Return the landmarks of some mesh points, (T, n, 3).
 
         Raises:
             InputError: the recording has no face, or was kept without one of them.
@@ -106,28 +106,8 @@ class Recording:
         return self.landmarks[:, rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What the speech room hears in a recording, M mel frames."""
-
-    log_mel: FloatArray
-    """(M, MEL_BANDS), speech at the common level."""
-    mfcc: FloatArray
-    """(M, 39): 13 cepstra of it, their slopes, their curvatures."""
-    activity: FloatArray
-    """(M,) 0-1: how surely somebody speaks."""
-
-
-def push(samples: FloatArray) -> Hearing:
-    """Listen to a recording: (n,) mono at SAMPLE_RATE."""
-    from mouthpiece.speech import features, mfcc
-
-    log_mel, activity = features(samples)
-    return Hearing(log_mel, mfcc(log_mel), activity)
-
-
-def save_recording(recording: Recording, path: Path, hearing: Hearing | None = None) -> None:
-    """Write a recording to the cache, with what was heard in it if given; the file appears whole or not at all."""
+def save_recording(recording: Recording, path: Path) -> None:
+    """Write a recording to the cache; the file appears whole or not at all."""
     arrays: dict[str, NDArray[Any]] = {
         "samples": np.clip(np.round(recording.samples * 32767), -32768, 32767).astype(np.int16),
         "seen": recording.seen,
@@ -138,16 +118,8 @@ def save_recording(recording: Recording, path: Path, hearing: Hearing | None = N
         arrays["landmarks"] = _packed(recording.landmarks, recording.points)
     if recording.curves:
         arrays["curves"] = np.stack(list(recording.curves.values())).astype(np.float32)
-    if hearing is not None:
-        arrays["log_mel"] = hearing.log_mel.astype(np.float16)
-        arrays["mfcc"] = hearing.mfcc.astype(np.float16)
-        arrays["activity"] = np.round(hearing.activity * 255).astype(np.uint8)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    try:
-        np.savez_compressed(unfinished, **arrays)  # type: ignore[arg-type]
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic_write(path) as hidden:
+        np.savez_compressed(hidden, **arrays)  # type: ignore[arg-type]
 
 
 def _about(recording: Recording) -> dict[str, Any]:
@@ -167,9 +139,7 @@ def _about(recording: Recording) -> dict[str, Any]:
 
 
 def _packed(landmarks: FloatArray, points: NDArray[np.intp]) -> NDArray[np.int16]:
-    """(T, P, 3) landmarks -> (P, 3, T) steps from the reference face, frame by frame."""
-    from mouthpiece.face import reference_face
-
+    """Pack (T, P, 3) landmarks as (P, 3, T) steps from the reference face, frame by frame."""
     steps = np.round((landmarks - reference_face()[points]) * LANDMARK_STEPS)
     # Summing the differences up again wraps round as they did: what matters is that each value fits.
     whole = np.clip(steps, -32768, 32767).astype(np.int16)
@@ -177,9 +147,7 @@ def _packed(landmarks: FloatArray, points: NDArray[np.intp]) -> NDArray[np.int16
 
 
 def _unpacked(packed: NDArray[np.int16], points: NDArray[np.intp]) -> FloatArray:
-    """The way back."""
-    from mouthpiece.face import reference_face
-
+    """Undo `_packed`."""
     steps = np.cumsum(packed, axis=2, dtype=np.int16).transpose(2, 0, 1).astype(np.float32)
     return np.asarray(steps / np.float32(LANDMARK_STEPS) + reference_face()[points], dtype=np.float32)
 
@@ -218,31 +186,13 @@ def load_recording(path: Path) -> Recording:
 
 
 def _landmarks_of(file: Any, version: int) -> tuple[NDArray[np.intp], FloatArray | None]:
-    """Points and landmarks in a file of the cache; all points and None where there is no face."""
-    from mouthpiece.face import reference_face
-
+    """Read points and landmarks from a file of the cache; all points and None where there is no face."""
     if "landmarks" not in file:
         return ALL_POINTS, None
     if version == 1:
         return ALL_POINTS, file["landmarks"].astype(np.float32) + reference_face()
     points = file["points"].astype(np.intp)
     return points, _unpacked(file["landmarks"], points)
-
-
-def load_hearing(path: Path) -> Hearing:
-    """What was heard in a recording of the cache; listened to now where it was not kept.
-
-    Raises:
-        InputError: the file is not one of ours.
-    """
-    try:
-        with open_arrays(path) as file:
-            if "log_mel" in file:
-                heard = {name: file[name].astype(np.float32) for name in ("log_mel", "mfcc")}
-                return Hearing(**heard, activity=file["activity"].astype(np.float32) / 255)
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
-        raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error
-    return push(load_recording(path).samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +208,7 @@ class Prepared:
 
 
 def list_prepared(cache: Path, corpus: str | None = None, split: str | None = None) -> list[Prepared]:
-    """The recordings in a cache, by file name; their sounds and faces stay unread.
+    """List the recordings in a cache, by file name; their sounds and faces stay unread.
 
     Args:
         cache: folder that `prepare_corpus` filled.
@@ -272,14 +222,14 @@ def list_prepared(cache: Path, corpus: str | None = None, split: str | None = No
                 about = json.loads(str(file["about"]))
             clip = Prepared(path, about["corpus"], about["name"], about["split"], about.get("offset_s", 0.0))
         except (OSError, KeyError, ValueError, TypeError, BadZipFile):
-            continue  # Somebody else's .npz, or a damaged one: load_recording says so to whoever asks for it by name.
+            continue  # Somebody else's .npz, or a damaged one: load_recording raises where it is asked for by name.
         if corpus in (None, clip.corpus) and split in (None, clip.split):
             found.append(clip)
     return found
 
 
 def load_corpus(cache: Path, corpus: str, split: str | None = None, limit: int | None = None) -> list[Recording]:
-    """The prepared recordings of a corpus, by name.
+    """Load the prepared recordings of a corpus, by name.
 
     Args:
         cache: folder that `prepare_corpus` filled.

@@ -1,11 +1,11 @@
-"""How measured faces and a rig's curves are read: what counts as closed, what opens and widens. Needs numpy alone."""
+"""Readings of measured faces and rig curves: what counts as closed, what opens and widens."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.motion.stream import MOTION_RATE
+from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014
@@ -18,12 +18,12 @@ NARROWING_CURVES = ("mouth_pucker", "mouth_funnel", "mouth_oo", "mouth_oh")
 
 
 def motion_frames(samples: int) -> int:
-    """Motion frames of so many samples."""
+    """Return the number of motion frames of so many samples."""
     return max(1, -(-samples * MOTION_RATE // SAMPLE_RATE))
 
 
 def rig_width(recording: Recording) -> FloatArray:
-    """How wide minus how round a rig's mouth is, (T,)."""
+    """Return how wide minus how round a rig's mouth is, (T,)."""
     names = recording.curves
     wide = sum((names[n] for n in names if n.startswith(WIDENING_CURVES)), np.zeros(recording.frames, np.float32))
     narrow = sum((names[n] for n in names if n.startswith(NARROWING_CURVES)), np.zeros(recording.frames, np.float32))

@@ -1,12 +1,12 @@
 """Which audio offset suits an engine and its weights, measured on what the engine draws.
 
-    face, speech --pipeline.draw--> frames --face tracker--> drawn mouths --training.av_offset--> how late they come
+    face, speech --pipeline.draw--> frames --face tracker--> drawn mouths --datasets.av_offset--> how late they come
 
 A mouth that comes late by so much is cured by showing speech that comes later by as much: the lag found is the offset.
 It is rounded to steps, and the engine draws once more with it to see whether the lag is gone.
 
-What is compared is the motion that the packaged network hears in the speech. It is no finer than the habits that it
-has learned: docs/calibrating.md says how far real recordings in sync lie apart.
+The drawn mouth is compared with the motion that the packaged network predicts from the speech. The lag is no finer than
+what that network has learned: docs/calibrating.md says how far real recordings in sync lie apart.
 """
 
 from __future__ import annotations
@@ -14,60 +14,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece import samples
-from mouthpiece.datasets.av_offset import LAGS_S, REACH_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
+from mouthpiece.datasets.av_offset import LAGS_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
 from mouthpiece.datasets.measuring import KEPT_POINTS, canonical_landmarks, read_sound
+from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.errors import OptionError
+from mouthpiece.evaluation.options import CalibrationOptions
 from mouthpiece.face import FaceChoice, FaceTracker
 from mouthpiece.notices import Notice
 from mouthpiece.options import SyncOptions
 from mouthpiece.pipeline import draw
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
-RANGE_S, STEP_S = 0.2, 0.02
-LEAST_STEP_S = 0.001
 LONGEST_S = 30.0
-"""So much of each speech is drawn: more tells little more."""
+"""So much of each speech is drawn: more adds little."""
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationOptions:
-    """What is calibrated, and how finely."""
-
-    sync: SyncOptions = field(default_factory=SyncOptions)
-    """The engine, its weights and how they run; its audio offset is where the search begins."""
-    range_s: float = RANGE_S
-    """Offsets are looked for up to so far from 0, seconds."""
-    step_s: float = STEP_S
-    """An offset is a multiple of this, seconds; what is less off is in sync."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            OptionError: they make no sense.
-        """
-        if not LEAST_STEP_S <= self.step_s <= self.range_s <= REACH_S:
-            raise OptionError(
-                f"expected {LEAST_STEP_S * 1000:g} ms <= step <= range <= {REACH_S * 1000:g} ms, "
-                f"got a step of {self.step_s * 1000:g} and a range of {self.range_s * 1000:g} ms"
-            )
-        if abs(self.sync.audio_offset_s) > self.range_s:
-            raise OptionError(
-                f"expected a search that begins within its range of {self.range_s * 1000:g} ms, "
-                f"got {self.sync.audio_offset_s * 1000:g} ms"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
+class OffsetTrial:
     """How well mouth and speech agree with an offset."""
 
     offset_s: float
@@ -77,14 +47,14 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class SpeechLag:
-    """What one speech says."""
+    """The lag found with one speech."""
 
     name: str
     lag_s: float
     """How late the mouth comes, seconds; NaN where nothing could be measured."""
     confidence: float
     reason: str = ""
-    """Why it can't tell, if it can't."""
+    """Why nothing could be measured, if so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +63,7 @@ class Calibration:
 
     engine: str
     offset_s: float | None
-    """The best offset; None where it can't be told."""
+    """The best offset; None where there is none to be sure of."""
     lag_s: float
     """How late the mouth comes without it, seconds, unrounded; NaN where nothing could be measured."""
     confidence: float
@@ -102,35 +72,26 @@ class Calibration:
     """At that lag, before rounding."""
     left_s: float
     """How late the mouth still comes with the offset; drawn again where it was changed."""
-    trials: tuple[Trial, ...]
+    trials: tuple[OffsetTrial, ...]
     """Agreement over the range, a step apart."""
     by_speech: tuple[SpeechLag, ...]
-    """What each speech says on its own."""
+    """The lag with each speech alone."""
     reason: str = ""
-    """Why it can't be told, if it can't."""
+    """Why there is no offset, if so."""
     warnings: tuple[Notice, ...] = ()
     """What the user should know."""
 
 
-def sample_inputs() -> tuple[Path, tuple[Path, ...]]:
-    """The packaged face, and the packaged speech in every language."""
-    return samples.sample_face(), tuple(samples.sample_speech(language) for language in samples.LANGUAGES)
-
-
 def calibrate(
-    face: Path,
-    speeches: Sequence[Path],
     options: CalibrationOptions | None = None,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Calibration:
     """Find the audio offset that puts an engine's mouth in sync.
 
     Args:
-        face: a photo, or a video whose frames are drawn over.
-        speeches: recordings; all of them share one offset.
-        options: the engine, its weights, how finely to look.
+        options: the engine, its weights, a face, recordings, how finely to look.
         progress: called with (drawings done, drawings in all); there are fewer where the offset stays.
         cancelled: asked before each frame.
 
@@ -139,22 +100,19 @@ def calibrate(
 
     Raises:
         MouthpieceError: as `pipeline.draw` does.
-        OptionError: there is no speech.
     """
     options = options or CalibrationOptions()
-    if not speeches:
-        raise OptionError("expected speech to calibrate with, got none; leave --speech out to take the packaged one")
-    tell = progress or (lambda _done, _all: None)
-    begin_s = options.sync.audio_offset_s
+    face = options.face or samples.sample_face()
+    speeches = options.speech or tuple(samples.sample_speech(language) for language in samples.LANGUAGES)
 
-    def look(sync: SyncOptions, done: int) -> list[Evidence]:
+    def measure(sync: SyncOptions, done: int) -> list[Evidence]:
         evidence: list[Evidence] = []
         for speech in speeches:
-            tell(done + len(evidence), 2 * len(speeches))
+            progress(done + len(evidence), 2 * len(speeches))
             evidence.append(mouth_evidence(record_drawn(face, speech, sync, cancelled=cancelled)))
         return evidence
 
-    evidence = look(options.sync, 0)
+    evidence = measure(options.sync, 0)
     found = judge(evidence)
     calibration = Calibration(
         engine=options.sync.engine.name,
@@ -170,10 +128,10 @@ def calibrate(
     if calibration.reason:
         return calibration
     offset_s = best_offset(found.lag_s, options)
-    if offset_s == begin_s:
+    if offset_s == options.sync.audio_offset_s:
         return replace(calibration, offset_s=offset_s)
-    again = judge(look(replace(options.sync, audio_offset_s=offset_s), len(speeches)))
-    tell(2 * len(speeches), 2 * len(speeches))
+    again = judge(measure(replace(options.sync, audio_offset_s=offset_s), len(speeches)))
+    progress(2 * len(speeches), 2 * len(speeches))
     if again.verdict is Verdict.UNSURE or abs(again.lag_s) >= abs(found.lag_s):
         reason = f"with an offset of {offset_s * 1000:+.0f} ms the mouth is no better in sync"
         return replace(calibration, left_s=again.lag_s, reason=reason)
@@ -181,7 +139,7 @@ def calibrate(
 
 
 def best_offset(lag_s: float, options: CalibrationOptions) -> float:
-    """The offset that cancels a lag, in steps; a lag of no more than a step is left as it is."""
+    """Return the offset that cancels a lag, in steps; a lag of no more than a step is left as it is."""
     begin_s = options.sync.audio_offset_s
     if abs(lag_s) <= options.step_s:
         return begin_s
@@ -189,7 +147,7 @@ def best_offset(lag_s: float, options: CalibrationOptions) -> float:
 
 
 def _why_not(found: AvOffset, options: CalibrationOptions) -> str:
-    """Why an offset can't be told; empty where it can."""
+    """Return why there is no offset to be sure of; empty where there is one."""
     if found.verdict is Verdict.UNSURE:
         return found.reason
     offset_s = options.sync.audio_offset_s + found.lag_s
@@ -199,8 +157,8 @@ def _why_not(found: AvOffset, options: CalibrationOptions) -> str:
     return ""
 
 
-def _trials(evidence: Sequence[Evidence], options: CalibrationOptions) -> tuple[Trial, ...]:
-    """Agreement over the range; nothing where nothing could be measured."""
+def _trials(evidence: Sequence[Evidence], options: CalibrationOptions) -> tuple[OffsetTrial, ...]:
+    """Return the agreement over the range; nothing where nothing could be measured."""
     seconds = np.array([part.seconds for part in evidence])
     if not seconds.sum():
         return ()
@@ -208,9 +166,9 @@ def _trials(evidence: Sequence[Evidence], options: CalibrationOptions) -> tuple[
     steps = math.floor(options.range_s / options.step_s + 1e-9)
     offsets_s = np.arange(-steps, steps + 1) * options.step_s
     lags_s = offsets_s - options.sync.audio_offset_s
-    known = np.abs(lags_s) <= REACH_S + 1e-9
+    known = np.abs(lags_s) <= LARGEST_LAG_S + 1e-9
     agreement = np.interp(lags_s[known], LAGS_S, pooled)
-    return tuple(Trial(round(float(o), 6), float(a)) for o, a in zip(offsets_s[known], agreement, strict=True))
+    return tuple(OffsetTrial(round(float(o), 6), float(a)) for o, a in zip(offsets_s[known], agreement, strict=True))
 
 
 def _speech_lag(speech: Path, evidence: Evidence) -> SpeechLag:
@@ -221,7 +179,7 @@ def _speech_lag(speech: Path, evidence: Evidence) -> SpeechLag:
 def record_drawn(
     face: Path, speech: Path, sync: SyncOptions, *, cancelled: Callable[[], bool] | None = None
 ) -> Recording:
-    """The mouth that an engine draws, measured as a real one's: at most LONGEST_S of it, nothing is written.
+    """Measure the mouth that an engine draws as a real one's: at most LONGEST_S of it, nothing is written.
 
     Args:
         face: a photo or a video.
@@ -258,7 +216,7 @@ def record_drawn(
 
 
 def _even_clock(times_s: NDArray[np.float64]) -> tuple[float, NDArray[np.intp]]:
-    """(seconds from tick to tick, (T,) the frame that is shown at each): frames may come unevenly."""
+    """Return the seconds from tick to tick and the frame shown at each, (T,): frames may come unevenly."""
     if len(times_s) < 2:
         return 1.0, np.arange(len(times_s), dtype=np.intp)
     step_s = float(np.median(np.diff(times_s)))
@@ -267,7 +225,7 @@ def _even_clock(times_s: NDArray[np.float64]) -> tuple[float, NDArray[np.intp]]:
 
 
 def _filled(rows: Sequence[FloatArray | None]) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """(T, P, 3) landmarks, those of frames without a face a neighbour's; (T,) which were measured."""
+    """Return (T, P, 3) landmarks, those of frames without a face a neighbour's, and which were measured, (T,)."""
     measured = np.array([row is not None for row in rows], dtype=bool)
     known = [row for row in rows if row is not None]
     if not known:
@@ -277,7 +235,7 @@ def _filled(rows: Sequence[FloatArray | None]) -> tuple[FloatArray, NDArray[np.b
 
 
 def trial_table(calibration: Calibration) -> str:
-    """Offset against agreement as a Markdown table; the row nearest to the offset is marked."""
+    """Format offsets and agreement as a Markdown table; the row nearest to the offset is marked."""
     lines = ["| offset, ms | agreement |  |", "| ---: | ---: | --- |"]
     best = calibration.offset_s
     for trial in calibration.trials:

@@ -5,7 +5,7 @@ the times of the clip's own frames. Beside it stand the bare network and the ene
 moves a mouth.
 
 Three kinds of recordings can judge: faces that were measured; rig curves, of which the jaw's stands for the opening;
-and synthetic speech with known sounds, for which the phone teacher says what a mouth would do.
+and synthetic speech with known sounds, for which the phone teacher's motion stands.
 """
 
 from __future__ import annotations
@@ -13,70 +13,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.datasets.motion_space import measure_motion
-from mouthpiece.datasets.recordings import Recording, Word, list_prepared, load_recording
-from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
+from mouthpiece.datasets.agreement import agreement, area_under_curve, lagged_correlation
+from mouthpiece.datasets.motion_curves import Curves, chunks_of, play_on
+from mouthpiece.datasets.recordings import Recording, list_prepared, load_recording
 from mouthpiece.errors import InputError
-from mouthpiece.motion.stream import (
-    CHIN,
-    LEFT_CORNER,
-    LIVE_LOOK_AHEAD_S,
-    LIVE_WEIGHTS,
-    MOTION_RATE,
-    RIGHT_CORNER,
-    WEIGHTS,
-    Motion,
-    MotionStream,
-    basis_path,
-    load_basis,
-)
-from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, SpeechChunk
-
-if TYPE_CHECKING:
-    from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.evaluation.reference import Reference, in_speech, reference_of, stretches
+from mouthpiece.motion.basis import load_basis
+from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.motion.network import LIVE_WEIGHTS, WEIGHTS, basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
+from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray
 
 LEAK_ABOVE = 0.02
 """An opening beyond this (outer eye distances) in a pause is a leak."""
-PAUSE_S = 0.3
-"""Pauses shorter than this don't count as silence."""
-CLOSING_S, OPENING_S = 0.15, 0.1
-"""Time at a pause's start and end in which the mouth may still close, and already open."""
 MAX_LAG = 5
 """Frames to either side at which a lag is looked for."""
 ENVELOPE_S = 0.04
 """Window of the energy envelope."""
-LIVE_CHUNK = SAMPLE_RATE // 50
-"""Samples that live sound comes in."""
-TAUGHT_CLOSED, TAUGHT_OPEN = 0.9, 0.1
-"""The teacher's closure above which lips count as touching, and under which as surely apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curves:
-    """Opening, width and jaw at the frames of a clip, each (T,) float32; None where not known."""
-
-    opening: FloatArray
-    width: FloatArray | None = None
-    jaw: FloatArray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What a recording says that the mouth should do, T frames."""
-
-    curves: Curves
-    touching: NDArray[np.bool_]
-    """(T,) the lips touch."""
-    certain: NDArray[np.bool_]
-    """(T,) it is known whether they do."""
-    metric: bool
-    """Whether the curves are in outer eye distances; a rig's are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +52,14 @@ class ClipAgreement:
 
 @dataclass(frozen=True, slots=True)
 class MotionScore:
-    """Agreement over the clips of one split of a corpus. NaN where a corpus can't tell."""
+    """Agreement over the clips of one split of a corpus. NaN where a corpus holds nothing to judge it by."""
 
     corpus: str
     split: str
     clips: int
     network_r: float
     """Mean over clips of Pearson's r of the bare network's opening, without gate and closure: mouths open to breathe
-    before they speak, which the network knows and the engine, told to keep still in pauses, leaves out."""
+    before they speak, which the network has learned and the engine, still in pauses, leaves out."""
     opening_r: float
     """The same of the opening as the engine plays it, all frames of the clip; a mouth that never moves counts 0."""
     opening_r_speaking: float
@@ -129,83 +86,12 @@ class MotionScore:
     envelope_auc: float = float("nan")
     """closure_auc of the energy envelope."""
     network: str = ""
-    """Which network was scored: offline, live, or a file's name."""
+    """The network that was scored: offline, live, or a file's name."""
     by_clip: tuple[ClipAgreement, ...] = field(default=(), repr=False)
 
 
-def play(
-    samples: FloatArray,
-    times_s: NDArray[np.float64],
-    weights: Path = WEIGHTS,
-    intensity: float = 1.0,
-    *,
-    bare: bool = False,
-    live: bool = False,
-) -> tuple[Curves, FloatArray]:
-    """The motion that the mesh engine would play for a speech.
-
-    Args:
-        samples: (n,) mono, SAMPLE_RATE.
-        times_s: (T,) ascending moments.
-        weights: the network.
-        intensity: as of the engine.
-        bare: without gate and closure.
-        live: the sound comes in pieces, and its level is not known beforehand.
-
-    Returns:
-        Its curves at these moments, and the gate, (T,) 0-1.
-    """
-    stream = MotionStream(intensity=intensity, weights=weights, gate=not bare, closure=not bare)
-    return play_on(stream, chunks_of(samples, live=live), times_s)
-
-
-def play_on(
-    stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]
-) -> tuple[Curves, FloatArray]:
-    """The same on a stream at the beginning of a speech; many clips are quicker with one stream."""
-    motions = list(_played(stream, chunks, times_s))
-    moved = np.stack([motion.displacement for motion in motions])
-    basis = stream.basis
-    opening = np.array([motion.opening for motion in motions], dtype=np.float32)
-    width = moved[:, basis.row(RIGHT_CORNER), 0] - moved[:, basis.row(LEFT_CORNER), 0]
-    gate = np.array([motion.activity for motion in motions], dtype=np.float32)
-    return Curves(opening, width, moved[:, basis.row(CHIN), 1]), gate
-
-
-def chunks_of(samples: FloatArray, *, live: bool = False) -> Iterator[SpeechChunk]:
-    """Speech as the engine hears it: a file in one piece, at a level known beforehand, or as from a microphone."""
-    return _live_chunks(samples) if live else _whole(samples)
-
-
-def _whole(samples: FloatArray) -> Iterator[SpeechChunk]:
-    """A file: its level is known."""
-    log_mel, activity = features(samples)
-    yield SpeechChunk(0, samples, 0, log_mel, activity)
-
-
-def _live_chunks(samples: FloatArray) -> Iterator[SpeechChunk]:
-    """The same as it would come from a microphone."""
-    speech = SpeechStream(live=True)
-    for start in range(0, len(samples), LIVE_CHUNK):
-        yield speech.push(samples[start : start + LIVE_CHUNK])
-    yield speech.finish()
-
-
-def _played(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]) -> Iterator[Motion]:
-    """The motion at each moment, asked for as soon as it can be told: the stream forgets what is long past."""
-    asked = 0
-    for chunk in chunks:
-        stream.push(chunk)
-        while asked < len(times_s) and times_s[asked] < stream.ready_until_s:
-            yield stream.at(float(times_s[asked]))
-            asked += 1
-    stream.finish()
-    for time_s in times_s[asked:]:
-        yield stream.at(float(time_s))
-
-
 def shipped_networks() -> tuple[dict[str, Path], list[str]]:
-    """The packaged networks by name, and one line for each that is missing."""
+    """Return the packaged networks by name, and one line for each that is missing."""
     networks = {"offline": WEIGHTS, "live": LIVE_WEIGHTS}
     missing = [
         f"no {name} network: {path.name} is not in the package" for name, path in networks.items() if not path.is_file()
@@ -214,7 +100,7 @@ def shipped_networks() -> tuple[dict[str, Path], list[str]]:
 
 
 def is_live(weights: Path) -> bool:
-    """Whether a network looks so little ahead that it is meant for live sound.
+    """Return whether a network looks so little ahead that it is meant for live sound.
 
     Raises:
         WeightsError: its basis is missing or damaged.
@@ -222,129 +108,13 @@ def is_live(weights: Path) -> bool:
     return load_basis(basis_path(weights))[1].ahead / MEL_RATE <= LIVE_LOOK_AHEAD_S
 
 
-def measured_curves(recording: Recording) -> Curves:
-    """What was measured on the speaker; of a rig, its jaw curve stands for opening and jaw."""
-    if recording.landmarks is not None:
-        measured = measure_motion(recording)
-        return Curves(measured.opening, measured.width, measured.jaw)
-    jaw = recording.curves[OPENING_CURVE]
-    return Curves(jaw, rig_width(recording), jaw)
-
-
-def reference_of(recording: Recording, teacher: CoarticulationModel | None = None) -> Reference:
-    """What a recording says that the mouth should do.
-
-    Args:
-        recording: of any kind.
-        teacher: for synthetic speech; loaded if not given.
-
-    Raises:
-        InputError: it has neither face nor curves nor phones.
-    """
-    if recording.landmarks is not None or recording.curves:
-        curves = measured_curves(recording)
-        metric = recording.landmarks is not None
-        # A rig's curve says nothing of touching lips.
-        certain = ((curves.opening < CLOSED_BELOW) | (curves.opening > OPEN_ABOVE)) & metric & recording.seen
-        return Reference(curves, curves.opening < CLOSED_BELOW, certain, metric)
-    if recording.phones:
-        return _taught(recording, teacher or _load_teacher())
-    raise InputError(f"{recording.name}: expected a face, rig curves or phones to judge by, found none; leave it out")
-
-
-def _load_teacher() -> CoarticulationModel:
-    from mouthpiece.motion.coarticulation import CoarticulationModel
-
-    return CoarticulationModel.load()
-
-
-def _taught(recording: Recording, teacher: CoarticulationModel) -> Reference:
-    """What the phone teacher would do."""
-    count = motion_frames(len(recording.samples))
-    taught = teacher.motion(recording.phones, count)
-    basis = teacher.basis
-    at_s = np.arange(recording.frames) / recording.fps
-
-    def at_frames(values: FloatArray) -> FloatArray:
-        return np.interp(at_s, np.arange(count) / MOTION_RATE, values).astype(np.float32)
-
-    curves = Curves(
-        at_frames(taught.opening),
-        at_frames(taught.coefficients @ basis.width_weights),
-        at_frames(taught.coefficients @ basis.jaw_weights),
-    )
-    closure = at_frames(taught.closure)
-    certain = (closure > TAUGHT_CLOSED) | (closure < TAUGHT_OPEN)
-    return Reference(curves, closure > TAUGHT_CLOSED, certain, metric=True)
-
-
 def energy_envelope(samples: FloatArray, times_s: NDArray[np.float64]) -> FloatArray:
-    """Root mean square of the sound around each moment, (T,)."""
+    """Return the root mean square of the sound around each moment, (T,)."""
     half = int(ENVELOPE_S / 2 * SAMPLE_RATE)
     sums = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
     centre = np.round(times_s * SAMPLE_RATE).astype(int)
     low, high = np.clip(centre - half, 0, len(samples)), np.clip(centre + half, 0, len(samples))
     return np.asarray(np.sqrt((sums[high] - sums[low]) / (2 * half)), dtype=np.float32)
-
-
-def correlation(a: FloatArray, b: FloatArray) -> float:
-    """Pearson's r; NaN where one of them does not vary."""
-    if len(a) < 3 or float(a.std()) < 1e-9 or float(b.std()) < 1e-9:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def lagged_correlation(
-    made: FloatArray, measured: FloatArray, lag: int, known: NDArray[np.bool_] | None = None
-) -> float:
-    """r when the made curve is taken `lag` frames later; of the frames at which the measured one is known."""
-    known = np.ones(len(measured), dtype=bool) if known is None else known
-    here = slice(0, len(measured) - lag) if lag >= 0 else slice(-lag, None)
-    there = slice(lag, None) if lag >= 0 else slice(0, lag)
-    return correlation(made[there][known[here]], measured[here][known[here]])
-
-
-def area_under_curve(score: FloatArray, positive: NDArray[np.bool_]) -> float:
-    """Chance that a positive scores higher than a negative (Mann-Whitney), ties counting half; NaN without both."""
-    wins = int(positive.sum()) * int((~positive).sum())
-    if wins == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    below = float(ranks[positive].sum()) - int(positive.sum()) * (int(positive.sum()) + 1) / 2
-    return below / wins
-
-
-def stretches(recording: Recording) -> list[tuple[float, float]]:
-    """(start_s, end_s) of speech: by words or phones where they are known, else by the speech room's voice activity."""
-    if recording.words:
-        return joined_words(recording.words)
-    sounding = [Word(phone.symbol, phone.start_s, phone.end_s) for phone in recording.phones if phone.symbol]
-    return joined_words(sounding) or speech_stretches(features(recording.samples)[1])
-
-
-def agreement(made: FloatArray, measured: FloatArray) -> float:
-    """Pearson's r; 0 where the made curve never moves, NaN where the measured one doesn't."""
-    r = correlation(made, measured)
-    moves = len(measured) >= 3 and float(measured.std()) >= 1e-9
-    return 0.0 if moves and np.isnan(r) else r
-
-
-def joined_words(words: Sequence[Word]) -> list[tuple[float, float]]:
-    """Stretches of words with less than PAUSE_S between them."""
-    joined: list[tuple[float, float]] = []
-    for word in words:
-        if joined and word.start_s - joined[-1][1] < PAUSE_S:
-            joined[-1] = (joined[-1][0], word.end_s)
-        else:
-            joined.append((word.start_s, word.end_s))
-    return joined
-
-
-def in_speech(times_s: NDArray[np.float64], spoken: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-    """(T,): within a stretch, or in the moments around it in which the mouth opens and closes."""
-    inside = [(times_s > start - OPENING_S) & (times_s < end + CLOSING_S) for start, end in spoken]
-    return np.any(inside, axis=0) if inside else np.zeros(len(times_s), dtype=bool)
 
 
 def evaluate_motion(
@@ -362,14 +132,14 @@ def evaluate_motion(
     """Score a network on the prepared clips of one split of a corpus.
 
     Args:
-        cache: folder that `training.corpora.prepare_corpus` filled.
+        cache: folder that `prepare_corpus` filled.
         corpus: the corpus's name.
         split: train, val, test or unseen.
         weights: the network, its basis beside it.
         intensity: as of the engine.
         limit: at most so many clips.
         network: what to call it.
-        live: play it as live sound; if not given, as its look-ahead says (`is_live`).
+        live: play it as live sound; if not given, as `is_live` has it.
         progress: called with (clips done, clips in all).
 
     Returns:
@@ -395,7 +165,7 @@ def evaluate_motion(
 
 
 def _read(paths: Sequence[Path], progress: Callable[[int, int], None] | None) -> Iterator[Recording]:
-    """Recordings as they are asked for."""
+    """Load recordings as they are asked for."""
     for done, path in enumerate(paths):
         if progress:
             progress(done, len(paths))
@@ -426,7 +196,7 @@ def score_recordings(
     rows = []
     for recording in recordings:
         if teacher is None and recording.phones:
-            teacher = _load_teacher()
+            teacher = CoarticulationModel.load()
         rows.append(_score_clip(recording, played, bare, teacher, live=live))
     return _summary(corpus, split, network, rows) if rows else None
 
@@ -449,7 +219,7 @@ class _ClipScore:
         return self.reference.curves
 
     def r(self, made: FloatArray | None, measured: FloatArray | None, *, speaking: bool = False) -> float:
-        """Agreement of two curves where the reference is known; NaN where one of them isn't there."""
+        """Correlate two curves where the reference is known; NaN where one of them isn't there."""
         counted = self.seen & self.speaking if speaking else self.seen
         return float("nan") if made is None or measured is None else agreement(made[counted], measured[counted])
 
@@ -529,7 +299,7 @@ def _agreement_of(row: _ClipScore, lag: int | None) -> ClipAgreement:
 
 
 def _best_lag(correlations: NDArray[np.float64]) -> int | None:
-    """Where they are highest; None where none is known."""
+    """Return the lag at which they are highest; None where none is known."""
     if not np.isfinite(correlations).any():
         return None
     return int(_LAGS[np.nanargmax(correlations)])
@@ -544,40 +314,6 @@ def _spread(row: _ClipScore) -> float:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Mean of what is known; NaN if nothing is."""
+    """Average what is known; NaN if nothing is."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
-
-
-_COLUMNS = (
-    ("r opening", "opening_r", ".3f"),
-    ("bare network", "network_r", ".3f"),
-    ("energy envelope", "envelope_r", ".3f"),
-    ("while speaking", "opening_r_speaking", ".3f"),
-    ("pooled", "opening_r_pooled", ".3f"),
-    ("r width", "width_r", ".3f"),
-    ("r jaw", "jaw_r", ".3f"),
-    ("MAE", "opening_mae", ".4f"),
-    ("lag, frames", "lag_frames", "d"),
-    ("within 1", "clips_within_a_frame", ".0%"),
-    ("closure AUC", "closure_auc", ".3f"),
-    ("envelope's AUC", "envelope_auc", ".3f"),
-    ("silence leak", "silence_leak", ".1%"),
-    ("spread ratio", "spread_ratio", ".2f"),
-)
-
-
-def score_table(scores: Sequence[MotionScore]) -> str:
-    """Scores as a Markdown table; a dash where a corpus can't tell."""
-    named = any(score.network for score in scores)
-    heads = ["set", *(["network"] if named else []), "clips", *(title for title, _, _ in _COLUMNS)]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    for score in scores:
-        first = [f"{score.corpus} {score.split}", *([score.network] if named else []), str(score.clips)]
-        cells = [_said(getattr(score, name), form) for _, name, form in _COLUMNS]
-        lines.append("| " + " | ".join([*first, *cells]) + " |")
-    return "\n".join(lines)
-
-
-def _said(value: float | None, form: str) -> str:
-    return "-" if value is None or np.isnan(value) else format(value, form)

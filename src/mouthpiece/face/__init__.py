@@ -1,8 +1,8 @@
-"""The face room: finding, measuring and following faces.
+"""Face tracking: detect, measure and follow faces.
 
-`FaceTracker` turns frames into tracked frames, and so does `FixedBoxTracker`, which is told where the face is;
-`FaceChoice` says which face is meant; `FaceDetector` and `FaceMesh` are the two networks beneath; `head_pose` and `reference_face`
-give the canonical coordinates that motion is said in.
+`FaceTracker` turns frames into tracked frames, and so does `FixedBoxTracker`, with a face in a given box; `FaceChoice`
+chooses between several faces; `FaceDetector` and `FaceMesh` are the two networks beneath; `head_pose` and
+`reference_face` give the canonical coordinates of motion.
 """
 
 from mouthpiece.face.detector import Detection, FaceDetector

@@ -1,11 +1,46 @@
-"""Small crops of faces brought to a common place, to compare what they look like."""
+"""Face descriptors: small crops of the upper face, brought to a common place and light, to tell people apart by."""
 
 from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mouthpiece.types import FloatArray, Picture
+
+DESCRIPTOR_CROP = (24, 20)
+"""Columns and rows of the crop."""
+DESCRIPTOR_LENGTH = DESCRIPTOR_CROP[0] * DESCRIPTOR_CROP[1]
+
+# Outer eye corners and the point under the nose, and their places in the crop.
+_POINTS = [33, 263, 2]
+_TARGET = np.array([[4, 7], [19, 7], [11.5, 18]], dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _mean_descriptor() -> FloatArray:
+    """Read the mean of raw descriptors over people, (480,) float32; made by tools/make_mean_descriptor.py."""
+    mean: FloatArray = np.load(Path(__file__).with_name("mean_descriptor.npy"), allow_pickle=False)
+    return mean
+
+
+def face_descriptor(rgb: Picture, landmarks: FloatArray) -> FloatArray:
+    """Describe the upper face by its difference from the mean one: (480,) float32 of unit norm.
+
+    Place, light and contrast make no difference; the likeness of two descriptors is their product, -1 to 1.
+    """
+    own = raw_descriptor(rgb, landmarks) - _mean_descriptor()
+    return (own / max(float(np.linalg.norm(own)), 1e-6)).astype(np.float32)
+
+
+def raw_descriptor(rgb: Picture, landmarks: FloatArray) -> FloatArray:
+    """Bring the upper face, in grey, to a common place, light and contrast: (480,) float32 of unit norm."""
+    crop = normalised_crop(rgb, landmarks[_POINTS, :2], _TARGET, DESCRIPTOR_CROP)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32).reshape(-1)
+    grey -= grey.mean()
+    return (grey / max(float(np.linalg.norm(grey)), 1e-6)).astype(np.float32)
 
 
 def normalised_crop(rgb: Picture, points: FloatArray, target: FloatArray, size: tuple[int, int]) -> Picture:

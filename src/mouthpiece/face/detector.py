@@ -1,4 +1,4 @@
-"""Finding faces: BlazeFace, back-camera model (Bazarevsky et al. 2019, arXiv:1907.05047)."""
+"""Face detection: BlazeFace, back-camera model (Bazarevsky et al. 2019, arXiv:1907.05047)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ INPUT_SIZE = 256
 # (cells a side, anchors a cell): strides 16 and 32 of the 256-pixel input.
 ANCHOR_GRIDS = ((16, 2), (8, 6))
 MIN_SCORE = 0.5
-"""Score from which a detection is worth a look by the mesh, which has the last word."""
+"""Score from which a detection is passed to the mesh, which decides."""
 SAME_FACE_OVERLAP = 0.3
 _RIGHT_EYE, _LEFT_EYE = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face found, in square pixels of the picture."""
+    """A detected face, in square pixels of the picture."""
 
     score: float
     """0-1."""
@@ -68,7 +68,7 @@ def _overlap(box: FloatArray, others: FloatArray) -> FloatArray:
 
 
 class FaceDetector:
-    """Finds faces in whole pictures."""
+    """A detector of faces in whole pictures."""
 
     def __init__(self, device: str = "CPU") -> None:
         """Load the model.

@@ -1,4 +1,4 @@
-"""A face where the user says it is: for drawings, animals and whatever else no detector takes for a face."""
+"""Tracking of a face in a box that the user gives: for drawings, animals and all else that no detector finds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from mouthpiece.errors import OptionError
+from mouthpiece.face.descriptor import DESCRIPTOR_LENGTH
 from mouthpiece.face.mesh import OUTER_EYE_LEFT, OUTER_EYE_RIGHT
 from mouthpiece.face.pose import reference_face
 from mouthpiece.types import Box, Face, FloatArray, Frame, HeadPose, TrackedFrame
 
 MIN_BOX_PX = 32
 """Shortest side of a box in which a mouth can be drawn."""
-APPEARANCE_SIZE = 480
-"""Numbers that tell people apart; here they are always the same ones, as it is always the same face."""
 
 
 class FixedBoxTracker:
@@ -37,27 +36,28 @@ class FixedBoxTracker:
                 f"{MIN_BOX_PX} pixels each way, got {box.y0} {box.y1} {box.x0} {box.x1}"
             )
         self._box = box
-        self._appearance = np.full(APPEARANCE_SIZE, APPEARANCE_SIZE**-0.5, dtype=np.float32)
+        self._descriptor = np.full(DESCRIPTOR_LENGTH, DESCRIPTOR_LENGTH**-0.5, dtype=np.float32)
+        """The same in every frame, as it is always the same face."""
 
     def reset(self) -> None:
-        """Nothing was learned, nothing is forgotten."""
+        """Do nothing: there is no state."""
 
     def track_all(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
-        """Give each frame its face as it comes."""
+        """Track frames as they come."""
         for frame in frames:
             yield self.track(frame)
 
     def track(self, frame: Frame) -> TrackedFrame:
-        """The frame with the face in the box, whatever the frame shows there."""
+        """Return the frame with the face in the box, whatever the frame shows there."""
         aspect = float(frame.pixel_aspect)
         landmarks = _stretched(self._box, aspect)
         eyes = landmarks[[OUTER_EYE_LEFT, OUTER_EYE_RIGHT], :2] * np.array([aspect, 1], dtype=np.float32)
         pose = HeadPose(np.eye(3, dtype=np.float32), float(np.linalg.norm(eyes[1] - eyes[0])), eyes.mean(axis=0))
-        return TrackedFrame(frame, Face(landmarks, pose, 1.0, self._appearance))
+        return TrackedFrame(frame, Face(landmarks, pose, 1.0, self._descriptor))
 
 
 def _stretched(box: Box, aspect: float) -> FloatArray:
-    """(468, 3) float32 landmarks whose outermost ones lie on the middles of the box's outermost pixels."""
+    """Stretch the mean face so that its outermost landmarks lie on the middles of the box's outermost pixels."""
     shape = reference_face()
     low, high = shape[:, :2].min(axis=0), shape[:, :2].max(axis=0)
     span = np.array([box.width - 1, box.height - 1])

@@ -16,7 +16,7 @@ from mouthpiece.types import FloatArray, Picture
 POINTS = 468
 INPUT_SIZE = 192
 CROP_FACTOR = 1.5
-"""Side of the crop over the longer side of the face's box: what the mesh was trained on."""
+"""Side of the crop over the longer side of the face's box, as in the mesh's training."""
 
 OUTER_EYE_LEFT, OUTER_EYE_RIGHT = 33, 263
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 13, 14
@@ -25,7 +25,7 @@ LIP_EDGES = [61, 291, 0, 17]
 
 
 class FaceMesh:
-    """Measures 468 landmarks in a square, upright crop."""
+    """A network that measures 468 landmarks in a square, upright crop."""
 
     def __init__(self, device: str = "CPU") -> None:
         """Load the model.
@@ -49,8 +49,8 @@ class FaceMesh:
             pixel_aspect: width of a pixel over its height.
 
         Returns:
-            landmarks (468, 3) float32 in square pixels (z: the same unit, smaller is nearer), and how sure the model
-            is of a face, 0-1.
+            landmarks (468, 3) float32 in square pixels (z: the same unit, smaller is nearer), and the model's
+            score of a face, 0-1.
         """
         scale = size / INPUT_SIZE
         cos, sin = np.cos(angle) * scale, np.sin(angle) * scale

@@ -1,4 +1,4 @@
-"""Where the two face models are: Google's BlazeFace and face mesh, brought into the wheel by the build hook."""
+"""Paths of the two face models: Google's BlazeFace and face mesh, brought into the wheel by the build hook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODELS_VARIABLE = "MOUTHPIECE_FACE_MODELS"
 
 
 def _folders() -> list[Path]:
-    """Places to look, best first. An editable install keeps the models in site-packages, not beside this file."""
+    """List the places to search, best first; an editable install keeps the models in site-packages, not here."""
     folders = [Path(__file__).parent / "models"]
     with suppress(PackageNotFoundError):
         folders.append(Path(str(distribution("mouthpiece").locate_file("mouthpiece/face/models"))))
@@ -25,7 +25,7 @@ def _folders() -> list[Path]:
 
 
 def model_path(name: str) -> Path:
-    """The path of a face model.
+    """Find a face model's file.
 
     Raises:
         WeightsError: it came with no installation and `MOUTHPIECE_FACE_MODELS` doesn't name a folder that has it.

@@ -1,4 +1,4 @@
-"""Head pose: where the rigid part of a face mesh says the head is."""
+"""Head pose, fitted to the rigid part of a face mesh."""
 
 from __future__ import annotations
 
@@ -10,52 +10,24 @@ from numpy.typing import NDArray
 
 from mouthpiece.types import FloatArray, HeadPose
 
-# Eye corners, nose bridge, forehead, temples: what speech and mimic leave alone, in the mesh's numbering.
-RIGID_POINTS = np.array(
-    [
-        33,
-        133,
-        362,
-        263,
-        168,
-        6,
-        197,
-        195,
-        5,
-        4,
-        10,
-        151,
-        9,
-        8,
-        67,
-        297,
-        109,
-        338,
-        54,
-        284,
-        21,
-        251,
-        162,
-        389,
-        127,
-        356,
-        234,
-        454,
-        93,
-        323,
-    ]
-)
+# fmt: off
+RIGID_POINTS = np.array([
+    33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 10, 151, 9, 8, 67, 297, 109, 338, 54, 284, 21, 251, 162, 389, 127, 356,
+    234, 454, 93, 323,
+])
+# fmt: on
+"""Eye corners, nose bridge, forehead, temples, in the mesh's numbering: speech and mimic leave them alone."""
 
 
 @lru_cache(maxsize=1)
 def reference_face() -> FloatArray:
-    """The mean face in canonical coordinates, (468, 3) float32; made by tools/make_reference_face.py."""
+    """Read the mean face in canonical coordinates, (468, 3) float32; made by tools/make_reference_face.py."""
     shape: FloatArray = np.load(Path(__file__).with_name("reference.npy"), allow_pickle=False)
     return shape
 
 
 def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> tuple[FloatArray, float, FloatArray]:
-    """Least-squares similarity with target ~ scale * source @ rotation.T + shift (Umeyama 1991).
+    """Fit the least-squares similarity target ~ scale * source @ rotation.T + shift (Umeyama 1991).
 
     Args:
         source: (n, 3).
@@ -75,10 +47,6 @@ def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -
 
 
 def head_pose(square: FloatArray) -> HeadPose:
-    """Pose of a measured face.
-
-    Args:
-        square: landmarks (468, 3) in square pixels.
-    """
+    """Fit the pose of a measured face, landmarks (468, 3) in square pixels."""
     rotation, scale, shift = fit_similarity(reference_face()[RIGID_POINTS], square[RIGID_POINTS])
     return HeadPose(rotation, scale, shift[:2].copy())

@@ -1,4 +1,4 @@
-"""Taking the jitter out of landmarks without making them late."""
+"""Smoothing of landmarks that takes out their jitter without making them late."""
 
 from __future__ import annotations
 

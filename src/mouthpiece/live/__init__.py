@@ -1,4 +1,4 @@
-"""A face that speaks as somebody speaks: sound in as it comes, frames out as soon as they can be known.
+"""Live speech: sound in as it comes, frames of a speaking face out as soon as the engine can draw them.
 
 Feed a recording as if it were spoken now, and count the frames::
 
@@ -17,9 +17,10 @@ Feed a recording as if it were spoken now, and count the frames::
                     frames += live.next_frame(left) is not None
         print(frames, live.stats())
 
-How it keeps time, and what it does when the machine can't keep up: docs/live.md.
+Clocks, latency, and what is given up when the machine can't keep up: docs/live.md.
 """
 
-from mouthpiece.live.session import Clock, LiveFrame, LiveSession, LiveStats, open_live
+from mouthpiece.live.session import Clock, LiveFrame, LiveSession, open_live
+from mouthpiece.live.stats import LiveStats
 
 __all__ = ["Clock", "LiveFrame", "LiveSession", "LiveStats", "open_live"]

@@ -10,16 +10,14 @@ import numpy as np
 from mouthpiece.errors import NoFaceError
 from mouthpiece.face import FaceChoice, FaceTracker
 from mouthpiece.media import FaceInput, open_face
-from mouthpiece.options import FrameTransform, LiveOptions, SyncOptions
+from mouthpiece.options import MIN_LIVE_SIDE, FrameTransform, LiveOptions, SyncOptions
 from mouthpiece.pipeline import why_nobody
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
-LEAST_SIDE = 64
-"""Pixels of the shorter side that no step down goes below."""
 _FIRST_PICTURE = FrameTransform(static=True)
 
 
-class Still:
+class Portrait:
     """A picture with a face, tracked once at each size."""
 
     def __init__(self, face: FaceInput, options: LiveOptions) -> None:
@@ -40,20 +38,21 @@ class Still:
             self._frame = frame if options.most_side is None else _smaller(frame, min(options.most_side / side, 1.0))
             tracked = self._track(self._frame)
             if tracked.skip_reason is not None:
-                as_sync = SyncOptions(face=options.face, transform=_FIRST_PICTURE)
+                transform = FrameTransform() if source.info.is_photo else _FIRST_PICTURE
+                as_sync = SyncOptions(face=options.face, transform=transform)
                 raise NoFaceError(why_nobody([(tracked.skip_reason, tracked.faces_seen)], source, as_sync))
         self._sizes: dict[float, TrackedFrame] = {1.0: tracked}
 
     @property
-    def whole(self) -> TrackedFrame:
-        """At its full size."""
+    def full_size(self) -> TrackedFrame:
+        """The picture at its full size, tracked."""
         return self._sizes[1.0]
 
-    def at(self, scale: float) -> TrackedFrame | None:
-        """The picture with each side made smaller; None where the face would be too small to be used."""
+    def scaled(self, scale: float) -> TrackedFrame | None:
+        """Return the picture with each side scaled, tracked; None where the face would be too small to be used."""
         if scale not in self._sizes:
             frame = _smaller(self._frame, scale)
-            if min(frame.width, frame.height) < LEAST_SIDE:
+            if min(frame.width, frame.height) < MIN_LIVE_SIDE:
                 return None
             tracked = self._track(frame)
             if tracked.skip_reason is not None:
@@ -67,7 +66,7 @@ class Still:
 
 
 def _smaller(frame: Frame, scale: float) -> Frame:
-    """The frame with each side scaled and rounded to an even number of pixels; itself where nothing changes."""
+    """Return the frame, each side scaled and rounded to an even number of pixels; itself where nothing changes."""
     if scale >= 1:
         return frame
     width, height = (max(2, 2 * round(side * scale / 2)) for side in (frame.width, frame.height))

@@ -47,7 +47,7 @@ from __future__ import annotations
 
 from mouthpiece.media.face_source import FaceSource
 from mouthpiece.media.info import ColourTags, PictureInfo
-from mouthpiece.media.open import FaceInput, SpeechInput, open_face, open_speech
+from mouthpiece.media.open import FaceInput, Named, SpeechInput, open_face, open_speech
 from mouthpiece.media.output_file import check_output
 from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
 from mouthpiece.media.speech_source import SpeechInfo, SpeechSource
@@ -61,6 +61,7 @@ __all__ = [
     "Fit",
     "FrameTransform",
     "MediaReport",
+    "Named",
     "PictureInfo",
     "PictureStream",
     "Quality",

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from mouthpiece.errors import BrokenMediaError, InputError, MouthpieceError, NotMediaError
+from mouthpiece.errors import BrokenMediaError, InputError, MouthpieceError, UnknownMediaError
 from mouthpiece.media.byte_source import READ_BYTES, ByteSource
 from mouthpiece.media.info import MAX_PIXELS
 
@@ -74,7 +74,7 @@ def open_container(data: ByteSource) -> Iterator[InputContainer]:
     """Open the bytes with FFmpeg; closed at the end of the block.
 
     Raises:
-        NotMediaError: nothing that FFmpeg can read, or a list of other files.
+        UnknownMediaError: nothing that FFmpeg can read, or a list of other files.
         BrokenMediaError: it begins like media but its header can't be read.
     """
     with data.open() as reader:
@@ -106,7 +106,7 @@ def unreadable(data: ByteSource) -> InputError:
             return BrokenMediaError(
                 f"{data.name} begins like {kind} but can't be read: it is damaged or incomplete; get a whole copy"
             )
-    return NotMediaError(
+    return UnknownMediaError(
         f"expected a picture, video or sound, but {data.name} holds nothing of a known kind; "
         "give a file such as JPEG, PNG, MP4, WAV or MP3"
     )

@@ -65,8 +65,8 @@ def mix(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ..
     """Mix (channels, n) samples to (n,) float32; channels that were never metered are averaged."""
     if len(samples) == 1:
         return np.asarray(samples[0], dtype=np.float32)
-    known = weights.get(names)
-    if known is None:
+    own = weights.get(names)
+    if own is None:
         return np.asarray(samples.mean(axis=0), dtype=np.float32)
-    mono: FloatArray = np.einsum("c,cn->n", known, samples)
+    mono: FloatArray = np.einsum("c,cn->n", own, samples)
     return mono

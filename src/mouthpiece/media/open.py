@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,28 @@ from mouthpiece.media.video import open_video
 from mouthpiece.options import PHOTO_FPS, FrameTransform
 from mouthpiece.types import SAMPLE_RATE, Waveform
 
-FaceInput = FileInput | NDArray[Any]
+PlainFaceInput = FileInput | NDArray[Any]
+PlainSpeechInput = FileInput | Waveform | NDArray[Any] | tuple[NDArray[Any], int]
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Generic[T_co]):
+    """An input with another name than its file's, for messages: what somebody sent is stored under a name of ours."""
+
+    source: T_co
+    name: str
+
+
+FaceInput = PlainFaceInput | Named[PlainFaceInput]
 """A path, a binary file object, or a picture as an array: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, of uint8, uint16, or
-float in 0-1."""
-SpeechInput = FileInput | Waveform | NDArray[Any] | tuple[NDArray[Any], int]
-"""A path, a binary file object, a `Waveform`, an array of samples at 16 kHz, or (array, sample rate in Hz).
-Arrays are (n,), (n, channels) or (channels, n), floats in [-1, 1] or integers of any width."""
+float in 0-1; or one of these with a name for messages."""
+SpeechInput = PlainSpeechInput | Named[PlainSpeechInput]
+"""A path, a binary file object, a `Waveform`, an array of samples at 16 kHz, or (array, sample rate in Hz); or one of
+these with a name for messages. Arrays are (n,), (n, channels) or (channels, n), floats in [-1, 1] or integers of any
+width."""
 
 
 def open_face(
@@ -52,13 +69,14 @@ def open_face(
         BrokenMediaError: damaged from its first picture on.
         OptionError: `photo_fps` outside 1-240; too little would be left after `transform`.
     """
+    plain, name = (source.source, name or source.name) if isinstance(source, Named) else (source, name)
     if not 1 <= photo_fps <= 240:
         raise OptionError(f"expected 1 to 240 frames a second for a photo, got {float(photo_fps):g}")
     photo_fps = Fraction(photo_fps).limit_denominator(1001)
     transform = transform or FrameTransform()
-    if isinstance(source, np.ndarray):
-        return PhotoSource.of_array(source, photo_fps, name or "the array").transformed(transform)
-    data = open_bytes(source, name)
+    if isinstance(plain, np.ndarray):
+        return PhotoSource.of_array(plain, photo_fps, name or "the array").transformed(transform)
+    data = open_bytes(plain, name)
     try:
         return (open_picture(data, photo_fps) or open_video(data, photo_fps)).transformed(transform)
     except BaseException:
@@ -80,13 +98,14 @@ def open_speech(source: SpeechInput, *, name: str | None = None) -> SpeechSource
         BrokenMediaError: damaged so that nothing decodes.
         SpeechTooShortError: less than 20 ms.
     """
-    if isinstance(source, np.ndarray):
-        source = (source, SAMPLE_RATE)
-    elif isinstance(source, Waveform):
-        source = (source.samples, source.sample_rate)
-    if isinstance(source, tuple):
-        return ArraySpeech(np.asarray(source[0]), source[1], name or "the array")
-    data = open_bytes(source, name)
+    plain, name = (source.source, name or source.name) if isinstance(source, Named) else (source, name)
+    if isinstance(plain, np.ndarray):
+        plain = (plain, SAMPLE_RATE)
+    elif isinstance(plain, Waveform):
+        plain = (plain.samples, plain.sample_rate)
+    if isinstance(plain, tuple):
+        return ArraySpeech(np.asarray(plain[0]), plain[1], name or "the array")
+    data = open_bytes(plain, name)
     try:
         return SpeechFile(data)
     except BaseException:

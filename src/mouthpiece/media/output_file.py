@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,6 +85,10 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"the folder {folder} can't be written to; choose another one")
 
 
+CommitHook = Callable[[Path], None]
+"""Is given a whole file before it appears under its name: it may check or rewrite it in place; raising refuses it."""
+
+
 class OutputFile:
     """A file under a temporary name in the target's folder. `commit` gives it its name, `discard` removes it."""
 
@@ -135,15 +139,21 @@ class OutputFile:
 
     # The end. ---------------------------------------------------------------------------------------------------------
 
-    def commit(self) -> None:
+    def commit(self, hooks: Iterable[CommitHook] = ()) -> None:
         """Flush everything to the disk and give the file its name.
+
+        Args:
+            hooks: called with the whole file before that.
 
         Raises:
             OutputError, DiskFullError: that failed; nothing is left behind.
+            Whatever a hook raises: likewise.
         """
         try:
             os.fsync(self._raw.fileno())
             self._raw.close()
+            for hook in hooks:
+                hook(self._temporary)
             self._rename()
         except OSError as error:
             self.discard()

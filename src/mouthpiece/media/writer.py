@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 import mouthpiece
 from mouthpiece.errors import MouthpieceError, OptionError
 from mouthpiece.media.info import PictureInfo
-from mouthpiece.media.output_file import CONTAINERS, OutputFile, check_output
+from mouthpiece.media.output_file import CONTAINERS, CommitHook, OutputFile, check_output
 from mouthpiece.media.planes import Converter, copy_frame, tag
 from mouthpiece.media.soundtrack import AnyPacket, SoundTrack, add_sound
 from mouthpiece.media.speech_source import SpeechSource
@@ -68,6 +68,7 @@ class VideoWriter:
         eight_bit: bool = False,
         overwrite: bool = False,
         forbidden: Iterable[object] = (),
+        before_commit: Sequence[CommitHook] = (),
     ) -> None:
         """Check everything that can be checked; nothing is created yet.
 
@@ -80,6 +81,7 @@ class VideoWriter:
             eight_bit: whether high dynamic range loses its last two bits, for players that show 8 only.
             overwrite: whether a file already there may be replaced.
             forbidden: the inputs, which must not be overwritten.
+            before_commit: called with the whole file before it appears under its name; raising refuses it.
 
         Raises:
             OptionError, OutputError, OutputExistsError: see `check_output`.
@@ -91,6 +93,7 @@ class VideoWriter:
         self._speech = speech
         self._quality = Quality(quality)
         self._overwrite = overwrite
+        self._before_commit = tuple(before_commit)
         self._duration_s = Fraction(duration_s)
         self._kind = CONTAINERS[self._path.suffix.lower()]
         self._tick = _fine_tick(info.time_base)
@@ -198,7 +201,7 @@ class VideoWriter:
             if isinstance(failure, MouthpieceError) or not isinstance(failure, Exception):
                 raise
             raise self._file.failure(failure) from failure
-        self._file.commit()
+        self._file.commit(self._before_commit)
 
     def _finish(self) -> None:
         assert self._stream is not None and self._container is not None and self._file is not None

@@ -1,41 +1,42 @@
-"""From phones with times to the motion of a mouth: the teacher of the motion networks, and the text path's own motion.
+"""Coarticulation: from phones with times to the motion of a mouth, for `--phones` and to train motion networks with.
 
     phones --phonetics.parse--> parts --targets, dominance--> blended targets --rest, closure--> motion
 
-Each part of a phone has a target in the motion space and, for every direction of that space, a dominance: how strongly
-it insists, and how fast that fades with the distance in time from the part itself. The motion is the mean of the
-targets, weighted by dominance at each moment (Cohen & Massaro, "Modeling coarticulation in synthetic visual speech",
-1993, after Löfqvist's dominance functions): a lip closure insists on the opening and leaves the width to its vowel, a t
-insists on next to nothing, a short vowel falls short of its target. Targets and dominances are linear in what the
-phones share (phonetics.FEATURES), plus a part of their own where the training speech had the phone; so every phone of
-every language has them. They are fitted on measured faces by `mouthpiece train teacher`.
+Each part of a phone has a target in the motion space and, for every direction of that space, a dominance, which fades
+with the distance in time from the part itself. The motion is the mean of the targets, weighted by dominance at each
+moment (Cohen & Massaro, "Modeling coarticulation in synthetic visual speech", 1993, after Löfqvist's dominance
+functions): a lip closure dominates the opening and leaves the width to its vowel, a t dominates next to nothing, a
+short vowel falls short of its target. Targets and dominances are linear in features that phones share
+(phonetics.FEATURES), plus a part of their own where the training speech had the phone; so every phone of every language
+has them. They are fitted on measured faces by `mouthpiece train teacher`.
 
-On top of it stand facts that no fit may miss: lips touch in m b p, and the mouth rests where nobody speaks.
+Two constraints stand above the fit: lips touch in m b p, and the mouth rests where nobody speaks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mouthpiece.errors import OptionError, WeightsError
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
 from mouthpiece.motion.phonetics import FEATURES, Part, features, parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
 from mouthpiece.types import FloatArray, Phone
 
 WEIGHTS = Path(__file__).with_name("weights") / "coarticulation.npz"
-"""The shipped teacher."""
+"""The shipped weights."""
 
 NEIGHBOURS = 5
 """Parts to either side of a moment's own that may act on it."""
 CORE = 0.3
 """Share of a part, in its middle, over which its dominance is full."""
 SILENT_MARGIN_S = 0.1
-"""A silence is full up to so long before its ends: mouths get ready for what comes."""
+"""A silence is full up to so long before its ends: mouths prepare for the next sound."""
 ENDLESS_S = 1e6
 SHORTEST_S = 0.01
 """Parts that are shorter count as this long."""
@@ -48,7 +49,7 @@ _FADED = 30.0
 """Exponent beyond which dominance is nothing."""
 
 ATTACK_S = (0.16, 0.04)
-"""Before its first sound the mouth leaves its rest, and is fully in the sound's hands: seconds before."""
+"""Before its first sound the mouth leaves its rest, and fully follows the sound: seconds before."""
 RELEASE_S = (0.14, 0.02)
 """After its last sound the mouth is back at rest, and starts to go there: seconds after."""
 CLOSING_S = 0.045
@@ -56,25 +57,25 @@ CLOSING_S = 0.045
 CLOSED_MARGIN_S = 0.012
 """Lips touch from this long after a closure's start to this long before its end."""
 PRESSED = 0.004
-"""How far beyond touching the lips are told to go in a closure (canonical units), so that they touch on any face."""
+"""How far beyond touching the lips go in a closure (canonical units), so that they touch on any face."""
 
 _BLOCK = 20_000
 """Motion frames worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class MouthStyle:
-    """How somebody moves their mouth."""
+class Articulation:
+    """Size and care of articulation."""
 
     gain: float = 1.0
-    """Size of all motion; 1 is what was measured."""
+    """Size of all motion; 1 is as measured."""
     effort: float = 1.0
-    """How carefully targets are reached: above 1 parts insist on themselves, below 1 they melt into each other."""
+    """How carefully targets are reached: above 1 parts dominate more, below 1 they melt into each other."""
 
 
 @dataclass(frozen=True, slots=True)
-class TaughtMotion:
-    """Motion of T frames at `rate`, frame n at n / rate s."""
+class CoarticulatedMotion:
+    """Motion of T frames at the rate asked for, frame n at n / rate s."""
 
     coefficients: FloatArray
     """(T, K) float32, of MotionBasis."""
@@ -100,7 +101,7 @@ class Timeline:
 
 
 def lay_out(phones: Sequence[Phone]) -> Timeline:
-    """Phones as parts with times of their own.
+    """Lay phones out as parts with times of their own.
 
     Raises:
         OptionError: phones overlap, run backwards or have times that are no numbers.
@@ -123,7 +124,7 @@ def lay_out(phones: Sequence[Phone]) -> Timeline:
         last = max(end, last)
         found = parse(phone.symbol)
         if end <= start or found == (silence,):
-            # Said or not, silence is what lies between the sounds.
+            # Given or not, silence fills the gaps between the sounds.
             continue
         if start > now + 1e-3:
             parts.append(silence)
@@ -141,34 +142,34 @@ def lay_out(phones: Sequence[Phone]) -> Timeline:
 
 @dataclass(frozen=True, slots=True)
 class CoarticulationWeights:
-    """What was fitted. D = K directions of the motion space, F = len(FEATURES)."""
+    """Fitted targets and dominances. D = K directions of the motion space, F = len(FEATURES)."""
 
     components: FloatArray
     """(K, P, 3): the motion space that it was fitted in, as of MotionBasis."""
     directions: FloatArray
     """(D, K) orthonormal; coefficients = activations @ directions. The first ones are opening, width, jaw."""
     target: FloatArray
-    """(F, D): what each feature adds to a target."""
+    """(F, D): contribution of each feature to a target."""
     dominance: FloatArray
-    """(F, D): what each feature adds to the logarithm of the dominance."""
+    """(F, D): contribution of each feature to the logarithm of the dominance."""
     fading: FloatArray
-    """(F, 2, D): what each feature adds to how fast dominance fades before (0) and after (1) the part, 1/s;
-    LEAST_FADING + softplus of the sum."""
+    """(F, 2, D): contribution of each feature to the rate at which dominance fades before (0) and after (1) the part,
+    1/s; LEAST_FADING + softplus of the sum."""
     letters: tuple[str, ...]
     """Letters with targets of their own."""
     letter_target: FloatArray
-    """(len(letters), D): what they add to their features' target."""
+    """(len(letters), D): their difference from their features' target."""
 
     def targets(self, parts: Sequence[Part]) -> FloatArray:
-        """(N, D)."""
+        """Return the targets of parts, (N, D)."""
         known = {letter: row for row, letter in enumerate(self.letters)}
         rows = np.array([known.get(part.letter, len(self.letters)) for part in parts], dtype=np.intp)
         own = np.concatenate([self.letter_target, np.zeros((1, self.target.shape[1]), dtype=np.float32)])
         return np.asarray(features(list(parts)) @ self.target + own[rows], dtype=np.float32)
 
 
-def load_model(path: Path = WEIGHTS) -> CoarticulationWeights:
-    """Read a teacher's file.
+def load_weights(path: Path = WEIGHTS) -> CoarticulationWeights:
+    """Read weights from a .npz file.
 
     Raises:
         WeightsError: it is missing, damaged or made for other features.
@@ -178,81 +179,68 @@ def load_model(path: Path = WEIGHTS) -> CoarticulationWeights:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["features"])
-            model = CoarticulationWeights(
-                components=file["components"].astype(np.float32),
-                directions=file["directions"].astype(np.float32),
-                target=file["target"].astype(np.float32),
-                dominance=file["dominance"].astype(np.float32),
-                fading=file["fading"].astype(np.float32),
+            arrays = ("components", "directions", "target", "dominance", "fading", "letter_target")
+            weights = CoarticulationWeights(
+                **{name: file[name].astype(np.float32) for name in arrays},
                 letters=tuple(str(letter) for letter in file["letters"]),
-                letter_target=file["letter_target"].astype(np.float32),
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(f"{path.name} is not a phone teacher ({error}); reinstall mouthpiece") from error
-    if names != FEATURES or model.target.shape[0] != len(FEATURES):
+    if names != FEATURES or weights.target.shape[0] != len(FEATURES):
         raise WeightsError(f"{path.name} was made for other phone features; train again or reinstall mouthpiece")
-    return model
+    return weights
 
 
-def save_model(model: CoarticulationWeights, path: Path) -> None:
-    """Write a teacher's file."""
-    np.savez_compressed(
-        path,
-        features=np.array(FEATURES),
-        components=model.components,
-        directions=model.directions,
-        target=model.target,
-        dominance=model.dominance,
-        fading=model.fading,
-        letters=np.array(model.letters),
-        letter_target=model.letter_target,
-    )
+def save_weights(weights: CoarticulationWeights, path: Path) -> None:
+    """Write weights to a .npz file."""
+    arrays: dict[str, Any] = {item.name: np.asarray(getattr(weights, item.name)) for item in fields(weights)}
+    np.savez_compressed(path, features=np.array(FEATURES), **arrays)
 
 
 class CoarticulationModel:
-    """Phones in, motion out. Deterministic; knows nothing of sound."""
+    """Phones in, motion out; deterministic."""
 
-    def __init__(self, model: CoarticulationWeights, basis: MotionBasis) -> None:
-        """A teacher of a motion space; of another one than it was fitted in, it means the same displacements.
+    def __init__(self, weights: CoarticulationWeights, basis: MotionBasis) -> None:
+        """Bring the weights into a motion space; displacements stay those of the space of the fit.
 
         Raises:
-            WeightsError: the model was made for other mesh points.
+            WeightsError: the weights were made for other mesh points.
         """
-        self.model = model
+        self.weights = weights
         self.basis = basis
-        self._directions = _in_space(model, basis)
+        self._directions = _in_space(weights, basis)
 
     @classmethod
     def load(cls, path: Path = WEIGHTS, basis: MotionBasis | None = None) -> CoarticulationModel:
-        """The shipped teacher, or another.
+        """Read a model from its file.
 
         Raises:
             WeightsError: a file is missing or damaged, or they don't belong together.
         """
-        return cls(load_model(path), basis or MotionBasis.load())
+        return cls(load_weights(path), basis or MotionBasis.load())
 
     def motion(
-        self, phones: Sequence[Phone], count: int, *, rate: float = MOTION_RATE, style: MouthStyle | None = None
-    ) -> TaughtMotion:
-        """How a mouth moves that says these phones.
+        self, phones: Sequence[Phone], count: int, *, rate: float = MOTION_RATE, style: Articulation | None = None
+    ) -> CoarticulatedMotion:
+        """Compute the motion of a mouth that says these phones.
 
         Args:
             phones: in order, not overlapping; gaps are silence.
             count: T.
             rate: frames a second; frame n is at n / rate s.
-            style: how; as measured if not given.
+            style: size and care; as measured if not given.
 
         Raises:
-            OptionError: phones are not in order, or the style makes no sense.
+            OptionError: phones are not in order, or the style is out of range.
         """
-        style = style or MouthStyle()
+        style = style or Articulation()
         if not (0 <= style.gain <= 4 and 0.2 <= style.effort <= 5):
             raise OptionError(
                 f"expected a gain of 0 to 4 and an effort of 0.2 to 5, got {style.gain:g} and {style.effort:g}"
             )
         line = lay_out(phones)
         time_s = np.arange(count) / rate
-        blended = blend(self.model, line, time_s, CARE * style.effort)
+        blended = blend(self.weights, line, time_s, CARE * style.effort)
         coefficients = (_smoothed(blended) @ self._directions).astype(np.float32)
         activity = speaking(line, time_s)
         closure = lips_closed(line, time_s)
@@ -261,42 +249,42 @@ class CoarticulationModel:
         wanted = np.maximum(opening, 0) * (1 - closure) - np.float32(PRESSED) * closure
         coefficients += (wanted - opening)[:, None] * self.basis.opening_direction
         coefficients = self.basis.clamp(coefficients)
-        return TaughtMotion(coefficients, closure, activity, self.basis.opening(coefficients))
+        return CoarticulatedMotion(coefficients, closure, activity, self.basis.opening(coefficients))
 
 
-def _in_space(model: CoarticulationWeights, basis: MotionBasis) -> FloatArray:
-    """(D, K) the model's directions as coefficients of a basis."""
-    if model.components.shape[1:] != basis.components.shape[1:]:
+def _in_space(weights: CoarticulationWeights, basis: MotionBasis) -> FloatArray:
+    """Return (D, K), the weights' directions as coefficients of a basis."""
+    if weights.components.shape[1:] != basis.components.shape[1:]:
         raise WeightsError(
-            f"the phone teacher moves {model.components.shape[1]} mesh points, the motion basis "
+            f"the phone teacher moves {weights.components.shape[1]} mesh points, the motion basis "
             f"{basis.components.shape[1]}; train the teacher again"
         )
-    if np.array_equal(model.components, basis.components):
-        return model.directions
-    own, other = model.components.reshape(len(model.components), -1), basis.components.reshape(basis.size, -1)
-    change = np.linalg.lstsq(other.T.astype(np.float64), own.T.astype(np.float64), rcond=None)[0]  # (K, K of the model)
-    return np.asarray(model.directions @ change.T, dtype=np.float32)
+    if np.array_equal(weights.components, basis.components):
+        return weights.directions
+    own, other = weights.components.reshape(len(weights.components), -1), basis.components.reshape(basis.size, -1)
+    change = np.linalg.lstsq(other.T.astype(np.float64), own.T.astype(np.float64), rcond=None)[0]  # (K, K of own)
+    return np.asarray(weights.directions @ change.T, dtype=np.float32)
 
 
 def softplus(values: np.ndarray) -> np.ndarray:
-    """log(1 + e^x), safe for large x."""
+    """Compute log(1 + e^x), safe for large x."""
     return np.asarray(np.logaddexp(0, values))
 
 
-def blend(model: CoarticulationWeights, line: Timeline, time_s: np.ndarray, effort: float = 1.0) -> FloatArray:
-    """Targets weighted by dominance at each moment, (T, D)."""
+def blend(weights: CoarticulationWeights, line: Timeline, time_s: np.ndarray, effort: float = 1.0) -> FloatArray:
+    """Blend targets by dominance at each moment, (T, D)."""
     rows = features(list(line.parts))
-    targets = model.targets(line.parts)
-    insistence = (rows @ model.dominance) * np.float32(effort)
-    fading = LEAST_FADING + softplus(np.tensordot(rows, model.fading, axes=1)).astype(np.float32)  # (N, 2, D)
+    targets = weights.targets(line.parts)
+    dominance = (rows @ weights.dominance) * np.float32(effort)
+    fading = LEAST_FADING + softplus(np.tensordot(rows, weights.fading, axes=1)).astype(np.float32)  # (N, 2, D)
     fading *= np.float32(effort)
     blocks = [time_s[first : first + _BLOCK] for first in range(0, len(time_s), _BLOCK)]
-    mixed = [_blend_block(line, block, targets, insistence, fading) for block in blocks]
+    mixed = [_blend_block(line, block, targets, dominance, fading) for block in blocks]
     return np.concatenate(mixed) if mixed else np.zeros((0, targets.shape[1]), dtype=np.float32)
 
 
 def _blend_block(
-    line: Timeline, time_s: np.ndarray, targets: FloatArray, insistence: FloatArray, fading: FloatArray
+    line: Timeline, time_s: np.ndarray, targets: FloatArray, dominance: FloatArray, fading: FloatArray
 ) -> FloatArray:
     own = np.clip(np.searchsorted(line.end_s, time_s, side="right"), 0, len(line.parts) - 1)
     above = np.zeros((len(time_s), targets.shape[1]), dtype=np.float32)
@@ -305,7 +293,7 @@ def _blend_block(
         wanted = own + step
         row = np.clip(wanted, 0, len(line.parts) - 1)
         distance, side = core_distance(line, row, time_s)
-        exponent = insistence[row] - distance[:, None].astype(np.float32) * fading[row, side]
+        exponent = dominance[row] - distance[:, None].astype(np.float32) * fading[row, side]
         weight = np.exp(np.clip(exponent, -_FADED, _FADED)) * (wanted == row)[:, None]
         above += weight * targets[row]
         below += weight
@@ -315,7 +303,7 @@ def _blend_block(
 def core_distance(
     line: Timeline, row: np.ndarray, time_s: np.ndarray, silent_margin_s: float | np.ndarray = SILENT_MARGIN_S
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far moments are from the full core of parts.
+    """Measure the time between moments and the full core of parts.
 
     Args:
         line: the parts.
@@ -335,7 +323,7 @@ def core_distance(
 
 
 def _smoothed(values: FloatArray) -> FloatArray:
-    """Three-frame smoothing: lips have mass."""
+    """Smooth over three frames: lips have mass."""
     if len(values) < 3:
         return values
     padded = np.concatenate([values[:1], values, values[-1:]])
@@ -343,7 +331,7 @@ def _smoothed(values: FloatArray) -> FloatArray:
 
 
 def speaking(line: Timeline, time_s: np.ndarray) -> FloatArray:
-    """(T,) 0-1: 1 in sounds, fading to 0 by ATTACK_S before and RELEASE_S after."""
+    """Return (T,) 0-1: 1 in sounds, fading to 0 by ATTACK_S before and RELEASE_S after."""
     sounds = np.array([bool(part.letter) for part in line.parts])
     if not sounds.any():
         return np.zeros(len(time_s), dtype=np.float32)
@@ -355,13 +343,13 @@ def speaking(line: Timeline, time_s: np.ndarray) -> FloatArray:
 
 
 def _fade(distance: np.ndarray, ends: tuple[float, float]) -> FloatArray:
-    """1 up to the second end, 0 from the first on, smooth between."""
+    """Return 1 up to the second end, 0 from the first on, smooth between."""
     share = np.clip((ends[0] - distance) / (ends[0] - ends[1]), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)
 
 
 def lips_closed(line: Timeline, time_s: np.ndarray) -> FloatArray:
-    """(T,) 0-1: 1 where lips must touch; every closure that a frame falls into reaches 1 at least once."""
+    """Return (T,) 0-1: 1 where lips must touch; every closure that a frame falls into reaches 1 at least once."""
     closed = np.zeros(len(time_s), dtype=np.float32)
     rows = np.flatnonzero([part.closure >= 0.5 for part in line.parts])
     if not len(rows) or len(time_s) < 2:

@@ -1,30 +1,27 @@
-"""Motion of which somebody knows what is said: the phone teacher's answers, alone or blended with the network's."""
+"""Motion of speech whose phones are known: the coarticulation model's, alone or blended with the network's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mouthpiece.errors import OptionError
+from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.phonetics import parse
 from mouthpiece.motion.shaping import MotionPrediction
 from mouthpiece.types import Phone
 
-if TYPE_CHECKING:
-    from mouthpiece.motion.stream import MotionBasis
-
 TAIL_S = 0.5
-"""How long after the last phone the teacher is still asked."""
+"""Time after the last phone for which the model still makes motion."""
 HELD_S = 0.25
-"""Sounds that are longer are held: the teacher knows those of speech, and takes a long one's ends for its edges."""
+"""Longer sounds are held: the model was fitted to those of speech, and takes a long one's ends for its edges."""
 
 
-def held(phones: Sequence[Phone]) -> list[Phone]:
-    """Phones of which long ones (sung, drawled, or a drawn character's shapes) are said as several of HELD_S at most.
+def split_held(phones: Sequence[Phone]) -> list[Phone]:
+    """Split long phones (sung, drawled, or a drawn character's shapes) into several of HELD_S at most.
 
     A diphthong's vowels are held one after the other; closed lips stay one sound.
     """
@@ -45,45 +42,45 @@ def held(phones: Sequence[Phone]) -> list[Phone]:
 
 
 class PhoneDrivenMotion:
-    """What the teacher says of each motion frame of a speech."""
+    """The coarticulation model's motion of a speech, frame by frame."""
 
     def __init__(self, phones: Sequence[Phone], basis: MotionBasis, blend: float, rate: float) -> None:
-        """Have the teacher go through the speech.
+        """Compute the motion of the whole speech.
 
         Args:
             phones: what is said, in time order; gaps and everything after them are silence.
-            basis: what coefficients mean.
-            blend: 0-1, the teacher's share; the rest is the network's.
+            basis: the motion space.
+            blend: 0-1, the model's share; the rest is the network's.
             rate: motion frames a second.
 
         Raises:
             OptionError: the blend is out of range, or the phones are not in order.
-            WeightsError: the teacher is missing, damaged or of another motion space.
+            WeightsError: the model is missing, damaged or of another motion space.
         """
         if not 0 <= blend <= 1:
             raise OptionError(f"expected a blend of 0 (sound alone) to 1 (phones alone), got {blend:g}")
         self._share = np.float32(blend)
         end_s = max((phone.end_s for phone in phones), default=0.0) + TAIL_S
-        taught = CoarticulationModel.load(basis=basis).motion(held(phones), int(np.ceil(end_s * rate)), rate=rate)
-        self._coefficients, self._closure, self._activity = taught.coefficients, taught.closure, taught.activity
+        model = CoarticulationModel.load(basis=basis)
+        self._motion = model.motion(split_held(phones), int(np.ceil(end_s * rate)), rate=rate)
 
-    def mixed(self, heard: MotionPrediction, frame: int) -> MotionPrediction:
-        """The answer for a motion frame.
+    def blend(self, prediction: MotionPrediction, frame: int) -> MotionPrediction:
+        """Blend a motion frame's prediction with the model's motion.
 
         Args:
-            heard: the network's.
-            frame: which one, counted from the start of the speech.
+            prediction: the network's, from the sound.
+            frame: its number, counted from the start of the speech.
         """
-        if frame < len(self._activity):
-            coefficients, closure = self._coefficients[frame], float(self._closure[frame])
-            activity = float(self._activity[frame])
+        if frame < len(self._motion.activity):
+            coefficients, closure = self._motion.coefficients[frame], float(self._motion.closure[frame])
+            activity = float(self._motion.activity[frame])
         else:
-            coefficients, closure, activity = np.zeros_like(heard.coefficients), 0.0, 0.0
+            coefficients, closure, activity = np.zeros_like(prediction.coefficients), 0.0, 0.0
         share = float(self._share)
         return MotionPrediction(
-            heard.coefficients + self._share * (coefficients - heard.coefficients),
-            heard.activity + share * (activity - heard.activity),
-            heard.closure + share * (closure - heard.closure),
-            # Who knows what is said needn't listen for a voice.
-            heard.voice + share * (activity - heard.voice),
+            prediction.coefficients + self._share * (coefficients - prediction.coefficients),
+            prediction.activity + share * (activity - prediction.activity),
+            prediction.closure + share * (closure - prediction.closure),
+            # Where the phones are known, they and not the sound tell voice from silence.
+            prediction.voice + share * (activity - prediction.voice),
         )

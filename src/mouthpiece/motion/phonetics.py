@@ -1,13 +1,12 @@
-"""What each speech sound of the world's languages asks of lips and jaw: IPA symbols read by rule.
+"""Articulatory features of speech sounds: IPA symbols read by rule, for the lips and jaw of any language.
 
-    symbol --parse--> parts (a diphthong or an affricate has two) --features--> (N, F) what the mouth teacher looks at
+    symbol --parse--> parts (a diphthong or an affricate has two) --features--> (N, F), the coarticulation model's input
 
-A part is a vowel (openness, backness, rounding) or a consonant (place, and what lips and jaw do there). Whatever the
-teacher has never met is thereby told from what it has: the features are what sounds share across languages.
+A part is a vowel (openness, backness, rounding) or a consonant (place, and what lips and jaw do there). Features are
+shared by sounds across languages, so the model generalises to sounds that its training speech lacked.
 
-Values follow the IPA chart (Handbook of the International Phonetic Association, 1999) and, for what the lips do,
-Ladefoged & Maddieson, The Sounds of the World's Languages (1996). docs/phones.md says of every phone why it looks as
-it does.
+Values follow the IPA chart (Handbook of the International Phonetic Association, 1999) and, for the lips, Ladefoged &
+Maddieson, The Sounds of the World's Languages (1996). docs/phones.md gives the reasons for every phone.
 """
 
 from __future__ import annotations
@@ -149,7 +148,7 @@ _NUMBERED = {"2": "ø", "9": "œ", "6": "ɐ", "3": "ɜ", "8": "ɵ", "7": "ɤ", "
 
 
 def _marked(part: Part, mark: str) -> Part:
-    """A part with one more diacritic; marks that lips and jaw don't show leave it as it is."""
+    """Apply a diacritic to a part; marks that lips and jaw don't show leave it as it is."""
     if mark in _WEIGHTS:
         length, weight = _WEIGHTS[mark]
         return replace(part, length=max(part.length, length), weight=part.weight * weight)
@@ -168,7 +167,7 @@ def _marked(part: Part, mark: str) -> Part:
 
 
 def _letter(letter: str) -> Part | None:
-    """The part that an IPA letter stands for."""
+    """Return the part that an IPA letter stands for, if it is in the tables."""
     if letter in _VOWELS:
         openness, back, rounding = _VOWELS[letter]
         spread = (1 - openness) * (1 - back) * (1 - rounding)
@@ -179,12 +178,12 @@ def _letter(letter: str) -> Part | None:
 
 SILENCE = Part("")
 UNKNOWN = Part("?", weight=0.5, guttural=1.0)
-"""What an unknown letter is taken for: a consonant that leaves lips and jaw to its neighbours."""
+"""Stands for an unknown letter: a consonant that leaves lips and jaw to its neighbours."""
 
 
 @lru_cache(maxsize=4096)
 def parse(symbol: str) -> tuple[Part, ...]:
-    """The parts of a speech sound, in their order.
+    """Parse a speech sound into its parts, in their order.
 
     Args:
         symbol: IPA, with or without length, stress, tone and tie marks; empty for silence.
@@ -209,7 +208,7 @@ def parse(symbol: str) -> tuple[Part, ...]:
 
 
 def _known(letter: str) -> list[Part]:
-    """Parts of one letter, whatever it is."""
+    """Return the parts of one letter, whatever it is."""
     found = _letter(letter)
     if found is not None:
         return [found]
@@ -223,7 +222,7 @@ def _known(letter: str) -> list[Part]:
 
 
 def all_letters() -> tuple[str, ...]:
-    """Every IPA letter of the tables."""
+    """Return every IPA letter of the tables."""
     return (*_VOWELS, *_CONSONANTS)
 
 
@@ -232,7 +231,7 @@ FEATURES = (
     "consonant", "closure", "labial", "dental_lip", "round_consonant", "hushing", "hissing", "dental", "coronal",
     "dorsal", "guttural", "rhotic", "lateral", "stop", "nasal", "spread_consonant", "open_consonant", "long",
 )  # fmt: skip
-"""Names of what the teacher looks at, in the order of `features`."""
+"""Names of the coarticulation model's inputs, in the order of `features`."""
 
 
 @lru_cache(maxsize=4096)
@@ -249,5 +248,5 @@ def _row(part: Part) -> tuple[float, ...]:
 
 
 def features(parts: tuple[Part, ...] | list[Part]) -> FloatArray:
-    """(N, F) float32: one row of FEATURES a part."""
+    """Return (N, F) float32: one row of FEATURES a part."""
     return np.array([_row(part) for part in parts], dtype=np.float32).reshape(-1, len(FEATURES))

@@ -1,10 +1,10 @@
-"""From what a motion network answers to what the mouth plays: stillness, range and closure.
+"""From a motion network's predictions to a speaking mouth's motion: stillness, range and closure.
 
-A network's answer is a mean of possible mouths: too small, never quite closed, and never quite still. Played are
+A network predicts the mean of possible mouths: too small, never quite closed, and never quite still. Shaping adds
 
 - stillness: a gate lets the mouth move where network and voice activity agree that somebody speaks; a moment before
   speech (and after it) lips may part a little, as people's do, never further than PARTING; in pauses they rest;
-- range: what the network says between the low and the high end of its own answers in this speech is spread over a
+- range: openings between the low and the high end of the network's own predictions in this speech are spread over a
   lively mouth's range, closed at the low end. Both ends are followed slowly and only while somebody speaks;
 - closure: where the network is sure that lips touch (m, b, p), they touch.
 
@@ -17,15 +17,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from math import exp, log, tanh
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mouthpiece.errors import OptionError
+from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MotionBasis, OpeningRange
 from mouthpiece.types import FloatArray
-
-if TYPE_CHECKING:
-    from mouthpiece.motion.stream import MotionBasis
 
 LIVELY_OPENING = 0.074
 """Opening at the high end of the range at intensity 1, outer eye distances: a frame in ten of speech opens further."""
@@ -34,13 +31,10 @@ FULL_OPENING = 0.16
 MAX_OPENING = 0.25
 """Opening that no intensity exceeds."""
 PARTING = 0.019
-"""Opening that lips don't exceed while the gate is shut: less than what shows as an open mouth."""
+"""Opening that lips don't exceed while the gate is shut: less than a visibly open mouth."""
 MAX_INTENSITY = 4.0
 HOLD_FRAMES = 15
-"""Motion frames that a file's motion is held back, to know 0.3 s before it that speech comes; none live."""
-
-LOW_SHARE, HIGH_SHARE = 0.10, 0.90
-"""Shares of the frames of speech below the low and the high end of the range."""
+"""Motion frames that a file's motion is held back, so that speech is known 0.3 s before it comes; none live."""
 
 # The gate, motion frames (20 ms) for the whole way.
 _ATTACK_FRAMES = 4
@@ -53,7 +47,7 @@ _LINGER_FRAMES = 4
 _SURE = (0.5, 0.9)
 """The network's activity that counts as none and as full."""
 _HINT = (0.05, 0.30)
-"""The network's activity at which lips begin to part, and are parted, where no hold tells whether speech comes."""
+"""The network's activity at which lips begin to part, and are parted, where no hold shows whether speech comes."""
 _CLOSED = (0.45, 0.75)
 """The network's closure from which, and at which fully, lips are pulled together."""
 _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
@@ -61,36 +55,17 @@ _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class OpeningRange:
-    """How far a network opens the mouth in speech of all kinds: where its range lies before anything was heard."""
-
-    low: float = 0.008
-    """Opening with LOW_SHARE of the frames of speech below it, outer eye distances."""
-    high: float = 0.056
-    """Opening with HIGH_SHARE of them below it."""
-
-    def __post_init__(self) -> None:
-        """Check.
-
-        Raises:
-            OptionError: the ends are not in order.
-        """
-        if not 0 < self.low < self.high:
-            raise OptionError(f"expected 0 < low < high for a network's openings, got {self.low} and {self.high}")
-
-
-@dataclass(frozen=True, slots=True)
 class MotionPrediction:
-    """One motion frame as the network answers it."""
+    """One motion frame as the network predicts it."""
 
     coefficients: FloatArray
     """(K,)."""
     activity: float
-    """0-1: how surely somebody speaks, says the network."""
+    """0-1: how surely somebody speaks, by the network."""
     closure: float
     """0-1: how surely the lips touch."""
     voice: float
-    """0-1: the speech room's activity, here and as far ahead as was heard."""
+    """0-1: the speech stream's voice activity, here and as far ahead as speech has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +81,26 @@ class MotionFrame:
 
 
 class RunningRange:
-    """Low and high end of the openings heard in speech: a histogram that forgets, started with a habit."""
+    """Low and high end of the openings predicted in speech: a histogram that forgets, with a prior."""
 
     _BINS, _TOP = 80, 0.20
     _PRIOR_FRAMES = 800.0
-    """How much speech the habit counts for: 16 s."""
+    """How much speech the prior counts for: 16 s."""
     _MEMORY_FRAMES = 4000.0
     """Speech further back than 80 s fades away."""
     _EVERY = 10
     """Frames between two readings."""
     _SHARE = 0.7
-    """How much of a recording's difference from the habit is taken out; the rest stays: some speak more livelily."""
+    """How much of a recording's difference from the prior is taken out; the rest stays: some speak more livelily."""
     _LOW_BOUNDS, _HIGH_BOUNDS = (0.4, 2.0), (0.65, 1.5)
-    """How far the ends may leave the habit's, as factors."""
+    """How far the ends may leave the prior's, as factors."""
 
     def __init__(self, opening_range: OpeningRange) -> None:
-        self._habit = opening_range
+        self._prior = opening_range
         self._counts = self._PRIOR_FRAMES * _lognormal_shares(opening_range, self._edges())
         self._unread = 0
         self._at_first = self._ends()
-        """What is read before anything was heard: about the habit, but for the bins' width."""
+        """The ends before any speech: about the prior's, but for the bins' width."""
         self.low, self.high = opening_range.low, opening_range.high
 
     @classmethod
@@ -143,22 +118,20 @@ class RunningRange:
 
     def _read(self) -> None:
         low, high = (self._ends() / self._at_first) ** self._SHARE
-        self.low = self._habit.low * float(np.clip(low, *self._LOW_BOUNDS))
-        self.high = self._habit.high * float(np.clip(high, *self._HIGH_BOUNDS))
+        self.low = self._prior.low * float(np.clip(low, *self._LOW_BOUNDS))
+        self.high = self._prior.high * float(np.clip(high, *self._HIGH_BOUNDS))
 
     def _ends(self) -> np.ndarray:
-        """Openings with LOW_SHARE and HIGH_SHARE of the counts below them, (2,)."""
+        """Return the openings with LOW_SHARE and HIGH_SHARE of the counts below them, (2,)."""
         below = np.concatenate([[0.0], np.cumsum(self._counts)])
         return np.asarray(np.interp(np.array([LOW_SHARE, HIGH_SHARE]) * below[-1], below, self._edges()))
 
 
 def _lognormal_shares(opening_range: OpeningRange, edges: np.ndarray) -> np.ndarray:
-    """Shares of openings between edges, of a log-normal distribution with the habit's ends; they add up to 1."""
+    """Return the shares of openings between edges, of a log-normal distribution with these ends; they add up to 1."""
     quantile = 1.2816  # of the standard normal distribution at HIGH_SHARE
-    middle, spread = (
-        (log(opening_range.low) + log(opening_range.high)) / 2,
-        (log(opening_range.high) - log(opening_range.low)) / (2 * quantile),
-    )
+    low, high = log(opening_range.low), log(opening_range.high)
+    middle, spread = (low + high) / 2, (high - low) / (2 * quantile)
     position = (np.log(np.maximum(edges, 1e-9)) - middle) / spread
     # The logistic curve is close enough to the normal distribution's, and its ends are made exact.
     rate = log(HIGH_SHARE / LOW_SHARE) / (2 * quantile)
@@ -168,20 +141,20 @@ def _lognormal_shares(opening_range: OpeningRange, edges: np.ndarray) -> np.ndar
 
 
 class _Slew:
-    """A level that follows what is wanted at limited speed, smooth at both ends of its way."""
+    """A level that follows a wanted one at limited speed, smooth at both ends of its way."""
 
     def __init__(self, up_frames: int, down_frames: int) -> None:
         self._up, self._down = 1 / up_frames, 1 / down_frames
         self._level = 0.0
 
     def follow(self, wanted: float) -> float:
-        """One frame on; 0-1."""
+        """Go one frame on towards a level; 0-1."""
         self._level = min(max(wanted, self._level - self._down), self._level + self._up)
         return self._level * self._level * (3 - 2 * self._level)
 
 
 class MotionShaper:
-    """Answers in, one motion frame after the other; played frames out, `hold` frames later."""
+    """Shaping of one speech: predictions in, one motion frame after the other; shaped frames out, `hold` later."""
 
     def __init__(
         self,
@@ -196,10 +169,10 @@ class MotionShaper:
         """Start at the beginning of a speech.
 
         Args:
-            basis: what the coefficients mean.
+            basis: the motion space.
             intensity: how far the mouth moves; 1 is lively, 0 keeps it at rest. At most MAX_INTENSITY.
-            hold: frames to know before one is played.
-            habit: how far the network opens the mouth.
+            hold: frames to know after the one that is shaped.
+            opening_range: the network's openings in speech of all kinds.
             closure: pull the lips together where the network is sure that they touch.
             gate: keep the mouth at rest where nobody speaks, and spread its range; off only to measure the bare
                 network.
@@ -217,26 +190,24 @@ class MotionShaper:
         self._opening_weights = basis.opening_weights
         self._opening_direction = basis.opening_direction
         self._around: deque[MotionPrediction] = deque(maxlen=_BEFORE + 1 + hold)
-        """Answers around the frame to be played next, which is the one `hold` from the end."""
-        self._unplayed = 0
+        """Predictions around the frame to be shaped next, which is the one `hold` from the end."""
+        self._waiting = 0
         self._range = RunningRange(opening_range or OpeningRange())
         self._speaking = _Slew(_ATTACK_FRAMES, _RELEASE_FRAMES)
         self._parting = _Slew(_PARTING_FRAMES, _RELEASE_FRAMES)
         self._closing = _Slew(_CLOSING_FRAMES, _LEAVING_FRAMES)
 
-    def push(self, answer: MotionPrediction) -> MotionFrame | None:
-        """Take the next answer; the frame `hold` before it, once there is one."""
-        self._around.append(answer)
-        self._unplayed += 1
-        if self._unplayed <= self._hold:
+    def push(self, prediction: MotionPrediction) -> MotionFrame | None:
+        """Take the next prediction; return the frame `hold` before it, once there is one."""
+        self._around.append(prediction)
+        if self._waiting < self._hold:
+            self._waiting += 1
             return None
-        self._unplayed -= 1
-        return self._play(list(self._around))
+        return self._shape(list(self._around))
 
-    def _play(self, around: list[MotionPrediction]) -> MotionFrame:
+    def _shape(self, around: list[MotionPrediction]) -> MotionFrame:
         now = len(around) - 1 - self._hold
-        answer = around[now]
-        coefficients = self._basis.clamp(answer.coefficients)
+        coefficients = self._basis.clamp(around[now].coefficients)
         if not self._gate:
             return MotionFrame(coefficients * np.float32(self._intensity), 1.0, 0.0)
         opening = max(float(coefficients @ self._opening_weights), 0.0)
@@ -250,7 +221,7 @@ class MotionShaper:
         return MotionFrame(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
 
     def _gates(self, around: list[MotionPrediction], now: int) -> tuple[float, float]:
-        """How far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
+        """Decide how far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
         first = max(now - _VOICE_BEFORE, 0)
         voice = max(one.voice for one in around[first : now + _VOICE_AFTER + 1])
         speaking = self._speaking.follow(_ramp(around[now].activity, _SURE) * voice)
@@ -262,44 +233,44 @@ class MotionShaper:
         return speaking, max(self._parting.follow(coming), speaking)
 
     def _closed(self, around: list[MotionPrediction], now: int) -> float:
-        """How far the lips are pulled together; a frame early where that is known, and long enough to be seen."""
+        """Decide how far the lips are pulled together; a frame early where known, and long enough to be seen."""
         if not self._closure:
             return 0.0
         sure = max(one.closure for one in around[max(now - 1, 0) : now + 2])
         return self._closing.follow(_ramp(sure, _CLOSED))
 
     def _spread(self, opening: float) -> float:
-        """The network's opening spread over a lively mouth's range."""
+        """Spread the network's opening over a lively mouth's range."""
         low, high = self._range.low, self._range.high
         return _soft_limit(self._intensity * LIVELY_OPENING * _above(opening, low) / _above(high, low))
 
     def _with_opening(self, coefficients: FloatArray, wanted: float) -> FloatArray:
-        """The same mouth opened so far."""
+        """Open the same mouth as far as wanted."""
         opening = float(coefficients @ self._opening_weights)
         return (coefficients + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
 
 
 _BEFORE = max(_VOICE_BEFORE, _LINGER_FRAMES, 1)
-"""Frames before the played one that matter."""
+"""Frames before the shaped one that matter."""
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:
-    """0 up to the first end, 1 from the second on."""
+    """Return 0 up to the first end, 1 from the second on, straight between."""
     return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
 
 
 def _above(opening: float, floor: float) -> float:
-    """What of an opening lies above a floor, with a soft knee: 0 and flat at 0, opening - floor far above it."""
+    """Return the part of an opening above a floor, with a soft knee: 0 and flat at 0, opening - floor far above it."""
     return opening - floor * (1 - exp(-opening / floor))
 
 
 def _bounded(opening: float, bound: float) -> float:
-    """An opening that stays below a bound: itself where it is small, hardly bent before it gets there."""
+    """Keep an opening below a bound: itself where it is small, hardly bent before it gets there."""
     return float(opening / (1 + (opening / bound) ** 4) ** 0.25)
 
 
 def _soft_limit(opening: float) -> float:
-    """Openings beyond FULL_OPENING bend towards MAX_OPENING."""
+    """Bend openings beyond FULL_OPENING towards MAX_OPENING."""
     room = MAX_OPENING - FULL_OPENING
     beyond = opening - FULL_OPENING
     return opening if beyond <= 0 else FULL_OPENING + room * tanh(beyond / room)

@@ -1,9 +1,9 @@
-"""How one person speaks: how far the mouth opens and how the lips rest, read from the target's own video.
+"""A person's speaking style: amplitude of the mouth and rest of the lips, estimated from the target's own video.
 
-The motion network answers for everybody: people differ in how widely they open (the opening of two speakers saying the
-same words may differ by a factor of two) and a few rest with their lips apart. A dubbed video keeps the person's own
-amplitude; a photo tells nothing of it and speaks like the average. What a user says (`--intensity`, `--rest`) comes on
-top of it, or instead of it.
+The motion network is everybody's: people differ in how widely they open (the opening of two speakers saying the same
+words may differ by a factor of two) and a few rest with their lips apart. A dubbed video keeps the person's own
+amplitude; a photo gives no estimate and speaks like the average. The user's `--intensity` comes on top of it, `--rest`
+in its stead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mouthpiece.motion.stream import Motion
 from mouthpiece.types import FloatArray
 
 ENOUGH_FRAMES = 12
-"""Fewer frames tell nothing of how somebody speaks."""
+"""Fewer frames give no estimate."""
 LOW_PERCENTILE, HIGH_PERCENTILE = 10, 90
 """Ends of a person's openings that are compared: single frames may be misread, or yawn."""
 LEAST_SWING = 0.015
@@ -37,7 +37,7 @@ MAX_REST = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How somebody speaks beside the average."""
+    """A speaking style against the average."""
 
     amplitude: float = 1.0
     """How much further the mouth moves than the average's, in speech."""
@@ -45,7 +45,7 @@ class Style:
     """How far apart the lips rest, as a share of a lively opening, 0-1."""
 
     def __post_init__(self) -> None:
-        """Check.
+        """Check the range of the rest.
 
         Raises:
             OptionError: the rest is out of range.
@@ -55,7 +55,7 @@ class Style:
 
 
 def estimate_style(openings: Sequence[float]) -> Style:
-    """How somebody speaks, from how far open the mouth was in frames spread over a video.
+    """Estimate a style from the mouth's openings in frames spread over a video.
 
     Args:
         openings: opening of each frame that shows the face from the front, outer eye distances, in any order.
@@ -74,11 +74,11 @@ def estimate_style(openings: Sequence[float]) -> Style:
 
 
 def styled(motion: Motion, style: Style, opening_mode: FloatArray) -> Motion:
-    """A motion as somebody makes it.
+    """Apply a style to a motion.
 
     Args:
         motion: the average's.
-        style: of the person.
+        style: the person's.
         opening_mode: (P, 3) displacement that goes with one unit of opening.
 
     Returns:

@@ -118,7 +118,7 @@ def _from_textgrid(text: str, name: str) -> PhoneFile:
     spans = [i for i in tier.intervals if not is_silent(i.label)]
     _check_times(spans, name)
     if not spans:
-        raise InputError(f"expected phones in {name}, its tier {tier.name!r} says nothing; fill it or remove it")
+        raise InputError(f"expected phones in {name}, its tier {tier.name!r} has no sounds; fill it or remove it")
     if are_words:
         words = tuple(SpokenWord(i.label.strip(), i.start_s, i.end_s) for i in spans)
         return PhoneFile(name, "TextGrid", None, (), words, tier.name, warnings)

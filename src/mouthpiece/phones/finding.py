@@ -105,7 +105,7 @@ def _check_phones(phones: Sequence[Phone]) -> tuple[Phone, ...]:
             )
         now_s = phone.end_s
     if not any(phone.symbol for phone in phones):
-        raise InputError("expected phones, got silence only; give None where nobody knows what is said")
+        raise InputError("expected phones, got silence only; give None where they are unknown")
     return fill_silences(phones, now_s)
 
 
@@ -117,7 +117,7 @@ def _check_duration(transcript: PhoneTranscript, duration_s: float, name: str) -
     """
     sounding = [phone for phone in transcript.phones if phone.symbol]
     if not sounding:
-        raise InputError(f"expected sounds in {name}, found none that can be said; give another file")
+        raise InputError(f"expected sounds in {name}, found none; give another file")
     first_s, last_s, end_s = sounding[0].start_s, sounding[-1].end_s, transcript.phones[-1].end_s
     if first_s >= duration_s:
         raise InputError(

@@ -22,12 +22,12 @@ def pronounce_words(words: Sequence[SpokenWord], pronounce: Pronouncer) -> tuple
         Phones and silences from 0 to the last word's end without gaps. Within a word the phones have the proportions
         that `pronounce` gives them; a word that it has no phones for becomes silence.
     """
-    known: dict[str, tuple[Phone, ...]] = {}
+    by_word: dict[str, tuple[Phone, ...]] = {}
     phones: list[Phone] = []
     for word in words:
-        if word.text not in known:
-            known[word.text] = _without_silences(pronounce(word.text))
-        phones += _stretched(known[word.text], word)
+        if word.text not in by_word:
+            by_word[word.text] = _without_silences(pronounce(word.text))
+        phones += _stretched(by_word[word.text], word)
     return fill_silences(phones, max((word.end_s for word in words), default=0.0))
 
 

@@ -37,8 +37,6 @@ from mouthpiece.types import (
 
 MICROSECONDS = 1_000_000
 """Of a second; offsets are no finer."""
-SAMPLE_FRAMES = 24
-"""Frames of the source that an engine studies before the first one is made."""
 KNOWN_PICTURES = 3000
 """Pictures whose faces are remembered where pictures come again: some 9 kB each."""
 WAITING_PIXELS = 4 * 1920 * 1080
@@ -84,7 +82,7 @@ class Lane:
         self._journal = journal
         self._stop_if_cancelled = stop_if_cancelled
         self._source = source
-        frames = in_background(source.sample_frames(SAMPLE_FRAMES), "sample", frames_ahead(source.info))
+        frames = in_background(source.sample_frames(), "sample", frames_ahead(source.info))
         try:
             first = list(itertools.islice(frames, 1))  # Others are decoded while networks are compiled.
             self.engine, self._tracker = self._load(phones)

@@ -16,6 +16,7 @@ from mouthpiece.errors import Cancelled
 from mouthpiece.media import (
     FaceInput,
     FaceSource,
+    Named,
     SpeechInput,
     SpeechSource,
     VideoWriter,
@@ -29,7 +30,7 @@ from mouthpiece.phones import find_phones
 from mouthpiece.pipeline.edits import EditList
 from mouthpiece.pipeline.journal import Journal, SyncResult
 from mouthpiece.pipeline.lane import Lane, frames_ahead
-from mouthpiece.types import Frame, Phone, ProgressCallback
+from mouthpiece.types import Frame, ProgressCallback
 
 NO_CUTS = EditList()
 """All of a video is kept."""
@@ -87,7 +88,8 @@ def sync(
             duration_s=duration_s,
             forbidden=inputs,
         ) as writer:
-            with _drawing(source, voice, options, spoken.phones, journal, stop_if_cancelled) as (engine, drawn):
+            lane = Lane(source, options, spoken.phones, journal, stop_if_cancelled)
+            with _drawing(lane, source, voice, options.fit) as drawn:
                 for frame in drawn:
                     stop_if_cancelled()
                     writer.write(frame)
@@ -95,8 +97,8 @@ def sync(
                     if progress is not None:
                         progress(journal.progress)
             journal.require_a_face()
-    ignored = ignored_options(options, source, engine)
-    warnings = (*ignored, *engine.warnings, *spoken.warnings, *source.warnings, *voice.warnings, *writer.warnings)
+    ignored = ignored_options(options, source, lane.engine)
+    warnings = (*ignored, *lane.engine.warnings, *spoken.warnings, *source.warnings, *voice.warnings, *writer.warnings)
     return journal.result(Path(out), options.engine.name, warnings)
 
 
@@ -127,7 +129,8 @@ def draw(
         open_speech(speech) as voice,
     ):
         spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
-        with _drawing(source, voice, options, spoken.phones, journal, stop_if_cancelled) as (_, drawn):
+        lane = Lane(source, options, spoken.phones, journal, stop_if_cancelled)
+        with _drawing(lane, source, voice, options.fit) as drawn:
             for frame in drawn:
                 stop_if_cancelled()
                 yield frame
@@ -145,23 +148,15 @@ def _stopper(cancelled: Callable[[], bool] | None, text: str) -> Callable[[], No
 
 
 @contextmanager
-def _drawing(
-    source: FaceSource,
-    voice: SpeechSource,
-    options: SyncOptions,
-    phones: tuple[Phone, ...],
-    journal: Journal,
-    stop_if_cancelled: Callable[[], None],
-) -> Iterator[tuple[Engine, Iterator[Frame]]]:
-    """Give an engine that has studied the face, and the frames as it draws them, each step in the background."""
-    duration_s = _duration(source, voice, options.fit)
-    lane = Lane(source, options, phones, journal, stop_if_cancelled)
+def _drawing(lane: Lane, source: FaceSource, voice: SpeechSource, fit: Fit) -> Iterator[Iterator[Frame]]:
+    """Give the frames as the lane draws them, each step in the background."""
+    duration_s = _duration(source, voice, fit)
     ahead = frames_ahead(source.info)
-    frames = in_background(source.frames(duration_s, options.fit), "read", ahead)
+    frames = in_background(source.frames(duration_s, fit), "read", ahead)
     patches = lane.patches(frames, voice, again=_shown_again(source, duration_s))
     drawn = in_background(NO_CUTS.frames(composite([patches])), "draw", ahead)
     try:
-        yield lane.engine, drawn
+        yield drawn
     finally:
         # From the end to the start: each stage's reader goes first, so that none waits for another.
         drawn.close()
@@ -198,7 +193,8 @@ def _duration(source: FaceSource, voice: SpeechSource, fit: Fit) -> Fraction:
 
 def _paths(*inputs: object) -> tuple[Path, ...]:
     """Return those inputs that are files: the output must not be one of them."""
-    return tuple(Path(os.fsdecode(i)) for i in inputs if isinstance(i, str | os.PathLike))
+    plain = (given.source if isinstance(given, Named) else given for given in inputs)
+    return tuple(Path(os.fsdecode(given)) for given in plain if isinstance(given, str | os.PathLike))
 
 
 def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:

@@ -1,15 +1,14 @@
-"""The speech room: what is said, as the engines want to hear it.
+"""Speech analysis: log-mel spectrogram at a common level, and voice activity.
 
-    samples --SpeechStream--> SpeechChunk: the samples, their log-mel at a common level, and where somebody speaks
+    samples --SpeechStream--> SpeechChunk: the samples, their log-mel at a common level, and voice activity
 
 - `mel`: the log-mel spectrogram, 80 bands, 10 ms hop; frame m is centred on sample m * MEL_HOP, and n samples
   have ceil(n / MEL_HOP) frames; `mfcc` makes cepstra of it.
 - `activity`: voice activity per mel frame, by signal processing; `speech_stretches` turns it into times.
 - `stream`: `SpeechStream` for blocks of any size (files and live alike), `measure_level` for the level of a
   recording, `features` for a whole recording at once (training).
-- `espeak`: text to speech with every sound's time (extra 'speech'; imported by who needs it).
 
-Everything that hears is numpy, deterministic, and the same however the speech is cut into blocks.
+All analysis is deterministic, and the same however the speech is cut into blocks.
 """
 
 from mouthpiece.speech.activity import speech_stretches

@@ -1,7 +1,7 @@
-"""Voice activity: in which 10 ms somebody speaks. Signal processing only, causal but for a short look-ahead.
+"""Voice activity of each 10 ms by signal processing only, causal but for a short look-ahead.
 
-What speaks for a voice in a frame: energy between 100 and 4000 Hz above a noise floor that follows the quietest moments
-of each band (minimum statistics, Martin 2001), and a pitch between 60 and 400 Hz in what stands above that floor
+Evidence for a voice in a frame: energy between 100 and 4000 Hz above a noise floor that follows the quietest moments of
+each band (minimum statistics, Martin 2001), and a pitch between 60 and 400 Hz in the energy above that floor
 (normalised autocorrelation, Boersma 1993). Consonants have no pitch: they are kept by holding on after voiced sound and
 by dating onsets back.
 """
@@ -19,7 +19,7 @@ from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray
 PITCH_WINDOW = 640
 """Samples in which a pitch is looked for: 40 ms, three periods of a low voice; they end where the mel window ends."""
 LOOK_AHEAD = 6
-"""Mel frames after a frame that are known when its activity is decided: 60 ms. Live sound can't wait for them."""
+"""Mel frames after a frame that are available when its activity is decided: 60 ms. Live sound can't wait for them."""
 ACTIVE = 0.5
 """Activity from here on counts as speech."""
 
@@ -28,7 +28,7 @@ _BAND_EDGES_HZ = (100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720
 _BANDS = len(_BAND_EDGES_HZ) - 1
 
 _SILENCE_DBFS = -85.0
-"""White noise of this level is taken for digital silence: it teaches the noise floor nothing."""
+"""White noise of this level is taken for digital silence: the noise floor ignores it."""
 _FLOOR_MIN_DBFS = -78.0
 _FLOOR_SPAN = 6
 _FLOOR_PART = 25
@@ -40,7 +40,7 @@ _FLOOR_MARGIN = 2.0
 """Energy below this many times the floor is not trusted to be anything but noise."""
 _START_FLOOR_DBFS = -62.0
 _START_RISE_DB = 1.0
-"""At first nobody knows whether the first sound is noise: the floor may rise by this much a frame."""
+"""The first sound may be noise or not: the floor may rise by this much a frame."""
 
 _PITCH_FFT = 1024
 _PITCH_LAGS = slice(SAMPLE_RATE // 400, SAMPLE_RATE // 60 + 1)
@@ -51,9 +51,9 @@ _LEAST_SHARE = 0.3
 
 _TONE_BINS = slice(500 * _PITCH_FFT // SAMPLE_RATE, 2000 * _PITCH_FFT // SAMPLE_RATE)
 _TONE_SPAN = 9
-"""Bins over which a spectrum's envelope is averaged, to see what stands out of it."""
+"""Bins over which a spectrum's envelope is averaged, to separate its fine structure."""
 _TONE_GAP = 10
-"""Frames between two looks: in 100 ms the harmonics of a voice move, those of a held note don't."""
+"""Frames between compared spectra: in 100 ms the harmonics of a voice move, those of a held note don't."""
 _MUSIC_MEMORY = 1 / 80
 _MUSIC_FROM, _MUSIC_FULL = 0.22, 0.38
 """Mean likeness of spectra _TONE_GAP apart: speech stays below the first, notes and chords above the second."""
@@ -78,18 +78,18 @@ _FADE = 6
 
 
 def _white_power(dbfs: float) -> float:
-    """Power in each bin of a frame of white noise of that level."""
+    """Return the power in each bin of a frame of white noise of that level."""
     return float(10 ** (dbfs / 10) * WINDOW * 0.375)
 
 
 @lru_cache(maxsize=1)
 def _band_of_bin() -> np.ndarray:
-    """First bin of each band and of what follows the last, (_BANDS + 1,)."""
+    """Return the first bin of each band and the one after the last band, (_BANDS + 1,)."""
     return np.round(np.array(_BAND_EDGES_HZ) * FFT / SAMPLE_RATE).astype(int)
 
 
 def band_power(power: FloatArray) -> FloatArray:
-    """Mean power per bin in the speech bands: (m, BINS) -> (m, bands)."""
+    """Average the power per bin in the speech bands: (m, BINS) -> (m, bands)."""
     edges = _band_of_bin()
     sums = np.add.reduceat(power, edges, axis=1)[:, :-1]
     widths = np.diff(edges).astype(np.float32)
@@ -97,30 +97,30 @@ def band_power(power: FloatArray) -> FloatArray:
 
 
 class _NoiseFloor:
-    """Quietest recent energy of each band."""
+    """The quietest recent energy of each band."""
 
     def __init__(self) -> None:
         self._smooth: FloatArray | None = None
         self._part = np.full(_BANDS, np.inf, dtype=np.float32)
         self._parts = np.full((_FLOOR_SPAN, _BANDS), np.inf, dtype=np.float32)
-        self.heard = 0
-        """Frames that taught something."""
+        self.frames = 0
+        """Frames that were not digital silence."""
 
     def update(self, bands: FloatArray) -> FloatArray:
-        """Hear one frame, (bands,), and tell the floor, (bands,)."""
+        """Take one frame, (bands,), and return the floor, (bands,)."""
         if bands.mean() > _white_power(_SILENCE_DBFS):
-            self._learn(bands)
-        start = _white_power(min(_START_FLOOR_DBFS + _START_RISE_DB * self.heard, 20.0))
+            self._follow(bands)
+        start = _white_power(min(_START_FLOOR_DBFS + _START_RISE_DB * self.frames, 20.0))
         lowest = np.minimum(self._parts.min(axis=0), self._part) * np.float32(_FLOOR_BIAS)
         return np.asarray(np.clip(lowest, _white_power(_FLOOR_MIN_DBFS), start), dtype=np.float32)
 
-    def _learn(self, bands: FloatArray) -> None:
+    def _follow(self, bands: FloatArray) -> None:
         if self._smooth is None:
             self._smooth = bands.copy()
         self._smooth = self._smooth + np.float32(1 - _FLOOR_SMOOTHING) * (bands - self._smooth)
         self._part = np.minimum(self._part, self._smooth)
-        self.heard += 1
-        if self.heard % _FLOOR_PART == 0:
+        self.frames += 1
+        if self.frames % _FLOOR_PART == 0:
             self._parts = np.roll(self._parts, -1, axis=0)
             self._parts[-1] = self._part
             self._part = self._smooth.copy()
@@ -128,20 +128,20 @@ class _NoiseFloor:
 
 @lru_cache(maxsize=1)
 def _pitch_window() -> tuple[FloatArray, FloatArray]:
-    """Hann window (PITCH_WINDOW,) and its normalised autocorrelation at the pitch lags."""
+    """Return the Hann window (PITCH_WINDOW,) and its normalised autocorrelation at the pitch lags."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(PITCH_WINDOW) / PITCH_WINDOW)
     own = np.fft.irfft(np.abs(np.fft.rfft(hann, 2 * PITCH_WINDOW)) ** 2)
     return hann.astype(np.float32), (own[_PITCH_LAGS] / own[0]).astype(np.float32)
 
 
 def _pitch_spectrum(windows: FloatArray) -> FloatArray:
-    """Power spectra fine enough to see harmonics: (m, PITCH_WINDOW) -> (m, _PITCH_FFT // 2 + 1)."""
+    """Compute power spectra fine enough for harmonics: (m, PITCH_WINDOW) -> (m, _PITCH_FFT // 2 + 1)."""
     spectrum = np.fft.rfft(windows * _pitch_window()[0], _PITCH_FFT)
     return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
 
 
 def voicing(windows_power: FloatArray, above_floor: FloatArray) -> FloatArray:
-    """How periodic the sound above the noise floor is.
+    """Measure the periodicity of the sound above the noise floor.
 
     Args:
         windows_power: (m, _PITCH_FFT // 2 + 1) float32 power spectra of pitch windows.
@@ -166,7 +166,7 @@ def voicing(windows_power: FloatArray, above_floor: FloatArray) -> FloatArray:
 
 
 def _fine_structure(windows_power: FloatArray) -> FloatArray:
-    """What stands out of a spectrum's envelope, unit length: (m, _PITCH_FFT // 2 + 1) -> (m, bins of _TONE_BINS)."""
+    """Take spectra over their envelope, unit length: (m, _PITCH_FFT // 2 + 1) -> (m, bins of _TONE_BINS)."""
     level = np.log(windows_power[:, _TONE_BINS] + np.float32(1e-12))
     padded = np.pad(level, ((0, 0), (_TONE_SPAN // 2, _TONE_SPAN // 2)), mode="edge")
     envelope = np.lib.stride_tricks.sliding_window_view(padded, _TONE_SPAN, axis=1).mean(axis=2)
@@ -177,31 +177,31 @@ def _fine_structure(windows_power: FloatArray) -> FloatArray:
 
 
 class _NoteDetector:
-    """Tells held notes from voices: a note's harmonics stand still for a tenth of a second, a voice's hardly ever."""
+    """A detector of held notes: their harmonics stand still for a tenth of a second, a voice's hardly ever."""
 
     def __init__(self) -> None:
         self._before = np.zeros((_TONE_GAP, _TONE_BINS.stop - _TONE_BINS.start), dtype=np.float32)
         self._mean = 0.0
 
     def likeness(self, windows_power: FloatArray) -> FloatArray:
-        """Correlation of each frame's fine structure with that of _TONE_GAP frames before: (m,) in -1 to 1."""
+        """Correlate each frame's fine structure with that of _TONE_GAP frames before: (m,) in -1 to 1."""
         fine = np.concatenate([self._before, _fine_structure(windows_power)])
         self._before = fine[len(fine) - _TONE_GAP :]
         return np.asarray((fine[_TONE_GAP:] * fine[:-_TONE_GAP]).sum(axis=1), dtype=np.float32)
 
     def music(self, likeness: float) -> float:
-        """Take the likeness of a frame with sound; how surely this is music, 0-1."""
+        """Take the likeness of a frame with sound; return how surely this is music, 0-1."""
         self._mean += _MUSIC_MEMORY * (likeness - self._mean)
         return _ramp(self._mean, _MUSIC_FROM, _MUSIC_FULL)
 
 
 def _ramp(value: float, start: float, full: float) -> float:
-    """0 up to `start`, 1 from `full` on, straight between."""
+    """Return 0 up to `start`, 1 from `full` on, straight between."""
     return min(max((value - start) / (full - start), 0.0), 1.0)
 
 
 class _Envelope:
-    """Dates onsets back, carries speech over its consonants and holds on after it."""
+    """The envelope of activity: onsets dated back, speech carried over its consonants and held after it."""
 
     def __init__(self, hold: int) -> None:
         self._coming: deque[tuple[float, bool]] = deque([(0.0, False)] * (_PRE_ROLL + 1), _PRE_ROLL + 1)
@@ -232,27 +232,27 @@ class _Envelope:
 
 
 class VoiceActivity:
-    """Decides frame by frame; a frame's activity comes out `look_ahead` frames after it went in."""
+    """Voice activity frame by frame; a frame's activity comes out `look_ahead` frames after it went in."""
 
     def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
-        """Start with nothing heard.
+        """Start before the first frame.
 
         Args:
-            look_ahead: mel frames to know after one that is decided, 0 to LOOK_AHEAD. With fewer, speech is noticed so
-                much later; it is over no later, as activity then stays less long after the last sound.
+            look_ahead: mel frames needed after the one decided, 0 to LOOK_AHEAD. With fewer, speech is noticed so much
+                later; it is over no later, as activity then stays less long after the last sound.
         """
         self._floor = _NoiseFloor()
         self._notes = _NoteDetector()
         self._recent: deque[tuple[float, bool]] = deque([(0.0, False)] * (2 * _SMOOTH + 1), 2 * _SMOOTH + 1)
         self._envelope = _Envelope(_HOLD - LOOK_AHEAD + look_ahead)
-        self._unanswered = 0
-        """Frames taken whose activity has not been told."""
+        self._undecided = 0
+        """Frames taken whose activity has not come out."""
         self._look_ahead = look_ahead
         self._ahead = look_ahead
-        """Frames by which the envelope's answers still precede the first frame."""
+        """Frames by which the envelope's output still precedes the first frame."""
 
     def push(self, power: FloatArray, windows: FloatArray) -> FloatArray:
-        """Hear the next frames.
+        """Take the next frames.
 
         Args:
             power: (m, BINS) float32 power spectra.
@@ -263,15 +263,15 @@ class VoiceActivity:
         """
         if len(power) == 0:
             return np.zeros(0, dtype=np.float32)
-        self._unanswered += len(power)
+        self._undecided += len(power)
         return self._decide(self._judge(power, windows))
 
     def finish(self) -> FloatArray:
-        """Activity of the frames still waiting, as if silence followed."""
+        """Decide the frames still waiting, as if silence followed."""
         return self._decide([(0.0, False)] * self._look_ahead)
 
     def _judge(self, power: FloatArray, windows: FloatArray) -> list[tuple[float, bool]]:
-        """Evidence for a voice in each frame, 0-1, and whether it stands above the noise."""
+        """Weigh the evidence for a voice in each frame, 0-1, and whether it stands above the noise."""
         bands = band_power(power)
         floors, unsure = self._floors(bands)
         ratio = np.maximum(bands, np.float32(1e-12)) / floors
@@ -286,12 +286,12 @@ class VoiceActivity:
         ]
 
     def _floors(self, bands: FloatArray) -> tuple[FloatArray, list[float]]:
-        """The floor under each frame, (m, bands), and how much clearer a voice must be there."""
+        """Return the floor under each frame, (m, bands), and how much clearer a voice must be there."""
         floors = np.empty_like(bands)
         unsure = []
         for frame, row in enumerate(bands):
             floors[frame] = self._floor.update(row)
-            unsure.append(_UNSURE_VOICED * (1 - _ramp(self._floor.heard, 0, _UNSURE_FRAMES)))
+            unsure.append(_UNSURE_VOICED * (1 - _ramp(self._floor.frames, 0, _UNSURE_FRAMES)))
         return floors, unsure
 
     def _evidence(self, clear_db: float, voiced: float, likeness: float, unsure: float) -> tuple[float, bool]:
@@ -302,20 +302,20 @@ class VoiceActivity:
         return _ramp(clear_db, *_CLEAR_DB) * _ramp(voiced - unsure, *_VOICED) * (1 - music), sound
 
     def _decide(self, evidence: list[tuple[float, bool]]) -> FloatArray:
-        answers: list[float] = []
+        activity: list[float] = []
         for frame in evidence:
             self._recent.append(frame)
             smooth = sum(voice for voice, _ in self._recent) / len(self._recent)
-            answers.append(self._envelope.update(min(1.0, smooth * _SMOOTH_GAIN), self._recent[_SMOOTH][1]))
-        early = min(self._ahead, len(answers))
+            activity.append(self._envelope.update(min(1.0, smooth * _SMOOTH_GAIN), self._recent[_SMOOTH][1]))
+        early = min(self._ahead, len(activity))
         self._ahead -= early
-        told = answers[early:][: self._unanswered]
-        self._unanswered -= len(told)
-        return np.array(told, dtype=np.float32)
+        decided = activity[early:][: self._undecided]
+        self._undecided -= len(decided)
+        return np.array(decided, dtype=np.float32)
 
 
 def speech_stretches(activity: FloatArray) -> list[tuple[float, float]]:
-    """Where somebody speaks.
+    """Find the stretches in which somebody speaks.
 
     Args:
         activity: (m,) float32 in 0-1, one per mel frame, from the start of the speech.

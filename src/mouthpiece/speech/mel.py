@@ -1,6 +1,6 @@
-"""Mel spectrogram: what the motion networks look at.
+"""Mel spectrogram, the input of the motion networks.
 
-Frame m is centred on sample m * MEL_HOP and sees the 25 ms around it, with zeros beyond both ends of the speech.
+Frame m is centred on sample m * MEL_HOP and spans the 25 ms around it, with zeros beyond both ends of the speech.
 Speech of n samples has `frame_count(n)` = ceil(n / MEL_HOP) frames: every m whose centre lies inside it.
 """
 
@@ -15,7 +15,7 @@ from mouthpiece.errors import OptionError
 from mouthpiece.types import MEL_BANDS, MEL_HOP, FloatArray, as_float
 
 WINDOW = 400
-"""Samples that a frame looks at, under a periodic Hann window: 25 ms."""
+"""Samples of a frame, under a periodic Hann window: 25 ms."""
 AHEAD = WINDOW // 2
 """Samples after a frame's centre that it needs: 12.5 ms."""
 FFT = 512
@@ -27,7 +27,7 @@ HIGHEST_HZ = 7600.0
 POWER_FLOOR = 1e-7
 """Mel power below this counts as this: white noise at about -77 dBFS."""
 LOG_FLOOR = float(np.log(np.float32(POWER_FLOOR)))
-"""The least value in a log-mel spectrogram: what silence looks like."""
+"""The least value in a log-mel spectrogram: silence."""
 
 _BLOCK = 512
 """Frames worked on at a time, so that an hour of speech does not become an hour of windows in memory."""
@@ -39,13 +39,13 @@ DELTA_REACH = 4
 
 
 def frame_count(samples: int) -> int:
-    """Mel frames of so many samples."""
+    """Count the mel frames of so many samples."""
     return -(-samples // MEL_HOP)
 
 
 @lru_cache(maxsize=1)
 def mel_filterbank() -> FloatArray:
-    """Triangles of equal area, evenly spaced on Slaney's mel scale from LOWEST_HZ to HIGHEST_HZ.
+    """Build triangles of equal area, evenly spaced on Slaney's mel scale from LOWEST_HZ to HIGHEST_HZ.
 
     Returns:
         (MEL_BANDS, BINS) float32, read-only: weights of the power spectrum's bins; each triangle's area is 1 when
@@ -56,18 +56,18 @@ def mel_filterbank() -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _hann() -> FloatArray:
-    """Periodic Hann window, (WINDOW,)."""
+    """Return the periodic Hann window, (WINDOW,)."""
     return as_float(dsp.hann(WINDOW))
 
 
 @lru_cache(maxsize=1)
 def _bank_columns() -> FloatArray:
-    """The filterbank as the matrix product wants it, (BINS, MEL_BANDS)."""
+    """Return the filterbank in the order of the matrix product, (BINS, MEL_BANDS)."""
     return np.ascontiguousarray(mel_filterbank().T)
 
 
 def power_spectrum(windows: FloatArray) -> FloatArray:
-    """Power spectra of windows.
+    """Compute power spectra of windows.
 
     Args:
         windows: (m, WINDOW) float32 samples.
@@ -80,7 +80,7 @@ def power_spectrum(windows: FloatArray) -> FloatArray:
 
 
 def mel_power(power: FloatArray) -> FloatArray:
-    """Mel power of power spectra: (m, BINS) -> (m, MEL_BANDS), float32."""
+    """Sum power spectra to mel power: (m, BINS) -> (m, MEL_BANDS), float32."""
     # One product per frame: a single large one rounds a row differently with the number of rows beside it, and then
     # speech in chunks would differ from the same speech in one piece.
     mel: FloatArray = np.matmul(power[:, None, :], _bank_columns())
@@ -88,7 +88,7 @@ def mel_power(power: FloatArray) -> FloatArray:
 
 
 def log_compress(mel: FloatArray) -> FloatArray:
-    """Natural logarithm with the floor: (m, MEL_BANDS) power -> (m, MEL_BANDS), float32."""
+    """Take the natural logarithm above the floor: (m, MEL_BANDS) power -> (m, MEL_BANDS), float32."""
     floored: FloatArray = np.maximum(mel, np.float32(POWER_FLOOR))
     return np.log(floored)
 
@@ -109,7 +109,7 @@ def as_mono(samples: FloatArray) -> FloatArray:
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
-    """Log-mel spectrogram of a whole speech, its level as recorded.
+    """Compute the log-mel spectrogram of a whole speech, its level as recorded.
 
     Args:
         samples: (n,) float32 in [-1, 1], SAMPLE_RATE.
@@ -136,11 +136,11 @@ def log_mel(samples: FloatArray) -> FloatArray:
 
 
 def mfcc(log_mel: FloatArray, count: int = CEPSTRA) -> FloatArray:
-    """Mel-frequency cepstral coefficients with their first and second changes.
+    """Compute mel-frequency cepstral coefficients with their first and second changes.
 
     The orthonormal cosine transform (type II) of each log-mel frame (Davis & Mermelstein, 1980); the changes are the
     slope of the line and the curvature of the parabola fitted to a frame and DELTA_REACH frames to either side (Furui,
-    1986), the first and last frame standing for what lies beyond the ends.
+    1986), the first and last frame repeated beyond the ends.
 
     Args:
         log_mel: (T, B) log-mel spectrogram.
@@ -165,7 +165,7 @@ def mfcc(log_mel: FloatArray, count: int = CEPSTRA) -> FloatArray:
 
 
 def _cosines(bands: int, count: int) -> np.ndarray:
-    """Orthonormal DCT-II, (bands, count)."""
+    """Return the orthonormal DCT-II, (bands, count)."""
     phase = np.outer(np.arange(bands) + 0.5, np.arange(count)) * np.pi / bands
     cosines: np.ndarray = np.cos(phase) * np.sqrt(2 / bands)
     cosines[:, 0] /= np.sqrt(2)
@@ -173,7 +173,7 @@ def _cosines(bands: int, count: int) -> np.ndarray:
 
 
 def _weighted_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(T, n) -> (T, n): each row's neighbourhood summed with weights, first and last row repeated beyond the ends."""
+    """Sum each row's neighbourhood with weights, (T, n) -> (T, n); the end rows are repeated beyond the ends."""
     if len(values) == 0:
         return values
     half = len(weights) // 2

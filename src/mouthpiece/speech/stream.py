@@ -1,8 +1,8 @@
-"""Speech a block at a time: samples in, mel frames and voice activity out, the same numbers however it is cut up."""
+"""Speech analysis a block at a time, the same numbers however the speech is cut up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -12,17 +12,17 @@ from mouthpiece.speech.mel import AHEAD, FFT, WINDOW, as_mono, log_compress, mel
 from mouthpiece.types import MEL_BANDS, MEL_HOP, SAMPLE_RATE, FloatArray, SpeechChunk
 
 LATENCY_S = (AHEAD + LOOK_AHEAD * MEL_HOP) / SAMPLE_RATE
-"""How long after a mel frame's centre the stream must hear before it gives that frame out: 72.5 ms."""
+"""Sound after a mel frame's centre that the stream needs before that frame comes out: 72.5 ms."""
 LIVE_LATENCY_S = AHEAD / SAMPLE_RATE
-"""The same for live sound: 12.5 ms, the half of a mel frame's window. Voice activity is told as it is heard then."""
+"""The same for live sound: 12.5 ms, the half of a mel frame's window; voice activity then has no look-ahead."""
 
 TARGET_LEVEL_DB = -23.0
 """Level that active speech has in the mel, dBFS."""
 PRIOR_LEVEL_DB = -26.0
-"""Level that speech is taken to have until some was heard, dBFS."""
+"""Level assumed before any speech, dBFS."""
 MIN_GAIN_DB = -30.0
 MAX_GAIN_DB = 40.0
-"""Limits of the levelling, so that what is no speech is not blown up to it."""
+"""Limits of the levelling, so that noise is not amplified to the level of speech."""
 
 _SPEECH_BINS = slice(round(100 * FFT / SAMPLE_RATE), round(7600 * FFT / SAMPLE_RATE))
 _MEAN_SQUARE = 2 / (FFT * WINDOW * 0.375)
@@ -36,13 +36,13 @@ def _to_db(mean_square: float) -> float:
 
 
 def _gain(level_db: float) -> np.float32:
-    """Factor on the power that brings speech of a level to TARGET_LEVEL_DB, within the limits."""
+    """Return the factor on the power that brings speech of a level to TARGET_LEVEL_DB, within the limits."""
     gain_db = min(max(TARGET_LEVEL_DB - level_db, MIN_GAIN_DB), MAX_GAIN_DB)
     return np.float32(10 ** (gain_db / 10))
 
 
 class _FrameCutter:
-    """Cuts a stream of samples into overlapping windows, one per mel frame, with zeros beyond both ends.
+    """A stream of samples cut into overlapping windows, one per mel frame, with zeros beyond both ends.
 
     The window of frame m is samples [m * MEL_HOP + AHEAD - PITCH_WINDOW, m * MEL_HOP + AHEAD).
     """
@@ -50,10 +50,10 @@ class _FrameCutter:
     def __init__(self) -> None:
         self._tail = np.zeros(PITCH_WINDOW - AHEAD, dtype=np.float32)
         self._after_last = 0
-        """Samples heard since the centre of the next frame; negative while it is still to come."""
+        """Samples taken since the centre of the next frame; negative while it is still to come."""
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """(n,) samples in, (m, PITCH_WINDOW) windows out."""
+        """Take samples (n,); return the windows (m, PITCH_WINDOW) that they complete."""
         self._after_last += len(samples)
         self._tail = np.concatenate([self._tail, samples])
         count = (len(self._tail) - PITCH_WINDOW) // MEL_HOP + 1
@@ -65,7 +65,7 @@ class _FrameCutter:
         return windows
 
     def finish(self) -> FloatArray:
-        """Windows of the frames whose centre was heard and whose end was not."""
+        """Return the windows of the frames that are complete but for their end."""
         missing = -(-self._after_last // MEL_HOP)
         if missing <= 0:
             return np.zeros((0, PITCH_WINDOW), dtype=np.float32)
@@ -75,7 +75,7 @@ class _FrameCutter:
 
 
 class _RunningLevel:
-    """Level of the speech so far, told frame by frame: up fast, down slowly, unchanged while nobody speaks."""
+    """The level of the speech so far, frame by frame: up fast, down slowly, unchanged while nobody speaks."""
 
     _SLOW = 1 / 500
     """Weight of a new frame in the long run: 5 s of speech."""
@@ -92,7 +92,7 @@ class _RunningLevel:
         self._frames = self._PRIOR_FRAMES
 
     def update(self, mean_square: float, activity: float) -> float:
-        """Hear one frame; the level of speech, dBFS."""
+        """Take one frame; return the level of speech, dBFS."""
         if activity >= ACTIVE:
             self._frames += 1
             self._mean += max(self._SLOW, 1 / self._frames) * (mean_square - self._mean)
@@ -102,7 +102,7 @@ class _RunningLevel:
 
 
 class _Analysis:
-    """Samples in; mel power, loudness and activity of the frames that are decided out. Knows nothing of levels."""
+    """Mel power, loudness and activity of a stream of samples, before levelling."""
 
     def __init__(self, look_ahead: int = LOOK_AHEAD) -> None:
         self._cutter = _FrameCutter()
@@ -111,11 +111,11 @@ class _Analysis:
         self._mean_square = np.zeros(0, dtype=np.float32)
 
     def push(self, samples: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(n,) samples -> (m, MEL_BANDS) mel power, (m,) mean square in the speech bands, (m,) activity."""
+        """Take samples (n,); return (m, MEL_BANDS) mel power, (m,) mean square in the speech bands, (m,) activity."""
         return self._release(self._push(self._cutter.push(samples)))
 
     def finish(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The frames still waiting."""
+        """Return the frames still waiting."""
         decided = self._push(self._cutter.finish())
         return self._release(np.concatenate([decided, self._activity.finish()]))
 
@@ -138,7 +138,7 @@ class _Analysis:
 
 
 class SpeechStream:
-    """Turns a stream of samples into what the engines hear.
+    """A stream of samples analysed into the chunks that engines take.
 
     Chunks follow each other without gap or overlap, both in samples and in mel frames; the mel frames trail the samples
     by LATENCY_S, or LIVE_LATENCY_S. Any way of cutting the same speech into blocks gives the same frames, bit for bit.
@@ -148,7 +148,7 @@ class SpeechStream:
         """Start at the beginning of a speech.
 
         Args:
-            reference_level_db: level of the speech in the whole recording as `measure_level` tells it, dBFS: the mel
+            reference_level_db: level of the speech in the whole recording as of `measure_level`, dBFS: the mel
                 then has one gain throughout. None for live sound: the level is followed as it comes, starting at
                 PRIOR_LEVEL_DB, up fast and down slowly, unchanged while nobody speaks.
             live: give frames out 60 ms earlier; voice activity is then noticed so much later.
@@ -187,7 +187,7 @@ class SpeechStream:
         return chunk
 
     def finish(self) -> SpeechChunk:
-        """The speech is over: no samples, and the mel frames still missing of ceil(n / MEL_HOP)."""
+        """End the speech: no samples, and the mel frames still missing of ceil(n / MEL_HOP)."""
         return self._chunk(np.zeros(0, dtype=np.float32), *self._analysis.finish())
 
     def _chunk(self, samples: FloatArray, mel: FloatArray, loud: FloatArray, activity: FloatArray) -> SpeechChunk:
@@ -202,7 +202,7 @@ class SpeechStream:
         )
 
     def _gains(self, loud: FloatArray, activity: FloatArray) -> FloatArray:
-        """Factor on each frame's mel power, (m, 1)."""
+        """Return the factor on each frame's mel power, (m, 1)."""
         if self._reference_level_db is not None:
             return np.full((len(loud), 1), _gain(self._reference_level_db), dtype=np.float32)
         levels = [
@@ -212,8 +212,15 @@ class SpeechStream:
         return np.array([_gain(level) for level in levels], dtype=np.float32).reshape(-1, 1)
 
 
+def _analysed(blocks: Iterable[FloatArray]) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    analysis = _Analysis()
+    for block in blocks:
+        yield analysis.push(as_mono(block))
+    yield analysis.finish()
+
+
 def measure_level(blocks: Iterable[FloatArray]) -> float | None:
-    """Level of the speech in a recording: mean power from 100 to 7600 Hz of the frames in which somebody speaks.
+    """Measure the level of a recording's speech: mean power from 100 to 7600 Hz of the frames in which somebody speaks.
 
     Args:
         blocks: (n,) floats in [-1, 1], SAMPLE_RATE, one after the other; only one is held at a time.
@@ -224,20 +231,15 @@ def measure_level(blocks: Iterable[FloatArray]) -> float | None:
     Raises:
         OptionError: a block is not one channel of floats.
     """
-    analysis = _Analysis()
     total, frames = 0.0, 0
-    for block in blocks:
-        _, loud, activity = analysis.push(as_mono(block))
+    for _, loud, activity in _analysed(blocks):
         speech = loud[activity >= ACTIVE]
         total, frames = total + float(speech.sum(dtype=np.float64)), frames + len(speech)
-    _, loud, activity = analysis.finish()
-    speech = loud[activity >= ACTIVE]
-    total, frames = total + float(speech.sum(dtype=np.float64)), frames + len(speech)
     return _to_db(total / frames) if frames else None
 
 
 def features(samples: FloatArray, reference_level_db: float | None = None) -> tuple[FloatArray, FloatArray]:
-    """What a whole recording sounds like: the numbers that `SpeechStream` gives for it.
+    """Analyse a whole recording: the same numbers as of `SpeechStream`.
 
     Args:
         samples: (n,) floats in [-1, 1], SAMPLE_RATE.

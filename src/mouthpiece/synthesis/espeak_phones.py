@@ -68,7 +68,7 @@ _ASPIRATED = re.compile(r"(?<=[pbtdkɡgqcɟʈɖsʂɕʃzʒʑʐ])h$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Sound:
+class _TimedSound:
     """A phone while its times are being found, in samples."""
 
     symbol: str
@@ -122,25 +122,25 @@ def arabic_symbols(phones: Sequence[Phone]) -> tuple[Phone, ...]:
     return tuple(found)
 
 
-def _spans(events: Sequence[tuple[int, str]], count: int) -> list[_Sound]:
+def _spans(events: Sequence[tuple[int, str]], count: int) -> list[_TimedSound]:
     """Stretch every event from its sample to the next one's; what is before the first is silence."""
-    spans = [_Sound("", 0, min(events[0][0], count))] if events else [_Sound("", 0, count)]
+    spans = [_TimedSound("", 0, min(events[0][0], count))] if events else [_TimedSound("", 0, count)]
     starts = [min(start, count) for start, _ in events] + [count]
     for (_, name), start, end in zip(events, starts[:-1], starts[1:], strict=True):
         symbols = ipa_symbols(name)
         if not name or not symbols:
             # A sign without a sound of its own (a tone, a change of language) takes no time, else it is a pause.
-            spans.append(_Sound("", start, end))
+            spans.append(_TimedSound("", start, end))
             continue
         middle = start + int(0.6 * (end - start))
-        spans += [_Sound(symbols[0], start, end if len(symbols) == 1 else middle)]
-        spans += [_Sound(symbol, middle, end) for symbol in symbols[1:]]
+        spans += [_TimedSound(symbols[0], start, end if len(symbols) == 1 else middle)]
+        spans += [_TimedSound(symbol, middle, end) for symbol in symbols[1:]]
     return [span for span in spans if span.end > span.start]
 
 
-def _with_closures(sounds: list[_Sound], samples: FloatArray, rate: int) -> list[_Sound]:
+def _with_closures(sounds: list[_TimedSound], samples: FloatArray, rate: int) -> list[_TimedSound]:
     """Give the silence before a sound to the sound if it is a stop, or if the silence is short."""
-    found: list[_Sound] = []
+    found: list[_TimedSound] = []
     loud = np.abs(samples) > QUIET
     for sound in sounds:
         start = sound.start
@@ -152,24 +152,24 @@ def _with_closures(sounds: list[_Sound], samples: FloatArray, rate: int) -> list
                     quiet = min(quiet, int(LONGEST_CLOSURE_S * rate))
                 start -= quiet
             elif before.symbol and quiet >= SHORTEST_PAUSE_S * rate:
-                found.append(_Sound("", start - quiet, start))
-                before = _Sound(before.symbol, before.start, start - quiet)
+                found.append(_TimedSound("", start - quiet, start))
+                before = _TimedSound(before.symbol, before.start, start - quiet)
                 found[-2] = before
             elif before.symbol:
                 start -= quiet
             _cut_off(found, start)
-        found.append(_Sound(sound.symbol, start, sound.end))
+        found.append(_TimedSound(sound.symbol, start, sound.end))
     return found
 
 
-def _cut_off(sounds: list[_Sound], start: int) -> None:
+def _cut_off(sounds: list[_TimedSound], start: int) -> None:
     """Cut off sounds at a sample; those that lie wholly behind it go."""
     while sounds and sounds[-1].start >= start and start > 0:
         sounds.pop()
     if sounds and sounds[-1].end > start:
         last = sounds.pop()
         if start > last.start:
-            sounds.append(_Sound(last.symbol, last.start, start))
+            sounds.append(_TimedSound(last.symbol, last.start, start))
 
 
 def _quiet_before(loud: NDArray[np.bool_], at: int, most: int) -> int:
@@ -179,7 +179,7 @@ def _quiet_before(loud: NDArray[np.bool_], at: int, most: int) -> int:
     return at - first - (int(sounding[-1]) + 1 if len(sounding) else 0)
 
 
-def _with_early_vowels(sounds: list[_Sound], samples: FloatArray, rate: int) -> list[_Sound]:
+def _with_early_vowels(sounds: list[_TimedSound], samples: FloatArray, rate: int) -> list[_TimedSound]:
     """Move the start of vowels after nasals, liquids and voiced stops to where the spectrum changes."""
     moved = list(sounds)
     for index in range(1, len(moved)):
@@ -194,8 +194,8 @@ def _with_early_vowels(sounds: list[_Sound], samples: FloatArray, rate: int) -> 
             release, rise = _change(samples, rate, first, vowel.start)
             if rise > RELEASE_RISE:
                 start = min(release + int(VOICE_ONSET_S * rate), vowel.start)
-        moved[index - 1] = _Sound(before.symbol, before.start, start)
-        moved[index] = _Sound(vowel.symbol, start, vowel.end)
+        moved[index - 1] = _TimedSound(before.symbol, before.start, start)
+        moved[index] = _TimedSound(vowel.symbol, start, vowel.end)
     return moved
 
 
@@ -221,18 +221,18 @@ def _change(samples: FloatArray, rate: int, first: int, last: int) -> tuple[int,
     return int(centres[best]) + window // 3 - hop // 2, float(bands[best:].mean() - bands[:best].mean())
 
 
-def _tidy(sounds: list[_Sound], count: int, shortest: int) -> list[_Sound]:
+def _tidy(sounds: list[_TimedSound], count: int, shortest: int) -> list[_TimedSound]:
     """Remove gaps, empty sounds and too short inner silences, join silences in a row, and fill up to the end."""
-    kept: list[_Sound] = []
+    kept: list[_TimedSound] = []
     for index, sound in enumerate(sounds):
         start = kept[-1].end if kept else 0
         if sound.end <= start:
             continue
         inner = kept and any(later.symbol for later in sounds[index + 1 : index + 2])
         if kept and not sound.symbol and (not kept[-1].symbol or (inner and sound.end - start < shortest)):
-            kept[-1] = _Sound(kept[-1].symbol, kept[-1].start, sound.end)
+            kept[-1] = _TimedSound(kept[-1].symbol, kept[-1].start, sound.end)
         else:
-            kept.append(_Sound(sound.symbol, start, sound.end))
+            kept.append(_TimedSound(sound.symbol, start, sound.end))
     if kept and kept[-1].end < count:
-        kept.append(_Sound("", kept[-1].end, count))
+        kept.append(_TimedSound("", kept[-1].end, count))
     return kept

@@ -1,4 +1,4 @@
-"""Sounds that speech meets on its way to a microphone, made here: rooms, telephones, noises, hums and music."""
+"""Acoustics between a mouth and a recording, synthesised: speed, rooms, telephones, noises, hums and music."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLOWEST, FASTEST = 0.82, 1.22
 
 
 def at_speed(samples: FloatArray, speed: float) -> FloatArray:
-    """Speech played faster (speed > 1) or slower: pitch, formants and tempo change together. (n,) -> (n / speed,)."""
+    """Play speech faster (speed > 1) or slower: pitch, formants and tempo change together. (n,) -> (n / speed,)."""
     if speed == 1.0:
         return samples
     count = int(len(samples) / speed)
@@ -22,17 +22,22 @@ def at_speed(samples: FloatArray, speed: float) -> FloatArray:
 
 
 def _cubic(samples: FloatArray, position: np.ndarray) -> FloatArray:
-    """Catmull-Rom interpolation of samples at fractional positions."""
+    """Interpolate samples at fractional positions."""
     index = np.floor(position).astype(np.int64)
     t = (position - index).astype(np.float32)
     padded = np.pad(samples, (1, 3))
     p0, p1, p2, p3 = (padded[np.minimum(index + k, len(padded) - 1)] for k in range(4))
+    return catmull_rom(p0, p1, p2, p3, t)
+
+
+def catmull_rom(p0: FloatArray, p1: FloatArray, p2: FloatArray, p3: FloatArray, t: FloatArray) -> FloatArray:
+    """Interpolate between p1 (t = 0) and p2 (t = 1) by the cubic of Catmull & Rom (1974) through p0 and p3."""
     curve = p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
     return np.asarray(curve, dtype=np.float32)
 
 
 def band_limited(samples: FloatArray, low_hz: float, high_hz: float) -> FloatArray:
-    """Speech through a band-pass with soft edges, as of a telephone. (n,) -> (n,)."""
+    """Pass speech through a band-pass with soft edges, as of a telephone. (n,) -> (n,)."""
     spectrum = np.fft.rfft(samples, _fast_length(len(samples)))
     hz = np.linspace(0, SAMPLE_RATE / 2, len(spectrum))
     gain = 1 / (1 + (low_hz / np.maximum(hz, 1.0)) ** 8) / (1 + (hz / high_hz) ** 16)
@@ -40,7 +45,7 @@ def band_limited(samples: FloatArray, low_hz: float, high_hz: float) -> FloatArr
 
 
 def in_room(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Speech in a random room: direct sound, and a tail of decaying noise 4 to 16 dB below it. (n,) -> (n,)."""
+    """Put speech in a random room: direct sound, and a tail of decaying noise 4 to 16 dB below it. (n,) -> (n,)."""
     decay_s = rng.uniform(0.15, 0.8)
     length = int(decay_s * SAMPLE_RATE)
     tail = rng.standard_normal(length) * 10 ** (-3 * np.arange(length) / length)
@@ -53,13 +58,13 @@ def in_room(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _fast_length(n: int) -> int:
-    """A length from n on that the Fourier transform likes."""
+    """Return a length from n on whose Fourier transform is quick."""
     step = 1 << max(int(np.log2(n)) - 3, 0)
     return -(-n // step) * step
 
 
 def noise(count: int, rng: np.random.Generator) -> FloatArray:
-    """A noise without speech, (count,) float32 with a root mean square of 0.1.
+    """Make a noise without speech, (count,) float32 with a root mean square of 0.1.
 
     One of: coloured noise (steady or gusty), hum with overtones, music, a rattle of short bursts.
     """
@@ -69,7 +74,7 @@ def noise(count: int, rng: np.random.Generator) -> FloatArray:
 
 
 def _coloured(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise with a random slope (0 to 9 dB an octave down) and a few broad resonances."""
+    """Make noise with a random slope (0 to 9 dB an octave down) and a few broad resonances."""
     size = _fast_length(count)
     hz = np.maximum(np.linspace(0, SAMPLE_RATE / 2, size // 2 + 1), 20.0)
     level_db = -rng.uniform(0, 9) * np.log2(hz / 1000)
@@ -80,14 +85,14 @@ def _coloured(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _gusts(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Coloured noise that swells and fades a few times a second, as traffic and crowds do."""
+    """Make coloured noise that swells and fades a few times a second, as traffic and crowds do."""
     knots = rng.uniform(-20, 0, max(int(count / SAMPLE_RATE * rng.uniform(0.5, 5)), 1) + 2)
     swell = np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
     return _coloured(count, rng) * 10 ** (swell / 20)
 
 
 def _hum(count: int, rng: np.random.Generator) -> np.ndarray:
-    """A machine: overtones of a steady tone, with a little coloured noise."""
+    """Make the hum of a machine: overtones of a steady tone, with a little coloured noise."""
     time_s = np.arange(count) / SAMPLE_RATE
     base = rng.uniform(45, 400)
     tones = sum(
@@ -99,7 +104,7 @@ def _hum(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _music(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Chords and a melody of decaying overtones on a scale, with a beat."""
+    """Make chords and a melody of decaying overtones on a scale, with a beat."""
     out = np.zeros(count)
     scale = np.array([0, 2, 4, 5, 7, 9, 11]) if rng.random() < 0.5 else np.array([0, 2, 3, 5, 7, 8, 10])
     root_hz = 55 * 2 ** rng.uniform(0, 2)
@@ -116,7 +121,7 @@ def _music(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _note(hz: float, sustain_s: float, count: int, voice: int, rng: np.random.Generator) -> np.ndarray:
-    """A plucked or bowed tone that dies away, (count,)."""
+    """Make a plucked or bowed tone that dies away, (count,)."""
     length = min(count, int(3 * sustain_s * SAMPLE_RATE))
     time_s = np.arange(length) / SAMPLE_RATE
     tone = np.zeros(count)
@@ -127,7 +132,7 @@ def _note(hz: float, sustain_s: float, count: int, voice: int, rng: np.random.Ge
 
 
 def _bursts(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Knocks, keys and steps: short bursts of coloured noise over a quiet background."""
+    """Make knocks, keys and steps: short bursts of coloured noise over a quiet background."""
     out = _coloured(count, rng)
     out *= 0.05 / max(out.std(), 1e-9)
     for _ in range(max(1, int(count / SAMPLE_RATE * rng.uniform(1, 8)))):

@@ -40,14 +40,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mouthpiece.motion.stream import (
-    CHIN,
-    LEFT_CORNER,
-    LOWER_LIP,
-    RIGHT_CORNER,
-    UPPER_LIP,
-    motion_row,
-)
+from mouthpiece.motion.basis import CHIN, LEFT_CORNER, LOWER_LIP, RIGHT_CORNER, UPPER_LIP, motion_row
 from mouthpiece.types import FloatArray, as_float
 
 ARKIT_NAMES = (

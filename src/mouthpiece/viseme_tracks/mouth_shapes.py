@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.motion.coarticulation import lay_out
 from mouthpiece.motion.phonetics import Part
-from mouthpiece.motion.stream import MOTION_RATE
 from mouthpiece.types import FloatArray, Phone
 from mouthpiece.viseme_tracks.blendshapes import Readings
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.apps.staging import Said
 
-from mouthpiece import samples
-from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
 from mouthpiece.errors import Cancelled, NoFaceError
 from mouthpiece.evaluation import calibration
-from mouthpiece.evaluation.calibration import Calibration, CalibrationOptions, SpeechLag, Trial
-from mouthpiece.options import SyncOptions
+from mouthpiece.evaluation.calibration import Calibration, OffsetTrial, SpeechLag
+from mouthpiece.evaluation.options import CalibrationOptions
+from mouthpiece.notices import Notice
+from mouthpiece.options import EngineOptions, SyncOptions
 
 Run = Callable[..., Said]
 
@@ -28,9 +29,9 @@ FOUND = Calibration(
     confidence=0.71,
     agreement=0.8,
     left_s=0.0021,
-    trials=(Trial(-0.04, 0.8), Trial(-0.02, 0.7), Trial(0.0, 0.5)),
+    trials=(OffsetTrial(-0.04, 0.8), OffsetTrial(-0.02, 0.7), OffsetTrial(0.0, 0.5)),
     by_speech=(SpeechLag("a.wav", -0.0375, 0.71), SpeechLag("b.wav", float("nan"), 0.0, "only 0.3 s of speech")),
-    warnings=("it is odd",),
+    warnings=(Notice("engine", "it is odd"),),
 )
 UNSURE = replace(FOUND, offset_s=None, trials=(), reason="the mouth hardly moves", lag_s=float("nan"), warnings=())
 
@@ -40,11 +41,11 @@ class Stand:
     """Plays the library."""
 
     answer: Calibration | BaseException = FOUND
-    asked: dict[str, Any] = field(default_factory=dict)
+    asked: CalibrationOptions | None = None
 
-    def calibrate(self, face: Path, speeches: Any, options: CalibrationOptions, *, progress: Any, **_: Any) -> Any:
+    def calibrate(self, options: CalibrationOptions, *, progress: Any, **_: Any) -> Any:
         """As `calibration.calibrate`, in no time."""
-        self.asked = {"face": face, "speeches": tuple(speeches), "options": options}
+        self.asked = options
         progress(1, 2)
         progress(2, 2)
         if isinstance(self.answer, BaseException):
@@ -75,10 +76,7 @@ def test_people_get_a_table_and_what_to_give(run: Run, stand: Stand) -> None:
     ]
     assert said.err.splitlines() == ["mouthpiece: warning: it is odd"]
     assert run("calibrate", "wav2lip", "--quiet").err == ""
-    assert stand.asked["face"] == samples.sample_face()
-    assert stand.asked["speeches"] == tuple(samples.sample_speech(language) for language in samples.LANGUAGES)
-    network = NetworkOptions()
-    assert stand.asked["options"] == CalibrationOptions(SyncOptions(engine="wav2lip", network=network), 0.2, 0.02)
+    assert stand.asked == CalibrationOptions(SyncOptions(engine="wav2lip"))
 
 
 def test_an_engine_in_sync_needs_nothing(run: Run, stand: Stand) -> None:
@@ -107,10 +105,10 @@ def test_options_reach_the_library(run: Run, stand: Stand) -> None:
         *("--speech", "b.wav", "--range-ms", "120", "--step-ms", "12.5", "--device", "GPU", "--runtime", "torch"),
         *("--precision", "f32"),
     )
-    assert stand.asked["face"] == Path("f.png") and stand.asked["speeches"] == (Path("a.wav"), Path("b.wav"))
-    network = NetworkOptions("mine.pth", Runtime.TORCH, Precision.F32)
-    sync = SyncOptions(engine="wav2lip", device="GPU", network=network)
-    assert stand.asked["options"] == CalibrationOptions(sync, 0.12, 0.0125)
+    own = {"checkpoint": "mine.pth", "runtime": Runtime.TORCH, "precision": Precision.F32}
+    sync = SyncOptions(engine=EngineOptions("wav2lip", "GPU", own=own))
+    speech = (Path("a.wav"), Path("b.wav"))
+    assert stand.asked == CalibrationOptions(sync, Path("f.png"), speech, range_s=0.12, step_s=0.0125)
 
 
 @pytest.mark.parametrize(

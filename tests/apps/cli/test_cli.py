@@ -286,11 +286,12 @@ def test_a_signal_raises_the_flag_and_a_second_one_does_not_wait(
 
 def test_training_gets_what_was_given_and_the_librarys_defaults(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from mouthpiece.training.motion import train
+    from mouthpiece.training.options import TrainOptions
 
     asked = []
 
-    def stand_in(data: Path, out: Path, *, options: train.TrainOptions) -> Path:
-        options.progress("step 1")
+    def stand_in(data: Path, out: Path, options: TrainOptions, *, log: Callable[[str], None]) -> Path:
+        log("step 1")
         asked.append((data, out, options))
         return out
 
@@ -299,10 +300,10 @@ def test_training_gets_what_was_given_and_the_librarys_defaults(run: Run, monkey
     assert said.code == 0
     assert said.err == "step 1\no.onnx: trained; its model card is o.md\n"
     assert asked == [
-        (Path("d"), Path("o.onnx"), train.TrainOptions(more_corpora=(Path("e"),), steps=9, seed=3)),
+        (Path("d"), Path("o.onnx"), TrainOptions(more_corpora=(Path("e"),), steps=9, seed=3)),
     ]
     said = run("train", "motion", "--data", "d", "--out", "o.onnx", "--json")
-    assert asked[-1][2] == train.TrainOptions()
+    assert asked[-1][2] == TrainOptions()
     assert said.events == [
         {"event": "progress", "message": "step 1"},
         {"event": "result", "path": "o.onnx", "card": "o.md"},

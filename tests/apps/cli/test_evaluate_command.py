@@ -9,7 +9,7 @@ import pytest
 from tests.apps.staging import Said
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.datasets.prepare import save_recording
+from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.evaluation.motion import shipped_networks
 
 Run = Callable[..., Said]

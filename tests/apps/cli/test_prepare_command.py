@@ -106,9 +106,13 @@ def test_nothing_usable_is_a_failure(here: Run, tmp_path: Path) -> None:
     [
         (("nowhere", "-o", "cache"), 1, "expected a folder of talking videos, found none at nowhere"),
         (("rigs", "-o", "rigs/good.npz"), 1, "can't be made"),
-        (("rigs", "-o", "cache", "--split", "dress"), 2, "expected one of train, val, test, unseen, got 'dress'"),
+        (
+            ("rigs", "-o", "cache", "--split", "dress"),
+            2,
+            "--split expects one of train, val, test, unseen, got 'dress'",
+        ),
         (("rigs",), 2, "Missing option"),
-        (("rigs", "-o", "cache", "--workers", "0"), 2, "--workers"),
+        (("rigs", "-o", "cache", "--workers", "0"), 2, "workers expects at least 1, got 0"),
     ],
 )
 @pytest.mark.usefixtures("folder")

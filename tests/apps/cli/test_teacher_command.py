@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from tests.apps.staging import Said
 
-from mouthpiece.training.teacher import fit
-from mouthpiece.training.teacher.fit import CLIPS, STEPS, TeacherScore
+from mouthpiece.training.options import TeacherOptions
+from mouthpiece.training.teacher import train as training
+from mouthpiece.training.teacher.train import TeacherScore
 
 Run = Callable[..., Said]
 
@@ -22,29 +23,25 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What the library was asked for; it only pretends to train."""
     given: dict[str, object] = {}
 
-    def train(data: Path, out: Path, **options: object) -> list[TeacherScore]:
-        given.update(options, data=data, out=out)
-        progress = options["progress"]
-        assert callable(progress)
-        progress("step 1")
+    def train(data: Path, out: Path, options: TeacherOptions, *, log: Callable[[str], None]) -> list[TeacherScore]:
+        given.update(options=options, data=data, out=out)
+        log("step 1")
         return [SCORE]
 
-    monkeypatch.setattr(fit, "train_teacher", train)
+    monkeypatch.setattr(training, "train_teacher", train)
     return given
 
 
 def test_defaults_are_the_librarys(run: Run, asked: dict[str, object]) -> None:
     said = run("train", "teacher", "--data", "d", "--out", "t.npz")
     assert said == Said(0, "", "step 1\nt.npz: fitted; its card is t.md\n")
-    del asked["progress"]
-    paths = {"data": Path("d"), "out": Path("t.npz"), "work": None}
-    assert asked == {**paths, "clips": CLIPS, "steps": STEPS, "voice": "en-gb", "workers": 2}
+    assert asked == {"data": Path("d"), "out": Path("t.npz"), "options": TeacherOptions()}
 
 
 def test_options_arrive_and_json_has_the_scores(run: Run, asked: dict[str, object]) -> None:
     options = ("--clips", "7", "--steps", "9", "--voice", "en-us", "--workers", "1", "--work", "w")
     said = run("train", "teacher", "--data", "d", "--out", "t.npz", *options, "--json")
-    assert asked["clips"] == 7 and asked["steps"] == 9 and asked["voice"] == "en-us" and asked["work"] == Path("w")
+    assert asked["options"] == TeacherOptions(clips=7, steps=9, voice="en-us", workers=1, work=Path("w"))
     assert said.events[-1]["path"] == "t.npz"
     assert said.events[-1]["scores"][0]["opening_r"] == 0.7
 

@@ -37,7 +37,7 @@ class Served:
             "TMPDIR": str(folder / "tmp"),
             "HOME": str(folder),
             "MOUTHPIECE_CACHE": str(folder.with_suffix(".cache")),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         with self.log_path.open("wb") as log:

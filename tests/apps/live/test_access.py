@@ -10,11 +10,12 @@ from flask.testing import FlaskClient
 from tests.apps.live.conftest import Served
 from tests.apps.live.visiting import Visitor, form, photo
 
-from mouthpiece.apps.addresses import is_loopback
 from mouthpiece.apps.live import LiveConfig
-from mouthpiece.apps.live.access import AccessPolicy, check_token, name_of, new_client_id, new_token, read_message
+from mouthpiece.apps.live.access import AccessPolicy, check_token, name_of, new_client_id, new_token
 from mouthpiece.apps.live.http_errors import HttpError
+from mouthpiece.apps.live.messages import read_command
 from mouthpiece.apps.live.server import link
+from mouthpiece.apps.web import is_loopback
 from mouthpiece.errors import OptionError
 
 Client = Callable[..., FlaskClient]
@@ -135,16 +136,16 @@ def test_without_the_token_there_is_nothing_but_how_it_looks(client: Client) -> 
 
 
 def test_cookies_are_ours_or_nobody_s() -> None:
-    def gate(token: str | None = TOKEN, secret: bytes = b"s" * 32) -> AccessPolicy:
+    def policy(token: str | None = TOKEN, secret: bytes = b"s" * 32) -> AccessPolicy:
         return AccessPolicy(host="127.0.0.1", token=token, names=(), secret=secret)
 
     visitor = new_client_id()
-    cookie = gate().cookie(visitor)
-    assert gate().client_id(cookie) == visitor
-    for other in (gate(token="another-token-it-is"), gate(token=None), gate(secret=b"t" * 32)):
+    cookie = policy().cookie(visitor)
+    assert policy().client_id(cookie) == visitor
+    for other in (policy(token="another-token-it-is"), policy(token=None), policy(secret=b"t" * 32)):
         assert other.client_id(cookie) is None
     for bad in (None, "", ".", visitor, cookie[:-1], cookie + "0", "." + cookie, "\u00e9.\u00e9", "\ud800.x"):
-        assert gate().client_id(bad) is None
+        assert policy().client_id(bad) is None
 
 
 def test_tokens_of_our_own_are_long_and_fit_for_links() -> None:
@@ -202,7 +203,7 @@ def test_cookies_are_for_https_where_there_is_https(client: Client) -> None:
 
 
 def test_messages_are_small_and_flat() -> None:
-    assert read_message('{"type": "ping", "t": 1.5}') == {"type": "ping", "t": 1.5}
+    assert read_command('{"type": "ping", "t": 1.5}') == {"type": "ping", "t": 1.5}
     for bad in ("[" * 1000, "1" * 1025, '{"type": null}', '{"type": "ping", "t": [1]}', "\ud800"):
         with pytest.raises(HttpError):
-            read_message(bad)
+            read_command(bad)

@@ -22,6 +22,8 @@ from tests.apps.staging import Said
 from mouthpiece import LiveOptions, inference, open_live, samples
 from mouthpiece.apps import live
 from mouthpiece.apps.live import LiveConfig
+from mouthpiece.apps.live.browser_session import MOST_CLIENTS
+from mouthpiece.apps.live.config import MOST_SIDE, default_sessions
 from mouthpiece.apps.live.server import threads_for
 
 Run = Callable[..., Said]
@@ -46,8 +48,8 @@ def test_defaults(run: Run, told: list[LiveConfig]) -> None:
     said = run("live")
     (config,) = told
     assert (config.host, config.port, config.mic, config.token) == ("127.0.0.1", 8080, "browser", None)
-    assert config.sessions == live.default_sessions()
-    assert (config.options.engine, config.options.fps, config.options.most_side) == ("mesh", 25.0, live.MOST_SIDE)
+    assert config.sessions == default_sessions()
+    assert (config.options.engine, config.options.fps, config.options.most_side) == ("mesh", 25.0, MOST_SIDE)
     assert said.code == 130 and "open http://localhost:1/" in said.err and "https" not in said.err
 
 
@@ -133,7 +135,7 @@ def test_help_loads_no_server() -> None:
 
 
 def test_enough_threads_for_all_places() -> None:
-    assert threads_for(10) - threads_for(9) >= live.session_registry.MOST_WATCHERS
+    assert threads_for(10) - threads_for(9) >= MOST_CLIENTS
 
 
 @contextmanager

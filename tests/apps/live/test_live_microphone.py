@@ -16,7 +16,7 @@ from tests.apps.live.conftest import Serve
 from tests.apps.live.visiting import Visitor, photo
 
 from mouthpiece import samples
-from mouthpiece.apps.live.microphone import CHUNK, Recording, ServerMicrophone, open_microphone
+from mouthpiece.apps.live.microphone import CHUNK, RecordingMicrophone, ServerMicrophone, open_microphone
 from mouthpiece.errors import InputError, MissingExtraError, NoSoundError
 from mouthpiece.media import open_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray
@@ -70,9 +70,9 @@ def test_a_recording_is_played_as_if_spoken() -> None:
     path = samples.sample_speech("en")
     speech = recorded(path)
     ear = Ear(SAMPLE_RATE)
-    player = Recording(path)
+    player = RecordingMicrophone(path)
     began_s = time.monotonic()
-    player.listen(ear)
+    player.attach(ear)
     assert ear.full.wait(1 + BUSY_S)
     player.close()
     assert all(len(chunk) == CHUNK for chunk in ear.heard)
@@ -86,9 +86,9 @@ def test_a_recording_is_played_as_if_spoken() -> None:
 def test_it_ends_or_begins_again(short: Path) -> None:
     speech = recorded(short)
     once, again = Ear(len(speech)), Ear(2 * len(speech))
-    Recording(short).listen(once)
+    RecordingMicrophone(short).attach(once)
     looping = open_microphone(short, loop=True)
-    looping.listen(again)  # type: ignore[arg-type]
+    looping.attach(again)
     assert once.full.wait(1 + BUSY_S) and again.full.wait(1 + BUSY_S)
     assert once.stopped.wait(1 + BUSY_S)
     assert not again.stopped.is_set()
@@ -102,21 +102,21 @@ def test_it_ends_or_begins_again(short: Path) -> None:
 
 def test_to_listen_again_is_to_hear_it_from_its_start(short: Path) -> None:
     ear = Ear(CHUNK)
-    player = Recording(short, loop=True)
-    player.listen(ear)
+    player = RecordingMicrophone(short, loop=True)
+    player.attach(ear)
     assert ear.full.wait(1 + BUSY_S)
     before = len(ear.heard)
-    player.listen(ear)
+    player.attach(ear)
     end_s = time.monotonic() + BUSY_S
     while len(ear.heard) < before + 2 and time.monotonic() < end_s:  # one may still come of what was played before
         time.sleep(0.01)
-    player.leave(ear)
-    player.leave(ear)
+    player.detach(ear)
+    player.detach(ear)
     assert any(np.array_equal(chunk, ear.heard[0]) for chunk in ear.heard[before : before + 2])
 
 
 def test_a_recording_that_has_gone_since_is_told_of_and_no_speech(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ear, player = Ear(CHUNK), Recording(short)
+    ear, player = Ear(CHUNK), RecordingMicrophone(short)
 
     def gone() -> Iterator[FloatArray]:
         short.unlink()
@@ -124,10 +124,10 @@ def test_a_recording_that_has_gone_since_is_told_of_and_no_speech(short: Path, m
 
     player_chunks = player._chunks
     monkeypatch.setattr(player, "_chunks", gone)
-    player.listen(ear)
+    player.attach(ear)
     assert ear.stopped.wait(BUSY_S), "it was there at the start, and not when it was read"
     with pytest.raises(InputError, match="can't be played any more") as error:
-        player.listen(ear)
+        player.attach(ear)
     assert short.name not in str(error.value), "where it is on the server is nobody's affair"
 
 
@@ -193,15 +193,15 @@ def test_this_machine_s_microphone_is_open_only_while_somebody_listens(device: F
     microphone = ServerMicrophone()
     assert device.open == []
     one, other = Ear(1), Ear(1)
-    microphone.listen(one)
-    microphone.listen(other)
-    microphone.listen(other)
+    microphone.attach(one)
+    microphone.attach(other)
+    microphone.attach(other)
     (stream,) = device.open
     assert stream.options == {"samplerate": 16_000, "blocksize": 1024, "channels": 1, "dtype": "float32"}
     stream.bring(0.5)
     assert [len(ear.heard) for ear in (one, other)] == [1, 1]
     assert one.samples.shape == (CHUNK,) and one.samples[0] == np.float32(0.5)
-    microphone.leave(one)
+    microphone.detach(one)
     stream.bring(0.25)
     assert [len(ear.heard) for ear in (one, other)] == [1, 2]
     microphone.close()
@@ -211,7 +211,7 @@ def test_this_machine_s_microphone_is_open_only_while_somebody_listens(device: F
 def test_no_microphone_is_one_line(device: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     device.broken = True
     with pytest.raises(InputError, match="unplugged since") as error:
-        ServerMicrophone().listen(Ear(1))
+        ServerMicrophone().attach(Ear(1))
     assert "\n" not in str(error.value)
     device.absent = True
     with pytest.raises(InputError, match="no microphone"):

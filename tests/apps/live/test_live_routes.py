@@ -17,7 +17,8 @@ from tests.apps.live.visiting import TIMEOUT_S, Visitor, claiming, form, photo
 from werkzeug.test import TestResponse
 
 from mouthpiece import samples
-from mouthpiece.apps.live import LiveConfig, create_app, default_sessions
+from mouthpiece.apps.live import LiveConfig, create_app
+from mouthpiece.apps.live.config import default_sessions
 from mouthpiece.apps.live.face_uploads import MOST_BYTES, read_face
 from mouthpiece.apps.live.routes import EXTENSION
 from mouthpiece.apps.live.session_registry import FORGET_S, KEEP_FACE_S, SessionRegistry
@@ -33,9 +34,9 @@ def upload(client: FlaskClient, data: bytes, headers: dict[str, str] = JSON, nam
     return client.post("/upload", data=body, content_type=kind, headers=headers)
 
 
-def house_of(client: FlaskClient) -> SessionRegistry:
-    house: SessionRegistry = client.application.extensions[EXTENSION]
-    return house
+def registry_of(client: FlaskClient) -> SessionRegistry:
+    registry: SessionRegistry = client.application.extensions[EXTENSION]
+    return registry
 
 
 def test_the_page_comes_with_a_cookie_that_scripts_and_other_sites_never_see(client: Client) -> None:
@@ -76,7 +77,7 @@ def test_other_names_lead_nowhere(client: Client, name: str) -> None:
     refused = visitor.post("/avatar", data={"avatar": name}, headers=JSON)
     assert refused.status_code == 404 and refused.json is not None
     assert refused.json["error"]["message"].startswith("expected the name of a face of the gallery: woman, man")
-    assert house_of(visitor).sessions == []
+    assert registry_of(visitor).sessions == []
     assert visitor.get(f"/avatars/{name}.jpg").status_code in (308, 404)
 
 
@@ -278,27 +279,27 @@ def test_beyond_the_places_there_is_a_clear_no(client: Client) -> None:
 def test_who_leaves_is_forgotten_but_for_the_face(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = client(sessions=1)
     upload(visitor, photo())
-    house = house_of(visitor)
-    (session,) = house.sessions
+    registry = registry_of(visitor)
+    (session,) = registry.sessions
     later_s = time.monotonic() + FORGET_S + 1
     monkeypatch.setattr("mouthpiece.apps.live.session_registry.time.monotonic", lambda: later_s)
-    house.forget_idle()
-    assert house.sessions == []
+    registry.forget_idle()
+    assert registry.sessions == []
     monkeypatch.undo()
     assert visitor.post("/requests", data={"start": "Start"}, headers=JSON).status_code == 200
-    assert house.sessions != [session]
-    house.forget_idle(later_s + KEEP_FACE_S + 1)
+    assert registry.sessions != [session]
+    registry.forget_idle(later_s + KEEP_FACE_S + 1)
 
 
 def test_old_faces_are_forgotten(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     visitor = client(sessions=1)
     upload(visitor, photo())
-    house = house_of(visitor)
+    registry = registry_of(visitor)
     left_s = time.monotonic() + FORGET_S + 1
     with monkeypatch.context() as later:
         later.setattr("mouthpiece.apps.live.session_registry.time.monotonic", lambda: left_s)
-        house.forget_idle()
-        house.forget_idle(left_s + KEEP_FACE_S + 1)
+        registry.forget_idle()
+        registry.forget_idle(left_s + KEEP_FACE_S + 1)
     assert visitor.post("/requests", data={"start": "Start"}, headers=JSON).status_code == 409
 
 

@@ -16,12 +16,16 @@ from tests.apps.live.stand_in import LATENCY_S, StandInSession, stand_in_config
 from tests.apps.live.visiting import LineClosed, Visitor, photo
 
 from mouthpiece.apps.live import create_app
-from mouthpiece.apps.live.access import Bucket
+from mouthpiece.apps.live.access import RateLimiter
+from mouthpiece.apps.live.browser_session import MOST_CLIENTS, BrowserSession
+from mouthpiece.apps.live.clients import Client
 from mouthpiece.apps.live.http_errors import HttpError, NoFaceYet
+from mouthpiece.apps.live.messages import MOST_MESSAGE, EncodedFrame, unpack_sound
+from mouthpiece.apps.live.microphone import Listener, Microphone
 from mouthpiece.apps.live.routes import EXTENSION
 from mouthpiece.apps.live.server import threaded_server
-from mouthpiece.apps.live.session_registry import MOST_WATCHERS, Client, EncodedFrame, Session, SessionRegistry
-from mouthpiece.apps.live.sockets import MOST_MESSAGE, Wire, samples_of, timeout_option
+from mouthpiece.apps.live.session_registry import SessionRegistry
+from mouthpiece.apps.live.sockets import ClientConnection, timeout_option
 from mouthpiece.errors import EngineError
 from mouthpiece.live import LiveFrame
 from mouthpiece.options import LiveOptions
@@ -181,7 +185,7 @@ def test_who_never_makes_sense_is_sent_away(visitor: Visitor) -> None:
 def test_a_line_that_is_replaced_is_told_so(visitor: Visitor) -> None:
     lines = []
     try:
-        for _ in range(MOST_WATCHERS + 1):
+        for _ in range(MOST_CLIENTS + 1):
             lines.append(visitor.socket())
             assert lines[-1].message("state")  # the server knows it now: lines come in this order
         with pytest.raises(LineClosed) as told:
@@ -236,34 +240,19 @@ def test_speaking_ends_with_the_last_page(visitor: Visitor) -> None:
     assert soon(lambda: visitor.get("/stats").json["session"]["speaking"] is False)
 
 
-def test_a_watcher_gets_the_newest_frame_and_counts_what_it_missed() -> None:
-    watcher = Client("socket")
+def test_a_client_gets_the_newest_frame_and_counts_what_it_missed() -> None:
+    client = Client("socket")
     for moment_s in (0.0, 0.04, 0.08):
-        watcher.show(EncodedFrame(b"", moment_s, 0.0))
-    watcher.tell({"type": "state"})
-    assert watcher.next(0) == {"type": "state"}
-    shot = watcher.next(0)
-    assert isinstance(shot, EncodedFrame) and shot.moment_s == 0.08 and watcher.dropped == 2
-    assert watcher.next(0) is None
+        client.put_frame(EncodedFrame(b"", moment_s, 0.0))
+    client.put_message({"type": "state"})
+    assert client.next(0) == {"type": "state"}
+    frame = client.next(0)
+    assert isinstance(frame, EncodedFrame) and frame.moment_s == 0.08 and client.dropped == 2
+    assert client.next(0) is None
 
 
-class Quiet:
-    """No microphone."""
-
-    name = "browser"
-
-    def listen(self, session: Session) -> None:
-        """Nothing."""
-
-    def leave(self, session: Session) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""
-
-
-def a_session(live: StandInSession) -> Session:
-    session = Session(lambda _: live, Quiet())
+def a_session(live: StandInSession) -> BrowserSession:
+    session = BrowserSession(lambda _: live, Microphone())
     session.put_face(np.full((48, 64, 3), 200, np.uint8))
     return session
 
@@ -279,16 +268,16 @@ def test_one_thread_draws_for_all_and_only_while_somebody_watches() -> None:
         session.start()
         time.sleep(0.1)
         assert live.drawers == set()
-        watchers = [session.watch("socket"), session.watch("feed")]
-        shots: list[list[EncodedFrame]] = [[], []]
+        clients = [session.watch("socket"), session.watch("feed")]
+        frames: list[list[EncodedFrame]] = [[], []]
         end_s = time.monotonic() + SOON_S
-        while min(map(len, shots)) < 5 and time.monotonic() < end_s:
-            for watcher, seen in zip(watchers, shots, strict=True):
-                item = watcher.next(0.05)
+        while min(map(len, frames)) < 5 and time.monotonic() < end_s:
+            for client, seen in zip(clients, frames, strict=True):
+                item = client.next(0.05)
                 if isinstance(item, EncodedFrame):
                     seen.append(item)
         assert len(live.drawers) == 1
-        assert {id(shot) for shot in shots[0]} & {id(shot) for shot in shots[1]}  # the very same, encoded once
+        assert {id(frame) for frame in frames[0]} & {id(frame) for frame in frames[1]}  # the very same, encoded once
     finally:
         session.close()
     assert live.closed and session.idle_s >= 0
@@ -303,8 +292,8 @@ def test_a_face_that_can_t_be_drawn_is_told_of_and_taken_away() -> None:
 
         live.next_frame = fail  # type: ignore[method-assign]
         session = a_session(live)
-        watcher = session.watch("socket")
-        told = [watcher.next(SOON_S) for _ in range(3)]
+        client = session.watch("socket")
+        told = [client.next(SOON_S) for _ in range(3)]
         assert [item["type"] for item in told if isinstance(item, dict)] == ["state", "error", "state"]
         assert isinstance(told[1], dict) and told[1]["code"] == code
         with pytest.raises(NoFaceYet):
@@ -312,25 +301,76 @@ def test_a_face_that_can_t_be_drawn_is_told_of_and_taken_away() -> None:
         session.close()
 
 
+class SlowMicrophone(Microphone):
+    """A microphone that takes its time to open."""
+
+    def __init__(self) -> None:
+        self.opening, self.may_open = threading.Event(), threading.Event()
+        self.open = False
+
+    def attach(self, session: Listener) -> None:
+        self.opening.set()
+        assert self.may_open.wait(SOON_S)
+        self.open = True
+
+    def detach(self, session: Listener) -> None:
+        self.open = False
+
+
+def test_a_microphone_that_opens_slowly_holds_nobody_up() -> None:
+    microphone = SlowMicrophone()
+    registry = SessionRegistry(2, lambda _: a_live(), microphone)
+    session = registry.enter("a")
+    session.put_face(np.full((48, 64, 3), 200, np.uint8))
+    client = session.watch("socket")
+    starting = threading.Thread(target=session.start)
+    starting.start()
+    assert microphone.opening.wait(SOON_S)
+    done = threading.Event()
+
+    def use() -> None:
+        """Do what other clients and the sweeper do meanwhile."""
+        registry.forget_idle()
+        registry.enter("b").put_face(np.full((48, 64, 3), 200, np.uint8))
+        assert session.state()["speaking"] and session.stats()["face"]
+        session.leave(session.watch("feed"))
+        while not isinstance(client.next(SOON_S), EncodedFrame):
+            pass
+        done.set()
+
+    threading.Thread(target=use, daemon=True).start()
+    try:
+        assert done.wait(SOON_S)
+        stopping = threading.Thread(target=session.stop)
+        stopping.start()
+        assert soon(lambda: not session.state()["speaking"])
+    finally:
+        microphone.may_open.set()
+    starting.join(SOON_S)
+    stopping.join(SOON_S)
+    assert not microphone.open, "it was stopped before it was open"
+    registry.close()
+
+
 def test_a_new_face_takes_the_place_of_the_old_one() -> None:
     lives = [a_live(), a_live()]
     waiting = list(lives)
-    session = Session(lambda _: waiting.pop(0), Quiet())
+    session = BrowserSession(lambda _: waiting.pop(0), Microphone())
     for _ in lives:
         session.put_face(np.full((48, 64, 3), 200, np.uint8))
     assert lives[0].closed and not lives[1].closed
     session.close()
 
 
-def test_a_house_that_is_closed_is_empty() -> None:
-    house = SessionRegistry(2, lambda _: a_live(), Quiet())
-    session = house.enter("a")
+def test_a_registry_that_is_closed_is_empty() -> None:
+    registry = SessionRegistry(2, lambda _: a_live(), Microphone())
+    session = registry.enter("a")
     session.put_face(np.full((48, 64, 3), 200, np.uint8))
-    watcher = session.watch("socket")
-    house.close()
-    assert watcher.dismissed and house.sessions == []
+    client = session.watch("socket")
+    registry.close()
+    assert client.dismissed and registry.sessions == []
     with pytest.raises(HttpError):
-        house.enter("a")
+        registry.enter("a")
     with pytest.raises(HttpError):
         session.watch("socket")
 
@@ -359,27 +399,27 @@ def test_werkzeug_s_server_does_as_well() -> None:
 
 def test_samples_come_as_sent() -> None:
     sent = np.array([0, 1, -1, 32767, -32768], "<i2")
-    samples = samples_of(sent.tobytes())
+    samples = unpack_sound(sent.tobytes())
     assert samples.dtype == np.float32
     np.testing.assert_allclose(samples, sent / 32768)
-    assert len(samples_of(b"")) == 0
+    assert len(unpack_sound(b"")) == 0
 
 
-def test_a_wire_sends_whole_messages_and_gives_up_on_who_doesn_t_read() -> None:
+def test_a_connection_sends_whole_messages_and_gives_up_on_who_doesn_t_read() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = Wire(ours)
+        connection = ClientConnection(ours)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout_option(0.2))
         got = bytearray()
         reader = threading.Thread(target=lambda: got.extend(iter_all(theirs, 3_000_000)))
         reader.start()
-        assert wire.send(bytes(3_000_000)) == 3_000_000
+        assert connection.send(bytes(3_000_000)) == 3_000_000
         reader.join()
         assert len(got) == 3_000_000
         with pytest.raises(OSError):
-            wire.send(bytes(20_000_000))
+            connection.send(bytes(20_000_000))
         with pytest.raises(OSError):  # half a message was the end
-            wire.send(b"x")
+            connection.send(b"x")
 
 
 def iter_all(connection: socket.socket, count: int) -> bytes:
@@ -390,22 +430,22 @@ def iter_all(connection: socket.socket, count: int) -> bytes:
     return bytes(got)
 
 
-def test_a_wire_answers_few_pings() -> None:
+def test_a_connection_answers_few_pings() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = Wire(ours)
+        connection = ClientConnection(ours)
         pong = b"\x8a\x7d" + bytes(125)
         with pytest.raises(OSError, match="pings"):
             for _ in range(1000):
-                wire.send(pong)
+                connection.send(pong)
 
 
-def test_buckets() -> None:
+def test_rate_limits() -> None:
     now_s = 0.0
-    bucket = Bucket(2.0, 4.0, lambda: now_s)
-    assert bucket.take(4) and not bucket.take(1)
+    limiter = RateLimiter(2.0, 4.0, lambda: now_s)
+    assert limiter.take(4) and not limiter.take(1)
     now_s = 1.0
-    assert bucket.take(2) and not bucket.take(0.1)
-    assert bucket.wait_s(4) == pytest.approx(2.0)
+    assert limiter.take(2) and not limiter.take(0.1)
+    assert limiter.wait_s(4) == pytest.approx(2.0)
     now_s = 100.0
-    assert bucket.wait_s(4) == 0 and not bucket.take(1)
+    assert limiter.wait_s(4) == 0 and not limiter.take(1)

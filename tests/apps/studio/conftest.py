@@ -1,4 +1,4 @@
-"""A bench of its own for each test, a pipeline that waits to be told, and pages without a browser."""
+"""A server's state for each test, a pipeline that waits for a signal, and pages without a browser."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from streamlit.testing.v1 import AppTest
 
 from mouthpiece import pipeline
 from mouthpiece.apps.studio import page, settings
-from mouthpiece.apps.studio import state as benches
-from mouthpiece.apps.studio.serving import APP
+from mouthpiece.apps.studio.networks import LoadedNetworks
+from mouthpiece.apps.studio.serving import SCRIPT
 from mouthpiece.apps.studio.settings import Settings
+from mouthpiece.apps.studio.state import close_shared
 from mouthpiece.errors import Cancelled
+from mouthpiece.notices import Notice
 from mouthpiece.types import Box, FaceStretch, Progress, SkipReason
 
 WAIT_S = 20.0
@@ -33,7 +35,7 @@ class Player:
     go_on: threading.Event = field(default_factory=threading.Event)
     asked: list[dict[str, Any]] = field(default_factory=list)
     fails_with: Exception | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     def sync(self, face: Path, speech: Path, out: Path, options: Any, *, progress: Any, cancelled: Any) -> Any:
         """As the real one, but nothing is drawn."""
@@ -54,7 +56,7 @@ class Player:
             timeline=(FaceStretch(0.0, 3.0, True), FaceStretch(3.0, 4.0, False, SkipReason.TURNED)),
             faces_seen=1,
             face_chosen=Box(10, 20, 110, 140),
-            engine=options.engine,
+            engine=options.engine.name,
             warnings=self.warnings,
         )
 
@@ -64,7 +66,7 @@ def player(monkeypatch: pytest.MonkeyPatch) -> Player:
     """The pipeline's `sync` replaced; nothing is loaded for it."""
     played = Player()
     monkeypatch.setattr(pipeline, "sync", played.sync)
-    monkeypatch.setattr(benches.LoadedNetworks, "keep", lambda *_: None)
+    monkeypatch.setattr(LoadedNetworks, "load", lambda *_: None)
     return played
 
 
@@ -83,17 +85,17 @@ def studio(temporary: Path) -> Iterator[Callable[..., AppTest]]:
 
     With `run=False` it isn't drawn yet, so that its address can be set.
     """
-    page.the_bench.clear()
+    page.studio_state.clear()
     before = settings.current()
 
     def visit(*, run: bool = True, **chosen: Any) -> AppTest:
         if chosen:
             settings.use(Settings(**chosen))
-        page = AppTest.from_file(str(APP), default_timeout=WAIT_S)
+        page = AppTest.from_file(str(SCRIPT), default_timeout=WAIT_S)
         return page.run() if run else page
 
     yield visit
-    benches.close_all()
-    page.the_bench.clear()
+    close_shared()
+    page.studio_state.clear()
     settings.use(before)
     assert list(temporary.iterdir()) == [], "nothing stays behind"

@@ -10,7 +10,7 @@ from tests.engines.mesh.rig import Puppet, look
 from tests.motion.conftest import basis, tracker
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.motion.stream import MotionBasis
+from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.types import TrackedFrame
 
 __all__ = ["basis", "tracker"]

@@ -9,12 +9,14 @@ import numpy as np
 from tests import scenes
 
 from mouthpiece.compositing import paste
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh import MeshEngine
+from mouthpiece.engines.mesh.maps import FaceMaps
 from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, opening
-from mouthpiece.engines.mesh.warp import FaceMaps, LipWarp
+from mouthpiece.engines.mesh.warp import LipWarp
 from mouthpiece.face import FaceTracker
-from mouthpiece.motion.stream import Motion, MotionBasis
+from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.stream import Motion
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
 
 Script = Callable[[float], float]
@@ -45,7 +47,7 @@ class Puppet:
 
     def __init__(self, tracker: FaceTracker, sample_frames: Iterable[TrackedFrame]) -> None:
         self.engine = MeshEngine(EngineOptions())
-        self.basis = self.engine._basis
+        self.basis = self.engine._motion.basis
         self._wide = 0.0
         puppeteer = Puppeteer(self.basis, lambda _: self._wide)
         self.engine._motion = puppeteer  # type: ignore[assignment]
@@ -88,12 +90,12 @@ def displacement(basis: MotionBasis, wide: float) -> FloatArray:
 
 def fields_of(warp: LipWarp, motion: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Upper and lower field, (GRID_H, GRID_W, 2), of motion points displaced by (P, 2)."""
-    return warp.fields(motion)
+    return warp.fields.spread(motion)
 
 
 def maps_of(
     warp: LipWarp, plane: PlaneMap, shift: FloatArray, shown: FloatArray, wanted: FloatArray, size: tuple[int, int]
 ) -> FaceMaps | None:
     """Maps from a shown mouth to a wanted one, both (P, 2), in a frame of a size (width, height)."""
-    sight = warp.sight(plane, shift, shown, size)
-    return None if sight is None else warp.maps(sight, wanted)
+    geometry = warp.geometry(plane, shift, shown, size)
+    return None if geometry is None else warp.maps(geometry, wanted)

@@ -11,9 +11,9 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, look, measured_opening
 
-from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.mesh.engine import SAME_PERSON, MeshEngine
 from mouthpiece.face import FaceTracker
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import FloatArray, Picture, TrackedFrame
 
 NAMES = [name.split(".")[0] for name in scenes.PHOTOS]
@@ -30,6 +30,12 @@ def lower_face(tracked: TrackedFrame, margin: int = 6) -> tuple[slice, slice]:
         slice(int(points[2, 1]), int(points[152, 1])),
         slice(int(points[61, 0]) - margin, int(points[291, 0]) + margin),
     )
+
+
+def test_it_is_ready_and_the_live_network_waits_for_little() -> None:
+    info, live = (MeshEngine.describe(EngineOptions(), live=live) for live in (False, True))
+    assert info.ready and 0.1 < info.look_ahead_s < 1.5
+    assert live.ready and live.look_ahead_s <= 0.1 + 1e-9
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,5 +202,6 @@ def test_oblong_pixels(portraits: dict[str, TrackedFrame], puppets: dict[str, Pu
 
 
 def test_a_device_that_is_not_here_is_the_cpu_and_one_line() -> None:
-    assert MeshEngine(EngineOptions(device="cuda")).warnings == ("device cuda isn't here; running on CPU",)
+    [notice] = MeshEngine(EngineOptions(device="cuda")).warnings
+    assert notice.text == "device cuda isn't here; running on CPU"
     assert MeshEngine(EngineOptions()).warnings == ()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from tests.engines.mesh.rig import Puppet, displacement, maps_of
 
-from mouthpiece.engines.mesh.interior import JAW_SHARE, REFERENCE_LIGHT, DrawnMouth, MouthFrame, MouthScene, face_light
-from mouthpiece.engines.mesh.neutral import PlaneMap
-from mouthpiece.engines.mesh.warp import FaceMaps
-from mouthpiece.motion.stream import MotionBasis, motion_row
+from mouthpiece.engines.mesh.interior import REFERENCE_LIGHT, MouthFrame, MouthScene, ProceduralInterior, face_light
+from mouthpiece.engines.mesh.maps import FaceMaps
+from mouthpiece.engines.mesh.neutral import JAW_SHARE, PlaneMap, jaw_displacement
+from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.types import FloatArray, TrackedFrame
 
 SCALE = 240.0
@@ -32,7 +32,7 @@ def draw(
     stage: tuple[MouthFrame, PlaneMap, FaceMaps], jaw: FloatArray = STILL, light: FloatArray = LIGHT
 ) -> FloatArray:
     mouth, plane, maps = stage
-    drawn, scene = DrawnMouth(mouth, SCALE), MouthScene(plane, STILL, maps, light, mouth.mm)
+    drawn, scene = ProceduralInterior(mouth, SCALE), MouthScene(plane, STILL, maps, light, mouth.mm)
     return drawn.upper_teeth(drawn.behind(scene, jaw), scene)
 
 
@@ -52,7 +52,7 @@ def test_upper_teeth_stay_and_lower_teeth_go_with_the_jaw(stage: tuple[MouthFram
     assert still.shape == lowered.shape
     mouth, plane, maps = stage
     assert maps.mouth is not None
-    seam = (mouth.centre @ plane.matrix.T + plane.centre)[1] - maps.box.y0 - maps.mouth.part[0].start
+    seam = (mouth.centre @ plane.matrix.T + plane.centre)[1] - maps.geometry.box.y0 - maps.mouth.part[0].start
     upper = slice(0, max(1, int(seam)))
     assert np.abs(still[upper] - lowered[upper]).max() < 1e-3
     assert np.abs(still - lowered).max() > 30
@@ -111,9 +111,9 @@ def test_light_outside_the_picture_is_still_some_light(portraits: dict[str, Trac
     assert np.isfinite(away).all()
 
 
-def test_the_jaw_takes_most_of_the_lower_lip_s_way(puppets: dict[str, Puppet], basis: MotionBasis) -> None:
+def test_the_jaw_takes_most_of_the_lower_lip_s_way(basis: MotionBasis) -> None:
     motion = np.ascontiguousarray(displacement(basis, 0.1)[:, :2])
-    jaw = puppets["woman_portrait"].engine._jaw(motion)
+    jaw = jaw_displacement(motion)
     assert jaw == pytest.approx(JAW_SHARE * motion[motion_row(14)])
 
 

@@ -17,9 +17,9 @@ from mouthpiece.engines.mesh.interior_texture import (
     MAX_YAW_DEG,
     MIN_HEIGHT_PX,
     MIN_OPENING,
-    OwnMouth,
+    MouthInteriorTexture,
     suitability,
-    worth_of_teeth,
+    teeth_weight,
 )
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import FloatArray, TrackedFrame
@@ -27,8 +27,8 @@ from mouthpiece.types import FloatArray, TrackedFrame
 CLOSED = ["woman_portrait", "man_half_body", "boy_3d_cartoon"]
 
 
-def own_of(puppet: Puppet) -> OwnMouth | None:
-    return puppet.engine._people[0].own
+def own_of(puppet: Puppet) -> MouthInteriorTexture | None:
+    return puppet.engine._people[0].interior
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,13 @@ def test_of_a_video_the_frame_with_teeth_is_taken(shared_data: Path, tracker: Fa
     assert np.median(bright.min(axis=1) / bright.max(axis=1)) > 0.5, "and pale"
 
 
-def shown(own: OwnMouth, puppet: Puppet, tracked: TrackedFrame, light: FloatArray, down: float) -> FloatArray:
+def shown(
+    own: MouthInteriorTexture, puppet: Puppet, tracked: TrackedFrame, light: FloatArray, down: float
+) -> FloatArray:
     """The inside alone on black, with the jaw so much lower than where it was taken."""
     person = puppet.engine._people[0]
     assert tracked.face is not None
-    seen = puppet.engine._look(person, tracked.face, 1.0)
+    seen = person.align(tracked.face, 1.0)
     maps = maps_of(
         person.warp, seen.plane, seen.shift, seen.shown, seen.shown, (tracked.frame.width, tracked.frame.height)
     )
@@ -152,4 +154,4 @@ def test_which_frames_suit() -> None:
     assert suitability(0.1, 200, -MAX_YAW_DEG - 1) == 0
     assert suitability(0.06, 200, 0) < suitability(0.1, 200, 0)
     assert suitability(0.1, 200, 15) < suitability(0.1, 200, 0)
-    assert 0 < worth_of_teeth(0.0) < worth_of_teeth(0.03) < worth_of_teeth(0.5) == 1
+    assert 0 < teeth_weight(0.0) < teeth_weight(0.03) < teeth_weight(0.5) == 1

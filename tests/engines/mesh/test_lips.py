@@ -1,4 +1,4 @@
-"""The lips that one frame lends to all others."""
+"""Lips cut out, isolated, and drawn as a texture in all frames."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, look
 
-from mouthpiece.engines.mesh.lips import MAX_ENLARGED, MAX_TURN_DEG, LipRim, LipView, bare_lips, lip_hem, parted_rim
-from mouthpiece.engines.mesh.warp import GRID
+from mouthpiece.engines.mesh.fields import GRID
+from mouthpiece.engines.mesh.lip_blending import MAX_ENLARGED, MAX_TURN_DEG, lip_feather
+from mouthpiece.engines.mesh.lips import LipRim, LipView, isolate_lips, parted_rim
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
@@ -58,20 +59,20 @@ def test_what_shows_between_parted_lips_is_on_neither(inside: tuple[int, int, in
     """Even where the landmarks see the edges two pixels inside the gap."""
     rgb, rim = painted(0.06, inside, off)
     for parted in (False, True):
-        lips = bare_lips(rgb, rim, parted=parted)
+        lips = isolate_lips(rgb, rim, parted=parted)
         assert off_lip(lips.upper, slice(64, 80)) < 12
         assert off_lip(lips.lower, slice(81, 97)) < 12
-    assert bare_lips(rgb, rim, parted=False).seam > 0.2, "the line between them must be drawn"
-    assert bare_lips(rgb, rim, parted=True).seam == 0
+    assert isolate_lips(rgb, rim, parted=False).seam > 0.2, "the line between them must be drawn"
+    assert isolate_lips(rgb, rim, parted=True).seam == 0
 
 
 def test_closed_lips_keep_their_line_while_they_are_closed() -> None:
     rgb, rim = painted(0.02, DARK)
-    closed = bare_lips(rgb, rim, parted=False)
+    closed = isolate_lips(rgb, rim, parted=False)
     assert np.array_equal(closed.upper, rgb)
     assert np.array_equal(closed.lower, rgb)
     assert closed.seam == 0
-    parted = bare_lips(rgb, rim, parted=True)
+    parted = isolate_lips(rgb, rim, parted=True)
     assert off_lip(rgb, slice(70, 80)) > 60
     assert off_lip(parted.upper, slice(66, 80)) < 25
     assert off_lip(parted.lower, slice(81, 94)) < 25
@@ -80,7 +81,7 @@ def test_closed_lips_keep_their_line_while_they_are_closed() -> None:
 def test_lips_that_only_the_landmarks_see_apart_are_closed() -> None:
     rgb, rim = painted(0.045, LIP)
     assert parted_rim(rgb, rim) is None
-    lips = bare_lips(rgb, rim, parted=False)
+    lips = isolate_lips(rgb, rim, parted=False)
     assert np.array_equal(lips.upper, rgb)
     assert lips.seam == 0
 
@@ -95,36 +96,36 @@ def test_edges_of_parted_lips_are_found(off: float) -> None:
         assert line[3:8, 1] == pytest.approx(true, abs=1.6)
 
 
-def test_the_hem_covers_the_lips_and_nothing_far(puppets: dict[str, Puppet]) -> None:
+def test_the_feather_covers_the_lips_and_nothing_far(puppets: dict[str, Puppet]) -> None:
     from mouthpiece.engines.mesh import topology as topo
 
     for puppet in puppets.values():
         neutral = puppet.engine._people[0].neutral
-        hem = lip_hem(neutral, GRID)
-        assert hem.shape == GRID.shape[:2]
-        assert hem.min() == 0
+        feather = lip_feather(neutral, GRID)
+        assert feather.shape == GRID.shape[:2]
+        assert feather.min() == 0
         lips = neutral[np.union1d(topo.UPPER_LIP, topo.LOWER_LIP), :2][:, None].astype(np.float32)
-        assert lip_hem(neutral, lips).min() == 1
+        assert lip_feather(neutral, lips).min() == 1
         far = neutral[[2, 152, 50, 280], :2][:, None].astype(np.float32)
-        assert lip_hem(neutral, far).max() == 0, "nose, chin and cheeks stay the frame's own"
+        assert lip_feather(neutral, far).max() == 0, "nose, chin and cheeks stay the frame's own"
 
 
-def test_lips_are_lent_to_faces_turned_alike_and_not_far_larger(
+def test_the_lip_texture_suits_faces_turned_alike_and_not_far_larger(
     puppets: dict[str, Puppet], portraits: dict[str, TrackedFrame]
 ) -> None:
     from dataclasses import replace
 
-    face, lent = portraits["woman_portrait"].face, puppets["woman_portrait"].engine._people[0].lips
+    face, texture = portraits["woman_portrait"].face, puppets["woman_portrait"].engine._people[0].lip_texture
     assert face is not None
-    assert lent is not None
-    assert lent.fits(face) == 1
-    assert replace(lent, yaw_deg=lent.yaw_deg + MAX_TURN_DEG[1] + 1).fits(face) == 0
-    assert 0 < replace(lent, yaw_deg=lent.yaw_deg - sum(MAX_TURN_DEG) / 2).fits(face) < 1
-    assert replace(lent, scale=face.pose.scale / (MAX_ENLARGED[1] + 0.1)).fits(face) == 0
-    assert replace(lent, scale=face.pose.scale * 3).fits(face) == 1
+    assert texture is not None
+    assert texture.fits(face) == 1
+    assert replace(texture, yaw_deg=texture.yaw_deg + MAX_TURN_DEG[1] + 1).fits(face) == 0
+    assert 0 < replace(texture, yaw_deg=texture.yaw_deg - sum(MAX_TURN_DEG) / 2).fits(face) < 1
+    assert replace(texture, scale=face.pose.scale / (MAX_ENLARGED[1] + 0.1)).fits(face) == 0
+    assert replace(texture, scale=face.pose.scale * 3).fits(face) == 1
 
 
-def test_lips_cut_off_by_the_picture_are_not_lent(portraits: dict[str, TrackedFrame]) -> None:
+def test_lips_cut_off_by_the_picture_are_no_candidates(portraits: dict[str, TrackedFrame]) -> None:
     tracked = portraits["woman_portrait"]
     assert tracked.face is not None
     assert LipView.of(tracked.frame, tracked.face) is not None
@@ -186,7 +187,7 @@ def test_the_source_s_own_mouth_leaves_no_trace(shared_data: Path, tracker: Face
     assert tooth_like(puppet.speak(opened, 0.0), opened) == 0
 
 
-def test_lent_lips_take_on_the_light_of_the_frame(shared_data: Path, tracker: FaceTracker) -> None:
+def test_the_lip_texture_takes_on_the_light_of_the_frame(shared_data: Path, tracker: FaceTracker) -> None:
     """A frame made half as bright: its lips follow."""
     first, second = (look(tracker, rgb) for rgb in scenes.pictures(shared_data / scenes.PERSON_A, 2))
     dim = Frame(second.frame.time_s, second.frame.duration_s, (second.frame.rgb * 0.6).astype(np.uint8))

@@ -11,7 +11,7 @@ from tests.engines.mesh.rig import look
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, closed, opening
 from mouthpiece.face import FaceTracker, reference_face
-from mouthpiece.motion.stream import MotionBasis
+from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.types import Face, FloatArray, HeadPose, TrackedFrame
 
 

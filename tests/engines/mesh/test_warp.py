@@ -7,9 +7,12 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, displacement, fields_of, maps_of
 
+from mouthpiece.engines.mesh.fields import GRID, GRID_H, GRID_W, SLIT_BEYOND, STEP
+from mouthpiece.engines.mesh.lip_blending import draw_lips
+from mouthpiece.engines.mesh.maps import FaceMaps
 from mouthpiece.engines.mesh.neutral import PlaneMap
-from mouthpiece.engines.mesh.warp import GRID, GRID_H, GRID_W, SLIT_BEYOND, STEP, FaceMaps, LipWarp, draw_lips
-from mouthpiece.motion.stream import MotionBasis, motion_row
+from mouthpiece.engines.mesh.warp import LipWarp
+from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.types import FloatArray, TrackedFrame
 
 NAMES = ["woman_portrait", "man_half_body", "boy_3d_cartoon", "woman_half_body", "man_head_crop"]
@@ -42,13 +45,13 @@ def test_from_a_mouth_to_itself_is_the_picture_itself(
     warp = puppets[name].engine._people[0].warp
     maps = photo_maps(warp, tracked, motion, motion)
     picture, _ = draw_lips(tracked.frame.rgb, maps)
-    drawn = picture[maps.window > 0]
+    drawn = picture[maps.geometry.window > 0]
     assert maps.mouth is not None
-    outside_mouth = np.ones(maps.window.shape, bool)
+    outside_mouth = np.ones(maps.geometry.window.shape, bool)
     outside_mouth[maps.mouth.part] = False
-    original = tracked.frame.rgb[maps.box.slices]
-    assert scenes.psnr(drawn, original[maps.window > 0]) > (34 if wide else 42)
-    kept = outside_mouth & (maps.window > 0)
+    original = tracked.frame.rgb[maps.geometry.box.slices]
+    assert scenes.psnr(drawn, original[maps.geometry.window > 0]) > (34 if wide else 42)
+    kept = outside_mouth & (maps.geometry.window > 0)
     assert scenes.psnr(picture[kept], original[kept]) > 40
 
 
@@ -67,20 +70,20 @@ def test_the_inside_shows_between_the_corners_only(
 ) -> None:
     person, tracked = puppets[name].engine._people[0], portraits[name]
     assert tracked.face is not None
-    look = puppets[name].engine._look(person, tracked.face, 1.0)
+    alignment = person.align(tracked.face, 1.0)
     size = (tracked.frame.width, tracked.frame.height)
     wanted = plane_motion(basis, 0.12)
-    maps = maps_of(person.warp, look.plane, look.shift, look.shown, wanted, size)
+    maps = maps_of(person.warp, alignment.plane, alignment.shift, alignment.shown, wanted, size)
     assert maps is not None
     assert maps.mouth is not None
     inside = draw_lips(tracked.frame.rgb, maps)[1]
     # Where the corners themselves have gone, by the motion's own word: the line ends between the mesh's two.
     rows = [motion_row(point) for point in (78, 308, 61, 291)]
     moved = person.neutral[[78, 308, 61, 291], :2] + wanted[rows]
-    moved = moved + person.neutral[[78, 308, 61, 291], 2:] * look.plane.slant + look.shift
+    moved = moved + person.neutral[[78, 308, 61, 291], 2:] * alignment.plane.slant + alignment.shift
     corners = (1 - SLIT_BEYOND) * moved[:2] + SLIT_BEYOND * moved[2:]
-    pixels = corners @ look.plane.matrix.T + look.plane.centre
-    eye, left = tracked.face.pose.scale, maps.box.x0 + maps.mouth.part[1].start
+    pixels = corners @ alignment.plane.matrix.T + alignment.plane.centre
+    eye, left = tracked.face.pose.scale, maps.geometry.box.x0 + maps.mouth.part[1].start
     assert inside.max() == 1
     for shows, slack in ((0.5, 0.02), (1 / 255, 0.02 + STEP)):
         columns = np.flatnonzero(inside.max(axis=0) > shows) + left
@@ -99,9 +102,9 @@ def test_nothing_floats_in_a_wide_open_mouth(
     for name in NAMES:
         person, tracked = puppets[name].engine._people[0], portraits[name]
         assert tracked.face is not None
-        look = puppets[name].engine._look(person, tracked.face, 1.0)
+        alignment = person.align(tracked.face, 1.0)
         size = (tracked.frame.width, tracked.frame.height)
-        maps = maps_of(person.warp, look.plane, look.shift, look.shown, plane_motion(basis, wide), size)
+        maps = maps_of(person.warp, alignment.plane, alignment.shift, alignment.shown, plane_motion(basis, wide), size)
         assert maps is not None
         inside = draw_lips(tracked.frame.rgb, maps)[1]
         middle = inside[:, int(inside.sum(axis=0).argmax())] > 0.5
@@ -124,7 +127,7 @@ def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet]
         still = np.zeros_like(motion)
         maps = maps_of(warp, plane, STILL, still, motion, (512, 512))
         assert maps is not None
-        drawn = draw_lips(picture, maps)[0][..., 0].astype(float) * (maps.window > 0.5)
+        drawn = draw_lips(picture, maps)[0][..., 0].astype(float) * (maps.geometry.window > 0.5)
         if point in (14, 0, 17):
             # On the slit's rim half the spot hangs on the other lip: its brightest pixel tells.
             y, x = np.unravel_index(int(drawn.argmax()), drawn.shape)
@@ -132,7 +135,7 @@ def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet]
         else:
             grid = np.mgrid[0 : drawn.shape[0], 0 : drawn.shape[1]][::-1]
             found = (grid * drawn).sum(axis=(1, 2)) / drawn.sum()
-        end = start + motion[motion_row(point)] * scale - [maps.box.x0, maps.box.y0]
+        end = start + motion[motion_row(point)] * scale - [maps.geometry.box.x0, maps.geometry.box.y0]
         assert np.linalg.norm(found - end) < 0.025 * scale, point
 
 
@@ -147,7 +150,7 @@ def test_fields_are_linear_and_zero_at_rest(warp: LipWarp, basis: MotionBasis) -
 
 def test_the_lips_part_inside_the_corners_only(warp: LipWarp, basis: MotionBasis) -> None:
     upper, lower = fields_of(warp, plane_motion(basis, 0.12))
-    left, right = warp.corners_x
+    left, right = warp.fields.corners_x
     beyond = (GRID[..., 0] < left - 0.006) | (GRID[..., 0] > right + 0.006)
     assert np.array_equal(upper[beyond], lower[beyond])
     middle = np.abs(GRID[..., 0]) < 0.02
@@ -184,6 +187,6 @@ def test_a_face_half_outside_stays_inside_the_picture(warp: LipWarp, basis: Moti
         plane = PlaneMap(np.eye(2, dtype=np.float32) * 100, np.array([x, y], np.float32), STILL)
         maps = maps_of(warp, plane, STILL, motion, motion, (640, 480))
         assert maps is not None
-        assert maps.box == maps.box.clipped(640, 480)
-        assert maps.window.shape == (maps.box.height, maps.box.width)
-        assert draw_lips(rgb, maps)[0].shape == (*maps.window.shape, 3)
+        assert maps.geometry.box == maps.geometry.box.clipped(640, 480)
+        assert maps.geometry.window.shape == (maps.geometry.box.height, maps.geometry.box.width)
+        assert draw_lips(rgb, maps)[0].shape == (*maps.geometry.window.shape, 3)

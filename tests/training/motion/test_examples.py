@@ -9,24 +9,27 @@ import pytest
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
 from mouthpiece.datasets.motion_space import fit_basis, measure_motion
-from mouthpiece.motion.stream import SILENT_LOG_MEL, MotionBasis, NetworkGeometry
+from mouthpiece.motion.basis import MotionBasis, NetworkGeometry
+from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training import acoustics
+from mouthpiece.training.motion.batches import MotionBatches, alter_mel
 from mouthpiece.training.motion.examples import (
     Example,
-    MotionBatches,
+    augment,
+    levelled_log_mel,
+    load_examples,
+    noise_bank,
+    save_examples,
+)
+from mouthpiece.training.motion.targets import (
     Targets,
-    alter_mel,
     common_phones,
     curve_targets,
     face_targets,
     fit_curve_mapping,
-    levelled_log_mel,
-    load_examples,
-    noise_bank,
     phone_targets,
     resampled,
-    save_examples,
-    versions,
 )
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, Phone
 
@@ -82,7 +85,7 @@ def test_known_phones_teach_everything(basis: MotionBasis) -> None:
     clip = replace(clip, landmarks=None, phones=phones, words=())
     numbers = common_phones([clip], most=3)
     assert sorted(numbers.values()) == [1, 2, 3]
-    made = phone_targets(clip, basis, numbers)
+    made = phone_targets(clip, CoarticulationModel.load(basis=basis), numbers)
     assert made.opening[50] > 0.03 and abs(made.opening[65]) < 0.01 and made.closure[65] > 0.9 > made.closure[50]
     assert made.phone[50] == numbers["a"] and made.phone[10] == 0 and made.phone[93] == numbers.get("q", 0)
     np.testing.assert_allclose(made.jaw, made.coefficients @ basis.jaw_weights, atol=1e-6)
@@ -92,7 +95,7 @@ def test_known_phones_teach_everything(basis: MotionBasis) -> None:
 
 def test_pieces_count_for_nothing_at_their_joints(basis: MotionBasis) -> None:
     targets = [face_targets(spoken_clip(name), basis) for name in "ab"]
-    corpora = [[versions(spoken_clip(name), t, 1, 1)[0]] for name, t in zip("ab", targets, strict=True)]
+    corpora = [[augment(spoken_clip(name), t, 1, 1)[0]] for name, t in zip("ab", targets, strict=True)]
     geometry = NetworkGeometry(past=20, ahead=10, block=100)
     noises = noise_bank(2, 3.0, 1)
     pieced = MotionBatches(corpora, [0, 1], noises, geometry, batch=8, size=basis.size, seed=1, noise_share=0, splice=1)
@@ -107,16 +110,16 @@ def test_pieces_count_for_nothing_at_their_joints(basis: MotionBasis) -> None:
     assert (steps * counted).max() <= usual * 1.5 + 1e-6, "no jump counts"
 
 
-def test_versions_keep_sound_and_targets_together(targets: Targets) -> None:
+def test_augmentations_keep_sound_and_targets_together(targets: Targets) -> None:
     clip = spoken_clip("a")
-    made = versions(clip, targets, 5, seed=1)
+    made = augment(clip, targets, 5, seed=1)
     assert len({example.targets.frames for example in made}) > 2
     for example in made:
         assert abs(len(example.log_mel) - 2 * example.targets.frames) <= 2
         loud = example.log_mel.astype(np.float32).mean(axis=1)[::2]
         frames = min(len(loud), example.targets.frames)
         assert np.corrcoef(loud[:frames], example.targets.opening[:frames])[0, 1] > 0.5
-    again = versions(clip, targets, 5, seed=1)
+    again = augment(clip, targets, 5, seed=1)
     assert all(np.array_equal(a.log_mel, b.log_mel) for a, b in zip(made, again, strict=True))
 
 
@@ -130,7 +133,7 @@ def test_examples_survive_their_file(targets: Targets, tmp_path: object) -> None
     from pathlib import Path
 
     path = Path(str(tmp_path)) / "examples.npz"
-    made = versions(spoken_clip("a"), targets, 3, seed=1)
+    made = augment(spoken_clip("a"), targets, 3, seed=1)
     save_examples(made, path)
     back = load_examples(path)
     for a, b in zip(made, back, strict=True):
@@ -142,7 +145,7 @@ def test_examples_survive_their_file(targets: Targets, tmp_path: object) -> None
 
 def test_batches_have_their_shapes_and_depend_on_the_seed_alone(targets: Targets) -> None:
     geometry = NetworkGeometry(96, 20, 50)
-    examples = versions(spoken_clip("a"), targets, 2, seed=1)
+    examples = augment(spoken_clip("a"), targets, 2, seed=1)
     noises = noise_bank(2, 2.0, 1)
 
     def batches(seed: int) -> MotionBatches:

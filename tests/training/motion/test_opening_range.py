@@ -10,8 +10,9 @@ import pytest
 from tests.datasets.made_clips import spoken_clip
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.shaping import OpeningRange
-from mouthpiece.motion.stream import WEIGHTS, MotionStream, basis_path, load_basis, load_opening_range
+from mouthpiece.motion.basis import OpeningRange, load_basis, load_opening_range
+from mouthpiece.motion.network import WEIGHTS, basis_path
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range
 from mouthpiece.types import FloatArray
 
@@ -57,7 +58,7 @@ def test_a_network_that_opens_twice_as_far_is_played_alike(weights: Path, speech
 
 
 def _played_high(weights: Path, samples: FloatArray) -> float:
-    from mouthpiece.evaluation.motion import play
+    from mouthpiece.datasets.motion_curves import play
 
     return float(np.percentile(play(samples, np.arange(70) / 25, weights)[0].opening, 90))
 

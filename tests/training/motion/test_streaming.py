@@ -12,15 +12,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mouthpiece.errors import OptionError  # noqa: E402
-from mouthpiece.motion.stream import (  # noqa: E402
-    LIVE_LOOK_AHEAD_S,
-    MOTION_RATE,
-    MotionBasis,
-    MotionStream,
-    basis_path,
-    load_basis,
-    save_basis,
-)
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis, load_basis, save_basis  # noqa: E402
+from mouthpiece.motion.network import basis_path  # noqa: E402
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream  # noqa: E402
 from mouthpiece.speech import SpeechStream  # noqa: E402
 from mouthpiece.training.motion.network import MotionNetwork, NetworkSettings, export_network  # noqa: E402
 from mouthpiece.training.motion.streaming import export_streaming  # noqa: E402
@@ -148,8 +142,8 @@ def test_memory_and_cost_stay_steady(tmp_path: Path) -> None:
                 stream.at(asked / 25)
                 asked += 1
         spent.append(time.process_time() - started)
-        assert len(stream._steps) < 2 * MOTION_RATE
-        assert len(stream._activity) < 40 and len(stream._listener._mel) < 40
+        assert len(stream._frames) < 2 * MOTION_RATE
+        assert len(stream._activity) < 40 and len(stream._inference._mel) < 40
     assert asked > 59 * 25
     assert np.median(spent[-20:]) < 2 * np.median(spent[:20])
 

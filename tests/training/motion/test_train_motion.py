@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 from tests.datasets.made_clips import spoken_clip
 
-from mouthpiece.datasets.prepare import save_recording
+from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.shaping import OpeningRange
-from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream, basis_path, load_basis, load_opening_range
+from mouthpiece.motion.basis import OpeningRange, load_basis, load_opening_range
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
 from mouthpiece.speech import features
-from mouthpiece.training.motion.train import TrainOptions, train_motion
+from mouthpiece.training.motion.train import train_motion
+from mouthpiece.training.options import TrainOptions
 from mouthpiece.types import Phone, SpeechChunk
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 """Lightning warns of few workers and short runs; that is meant here."""
 
 
-LITTLE = TrainOptions(batch=4, seconds=1.0, versions=2, channels=16, workers=1, limit=3)
+LITTLE = TrainOptions(batch=4, seconds=1.0, augmentations=2, channels=16, workers=1, limit=3)
 """A training of seconds."""
 
 
@@ -47,13 +49,12 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
             check_every=4,
             spread=0.1,
             work=work,
-            progress=said.append,
         )
 
-    assert train_motion(faces, out, options=options(4)) == out
+    assert train_motion(faces, out, options(4), log=said.append) == out
     assert any(line.startswith("step 4:") for line in said)
     said.clear()
-    train_motion(faces, out, options=options(8))
+    train_motion(faces, out, options(8), log=said.append)
     assert [line.split(":")[0] for line in said if line.startswith("step")] == ["step 8"]
     card = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "made test" in card and "rig val" in card and "synthetic test" in card and '"seed": 1' in card
@@ -74,7 +75,7 @@ def test_a_short_look_ahead_makes_a_live_network(made_corpora: tuple[Path, Path,
     options = replace(LITTLE, steps=2, check_every=2, look_ahead_s=LIVE_LOOK_AHEAD_S, work=tmp_path / "live")
     (tmp_path / "live").mkdir()
     (tmp_path / "live" / "corpora").symlink_to(work / "corpora")
-    train_motion(faces, tmp_path / "live.onnx", options=options)
+    train_motion(faces, tmp_path / "live.onnx", options)
     geometry = load_basis(basis_path(tmp_path / "live.onnx"))[1]
     assert geometry.ahead <= 8 and geometry.memory == (56, 16)
     assert MotionStream(weights=tmp_path / "live.onnx").look_ahead_s < 0.15

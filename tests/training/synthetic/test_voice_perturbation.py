@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mouthpiece.datasets.prepare import read_sound
+from mouthpiece.datasets.measuring import read_sound
 from mouthpiece.errors import MissingExtraError
 from mouthpiece.training.synthetic import voice_perturbation
 from mouthpiece.training.synthetic.voice_perturbation import Voice, in_voice, perturb_voice, random_voice

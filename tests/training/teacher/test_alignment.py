@@ -13,7 +13,7 @@ import pytest
 
 from mouthpiece.datasets.layouts import read_align
 from mouthpiece.datasets.measuring import read_sound
-from mouthpiece.datasets.prepare import Word
+from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
 from mouthpiece.training.teacher.alignment import LETTERS, align_phones, align_text

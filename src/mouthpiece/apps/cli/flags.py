@@ -236,7 +236,15 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
         default = None
-    option = typer.Option(*spec.flag.split(","), help=spec.help, metavar=spec.metavar, show_default=shown)
+    names = spec.flag.split(",")
+    option = typer.Option(
+        *names,
+        help=spec.help,
+        metavar=spec.metavar,
+        show_default=shown,
+        envvar=spec.envvar,
+        show_envvar=spec.envvar is not None,
+    )
     return _keyword(name, kind, option, default)
 
 

@@ -1,25 +1,23 @@
-"""Who may ask for what: tokens, cookies, names and origins, headers, and how much a client may send.
+"""Access control: tokens, cookies, names and origins, headers, and rate limits.
 
-Without a token the server is for this machine alone: it answers only to names of this machine (a page elsewhere whose
-name suddenly leads here, DNS rebinding, gets nothing). With one, whoever brings it once gets a signed cookie. Changes
-and the WebSocket are for the server's own pages: browsers tell from where a request comes.
+Without a token the server is for this machine alone and answers only to names of this machine, see `apps.web`. With
+one, a client that brings it once gets a signed cookie. Changes and the WebSocket are for the server's own pages:
+browsers send the origin of a request.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 import re
 import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mouthpiece.apps.addresses import HOST, is_loopback
 from mouthpiece.apps.live.http_errors import ForbiddenOrigin, HttpError, NotAdmitted
+from mouthpiece.apps.web import HOST, CookieSigner, is_loopback
 from mouthpiece.errors import OptionError
 
 if TYPE_CHECKING:
@@ -27,18 +25,12 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
 TOKEN_BYTES = 24
-"""Randomness of a token that we make."""
+"""Bytes of randomness of a token that the server makes."""
 LEAST_TOKEN = 16
-"""Characters of a token that somebody chose."""
-VISITOR_BYTES = 16
-"""Randomness that tells browser sessions apart."""
+"""Least characters of a token that a user chose."""
+CLIENT_ID_BYTES = 16
+"""Bytes of randomness of a browser session's id."""
 SECRET_BYTES = 32
-MOST_TEXT = 1024
-"""Characters of a text message."""
-MOST_BRACKETS = 4
-"""Opening brackets in a text message: nobody nests a start."""
-MOST_STAMP = 1e15
-"""Largest "t" that is sent back: milliseconds of the page's clock."""
 _WEBSOCKET_VERSION = "13"
 _WEBSOCKET_KEY_BYTES = 16
 
@@ -46,12 +38,12 @@ Clock = Callable[[], float]
 
 
 def new_token() -> str:
-    """A token nobody guesses, fit for a link."""
+    """Return a random token, fit for a link."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def check_token(token: str) -> str:
-    """A token that somebody chose.
+    """Check and return a token that a user chose.
 
     Raises:
         OptionError: too short to keep anybody out, or not fit for a link.
@@ -65,29 +57,29 @@ def check_token(token: str) -> str:
 
 
 def name_of(host: str) -> str:
-    """The name in a Host header or an origin's network location, without its port, in lower case."""
+    """Return the name in a Host header or an origin's network location, without its port, in lower case."""
     if host.startswith("["):
         return host.partition("]")[0].strip("[").lower()
     return host.partition(":")[0].lower()
 
 
 class AccessPolicy:
-    """Decides about requests. Holds no state but its secrets."""
+    """Rules of which requests are granted. Its only state are its secrets."""
 
     def __init__(self, *, host: str, token: str | None, names: tuple[str, ...], secret: bytes) -> None:
-        """Know who is welcome.
+        """Set the rules.
 
         Args:
             host: the address that the server is bound to.
-            token: what admits; None: whoever reaches the server.
+            token: grants access; None: every client that reaches the server has it.
             names: names by which the server is reached from elsewhere; empty: any, where there is a token.
             secret: signs cookies.
         """
         self._token = token
         self._names = frozenset(name.lower() for name in names)
         self._checks_names = bool(names) or is_loopback(host)
-        # Another token is another key: who was let in by the old one isn't any more.
-        self._key = hmac.digest(secret, b"cookie" + (token or "").encode(), hashlib.sha256)
+        # Another token is another key: cookies given for the old one are no longer valid.
+        self._cookies = CookieSigner(secret, f"mouthpiece.live:{token or ''}")
 
     @property
     def asks_for_token(self) -> bool:
@@ -95,10 +87,10 @@ class AccessPolicy:
         return self._token is not None
 
     def check_name(self, request: Request) -> None:
-        """See that the server is asked under a name of its own.
+        """Check that the request's Host is a name of the server.
 
         Raises:
-            Foreign: it isn't.
+            ForbiddenOrigin: it isn't.
         """
         host = request.headers.get("Host", "")
         if not HOST.fullmatch(host):
@@ -109,10 +101,10 @@ class AccessPolicy:
             )
 
     def check_origin(self, request: Request) -> None:
-        """See that a change or a WebSocket is asked for by one of the server's own pages, or by no page at all.
+        """Check that a request comes from one of the server's own pages, or from no page at all.
 
         Raises:
-            Foreign: another site asks.
+            ForbiddenOrigin: it comes from another site.
         """
         site = request.headers.get("Sec-Fetch-Site")
         origin = request.headers.get("Origin")
@@ -120,51 +112,46 @@ class AccessPolicy:
         if not own or site not in (None, "same-origin", "none"):
             raise ForbiddenOrigin("asked for by another site; open the page itself")
 
-    def knows(self, token: str | None) -> bool:
-        """Whether this is the token; takes as long for any wrong one."""
+    def is_token(self, token: str | None) -> bool:
+        """Return whether this is the token; compares in constant time."""
         if self._token is None or token is None:
             return False
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode())
 
-    def bears_token(self, request: Request) -> bool:
-        """Whether a program shows the token: `Authorization: Bearer TOKEN`."""
+    def has_bearer_token(self, request: Request) -> bool:
+        """Return whether a request has the header `Authorization: Bearer TOKEN`."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        return kind.lower() == "bearer" and self.knows(token.strip())
+        return kind.lower() == "bearer" and self.is_token(token.strip())
 
     def admit(self, request: Request, client_id: str | None) -> None:
-        """See that whoever asks may come in.
+        """Check that a request has access.
 
         Args:
-            request: what is asked.
-            visitor: whose cookie it brought, if that was a good one.
+            request: the request.
+            client_id: the browser session of its cookie, if that was valid.
 
         Raises:
             NotAdmitted: no token, or a wrong one.
         """
-        if self.asks_for_token and client_id is None and not self.bears_token(request):
+        if self.asks_for_token and client_id is None and not self.has_bearer_token(request):
             raise NotAdmitted("open the link with the token that the server printed at its start")
 
     def cookie(self, client_id: str) -> str:
-        """The cookie of a browser session."""
-        return f"{client_id}.{self._signature(client_id)}"
+        """Return the cookie of a browser session."""
+        return self._cookies.sign(client_id)
 
     def client_id(self, cookie: str | None) -> str | None:
-        """Whose cookie it is; None if it isn't one of ours."""
-        client_id, _, signature = (cookie or "").partition(".")
-        good = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(client_id).encode())
-        return client_id if client_id and good else None
-
-    def _signature(self, client_id: str) -> str:
-        return hmac.new(self._key, client_id.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        """Return the browser session of a cookie; None if this server did not sign it."""
+        return self._cookies.unsign(cookie)
 
 
 def new_client_id() -> str:
-    """A name for a browser session."""
-    return secrets.token_hex(VISITOR_BYTES)
+    """Return a random id for a browser session."""
+    return secrets.token_hex(CLIENT_ID_BYTES)
 
 
 def _location(origin: str) -> str | None:
-    """The host and port of an origin as a Host header has them; None where it is no address of a page."""
+    """Return the host and port of an origin as a Host header has them; None where it is no address of a page."""
     try:
         parts = urlsplit(origin)
     except ValueError:
@@ -173,10 +160,10 @@ def _location(origin: str) -> str | None:
 
 
 def check_handshake(headers: Headers) -> None:
-    """See that a WebSocket's opening request is whole, before a library trusts it.
+    """Check that a WebSocket's opening request is whole, before a library relies on it.
 
     Raises:
-        Refusal: it isn't.
+        HttpError: it isn't.
     """
     try:
         key = b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
@@ -187,10 +174,10 @@ def check_handshake(headers: Headers) -> None:
 
 
 def harden(response: Response, host: str) -> None:
-    """Put on the headers that make a browser hold the page to what it is.
+    """Set the headers by which browsers restrict what a page can load and do.
 
     Args:
-        response: what is answered.
+        response: the answer.
         host: the request's Host; where it is a plain name, the page may open WebSockets to it.
     """
     sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
@@ -212,8 +199,8 @@ def harden(response: Response, host: str) -> None:
     response.headers.setdefault("Cache-Control", "no-store")
 
 
-class Bucket:
-    """How much of something may come: so much a second, and so much at once."""
+class RateLimiter:
+    """Limit on a quantity: so much a second, and so much at once (a token bucket)."""
 
     def __init__(self, rate: float, burst: float, clock: Clock = time.monotonic) -> None:
         """Start full.
@@ -227,7 +214,7 @@ class Bucket:
         self._left, self._at_s = burst, clock()
 
     def take(self, units: float) -> bool:
-        """Take so much out; False, and nothing taken, where there is not enough."""
+        """Take units out; return False, and take none, where there are not enough."""
         now_s = self._clock()
         self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate)
         self._at_s = now_s
@@ -237,28 +224,8 @@ class Bucket:
         return True
 
     def wait_s(self, units: float) -> float:
-        """Take so much out, on credit if need be; how long to wait until that is paid back, seconds."""
+        """Take units out, on credit if need be; return how long to wait until that is paid back, seconds."""
         now_s = self._clock()
         self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate) - units
         self._at_s = now_s
         return max(-self._left / self._rate, 0.0)
-
-
-def read_message(text: str) -> dict[str, Any]:
-    """A text message: a small flat JSON object with a "type".
-
-    Raises:
-        Refusal: anything else.
-    """
-    if len(text) > MOST_TEXT or sum(text.count(bracket) for bracket in "[{") > MOST_BRACKETS:
-        raise HttpError(f'expected a JSON object like {{"type": "start"}} of at most {MOST_TEXT} characters, flat')
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        message = None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise HttpError('expected a JSON object like {"type": "start"}')
-    stamp = message.get("t")
-    if isinstance(stamp, bool) or not isinstance(stamp, int | float | None) or not abs(stamp or 0) < MOST_STAMP:
-        raise HttpError('expected a number as "t", or none')
-    return message

@@ -1,20 +1,18 @@
-"""Photos that strangers send: known by their content, held to limits, decoded in memory, one at a time.
+"""Photos that clients upload: identified by their content, checked against limits, decoded in memory one at a time.
 
-The media room refuses pictures beyond its own limit by their header (64 megapixels: what phones take).
+`mouthpiece.media` rejects pictures beyond 64 megapixels (what phones take) by their header.
 """
 
 from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from mouthpiece.apps.live.http_errors import Busy, NotAPicture, Unknown
-from mouthpiece.apps.uploads import MEGABYTE, safe_name, said_as
-from mouthpiece.errors import InputError, NoPictureError, NotMediaError
+from mouthpiece.apps.web import MEGABYTE, safe_name
+from mouthpiece.errors import InputError, NoPictureError, UnknownMediaError
 from mouthpiece.samples import Avatar, avatars
 from mouthpiece.types import Picture
 
@@ -23,8 +21,6 @@ MOST_BYTES = 16 * MEGABYTE
 THUMBNAIL_SIZE = (128, 160)
 """Columns and rows of the gallery's pictures."""
 THUMBNAIL_QUALITY = 82
-_NEITHER = "nothing of a known kind"
-"""What the media room says of a file that is no media at all."""
 WAIT_S = 10.0
 """Longest wait for other photos to be decoded: they take memory."""
 
@@ -32,11 +28,11 @@ _decoding = threading.Semaphore()
 
 
 def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
-    """The picture in a file.
+    """Decode the picture in a file.
 
     Args:
         data: the file's bytes.
-        name: what its sender calls it; for messages only.
+        name: its name, for messages only.
         most_side: pixels that the longer side may have afterwards.
 
     Returns:
@@ -52,14 +48,14 @@ def read_face(data: bytes, name: str, most_side: int | None) -> Picture:
     if not _decoding.acquire(timeout=WAIT_S):
         raise Busy("many photos at once; try again in a moment")
     try:
-        with io.BytesIO(data) as file, said_as(file, shown):
+        with io.BytesIO(data) as file:
             return _decoded(file, shown, most_side)
     finally:
         _decoding.release()
 
 
-def avatar_called(name: str | None) -> Avatar:
-    """A face of our own gallery.
+def find_avatar(name: str | None) -> Avatar:
+    """Return a face of the gallery.
 
     Raises:
         Unknown: there is none of that name.
@@ -72,7 +68,7 @@ def avatar_called(name: str | None) -> Avatar:
 
 @lru_cache(maxsize=16)
 def thumbnail(path: Path) -> bytes:
-    """A picture of ours as a small JPEG."""
+    """Return a face of the gallery as a small JPEG."""
     from PIL import Image
 
     with Image.open(path) as picture, io.BytesIO() as file:
@@ -82,28 +78,14 @@ def thumbnail(path: Path) -> bytes:
         return file.getvalue()
 
 
-@contextmanager
-def called(name: str) -> Iterator[None]:
-    """Let errors about a picture in memory call it by its file's name."""
-    try:
-        yield
-    except InputError as error:
-        error.args = (
-            str(error).replace("the first picture of the array", "the array").replace("the array", safe_name(name)),
-        )
-        raise
-
-
 def _decoded(file: io.BytesIO, shown: str, most_side: int | None) -> Picture:
     import cv2
 
     from mouthpiece.media import open_face
 
     try:
-        opened = open_face(file)  # nothing is decoded yet but photos; their size is looked up before
-    except NotMediaError as error:
-        if _NEITHER not in str(error):
-            raise  # it is known what it is, and said
+        opened = open_face(file, name=shown)  # nothing is decoded yet but photos; their size is looked up before
+    except UnknownMediaError as error:
         raise NotAPicture(f"expected a photo, but {shown} is none; choose one: JPEG, PNG or WebP") from error
     except NoPictureError as error:
         raise NoPictureError(

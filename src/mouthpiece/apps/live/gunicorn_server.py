@@ -1,4 +1,4 @@
-"""gunicorn, told how to serve live sessions: one worker with threads, quiet logs, clients that hold nobody up."""
+"""gunicorn for live sessions: one worker with threads, quiet logs, time limits for slow clients."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from mouthpiece.samples import sample_face
 if TYPE_CHECKING:
     from flask import Flask
 
-    from mouthpiece.apps.live import LiveConfig
-    from mouthpiece.apps.live.session_registry import Live, SessionRegistry
+    from mouthpiece.apps.live.config import LiveConfig
+    from mouthpiece.apps.live.drawing import SpeakingFace
+    from mouthpiece.apps.live.session_registry import SessionRegistry
 
 log = logging.getLogger("mouthpiece.live")
 
@@ -57,25 +58,25 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
     """The app and gunicorn's settings for it."""
 
     def __init__(
-        self, config: LiveConfig, listener: int, complaints: int, threads: int, ready: Callable[[], None]
+        self, config: LiveConfig, listener: int, startup_errors: int, threads: int, ready: Callable[[], None]
     ) -> None:
-        """Settle how it is served.
+        """Prepare the app.
 
         Args:
             config: the app's.
             listener: file descriptor of a socket that listens already.
-            complaints: file descriptor for the reason why the app can't start, as JSON.
+            startup_errors: file descriptor for the reason why the app can't start, as JSON.
             threads: of the worker.
             ready: called in the first worker when it can serve.
         """
-        self._config, self._listener, self._complaints, self._threads = config, listener, complaints, threads
+        self._config, self._listener, self._startup_errors, self._threads = config, listener, startup_errors, threads
         self._ready: Callable[[], None] | None = ready
-        self._warm: list[Live] = []
-        """Holds what is compiled, for those who come: made anew it would take each of them most of a second."""
+        self._warm: list[SpeakingFace] = []
+        """Keeps what is compiled for other sessions: to compile it anew takes each of them most of a second."""
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's settings."""
+        """Set gunicorn's settings."""
         settings: dict[str, Any] = {
             "bind": f"fd://{self._listener}",
             "workers": 1,
@@ -94,12 +95,12 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The app, in the worker."""
+        """Build the app, in the worker."""
         try:
             app = build(self._config)
         except MouthpieceError as error:
-            complaint = {"type": type(error).__name__, "code": error.code, "message": str(error)}
-            os.write(self._complaints, json.dumps(complaint).encode())
+            startup_error = {"type": type(error).__name__, "code": error.code, "message": str(error)}
+            os.write(self._startup_errors, json.dumps(startup_error).encode())
             sys.exit(BOOT_ERROR)
         threading.Thread(target=self._keep_warm, name="mouthpiece-live-warm", daemon=True).start()
         if self._ready is not None:
@@ -112,16 +113,16 @@ class LiveApplication(BaseApplication):  # type: ignore[misc]
         except MouthpieceError as error:
             log.warning("%s", error)
 
-    def announced(self) -> None:
-        """In the parent: the first worker says that it is ready; those that come after it needn't."""
+    def clear_ready(self) -> None:
+        """Drop the `ready` callback, in the parent: only the first worker calls it."""
         self._ready = None
 
 
-def warm(config: LiveConfig) -> Live:
-    """Make some face ready, so that libraries and networks are loaded when the first visitor brings one.
+def warm(config: LiveConfig) -> SpeakingFace:
+    """Make some face ready, so that libraries and networks are loaded before the first client brings one.
 
     Returns:
-        The face, closed. While it is held, what is compiled for it serves others, too.
+        The face, closed. While it is held, what is compiled for it is used for others, too.
 
     Raises:
         MouthpieceError: no face can be made ready.
@@ -132,8 +133,8 @@ def warm(config: LiveConfig) -> Live:
     return live
 
 
-class Boss(Arbiter):  # type: ignore[misc]
-    """The parent process. It remembers which signal ended it, and never has more than one worker."""
+class LiveArbiter(Arbiter):  # type: ignore[misc]
+    """The parent process. It records which signal ended it, and never has more than one worker."""
 
     ended_by: int = signal.SIGTERM
     """The signal's number."""
@@ -141,61 +142,57 @@ class Boss(Arbiter):  # type: ignore[misc]
     def spawn_worker(self) -> int:
         """Start the worker, for the first time or again."""
         pid: int = super().spawn_worker()
-        self.app.announced()
+        self.app.clear_ready()
         return pid
 
     def init_signals(self) -> None:
-        """As gunicorn, but a hang-up that is ignored (nohup) stays so."""
+        """Set gunicorn's handlers, but a hang-up that is ignored (nohup) stays so."""
         ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         super().init_signals()
         if ignored:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_int(self) -> None:
-        """Ctrl-C."""
+        """End on Ctrl-C."""
         self.ended_by = signal.SIGINT
         super().handle_term()
 
     def handle_hup(self) -> None:
-        """The terminal was closed."""
+        """End when the terminal is closed."""
         self.ended_by = signal.SIGHUP
         super().handle_term()
 
     def handle_ttin(self) -> None:
-        """Sessions live in one process."""
+        """Ignore the signals for more or fewer workers and for an upgrade: sessions live in one process."""
 
-    def handle_ttou(self) -> None:
-        """As above."""
-
-    def handle_usr2(self) -> None:
-        """There is nothing to take over."""
+    handle_ttou = handle_usr2 = handle_ttin
 
 
 class LiveLogger(Logger):  # type: ignore[misc]
-    """Says what whoever runs the server can do something about, and not what strangers send."""
+    """Logs what the server's operator can mend, and not what clients send."""
 
     _IDLE = ("Invalid request from", "Socket error processing", "Shutting down", "Reason:")
 
     def warning(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Unless a stranger is the reason."""
-        told_to_leave = "was sent" in message and "SIGQUIT" in arguments
-        if not message.startswith(self._IDLE) and not told_to_leave:
+        """Log a warning unless a client is the reason."""
+        sent_to_end = "was sent" in message and "SIGQUIT" in arguments
+        if not message.startswith(self._IDLE) and not sent_to_end:
             super().warning(message, *arguments, **options)
 
     def error(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Unless it is said elsewhere."""
-        refused_to_start = "exited with code" in message and BOOT_ERROR in arguments
-        if not message.startswith(self._IDLE) and not refused_to_start:
+        """Log an error unless a client is the reason, or the parent raises it."""
+        failed_to_start = "exited with code" in message and BOOT_ERROR in arguments
+        if not message.startswith(self._IDLE) and not failed_to_start:
             super().error(message, *arguments, **options)
 
     def exception(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Unless a client has just gone."""
+        """Log an exception unless a client has just gone."""
         if not message.startswith(self._IDLE):
             super().exception(message, *arguments, **options)
 
 
 class LiveWorker(ThreadWorker):  # type: ignore[misc]
-    """A worker whose threads no client can keep for long, and that leaves as soon as it is told to."""
+    """A worker that limits how long a client keeps a thread, and ends at once when signalled."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -203,11 +200,11 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
         """Connections that a thread is busy with, and since when."""
 
     def run(self) -> None:
-        """Serve until told to leave; then leave at once: threads may be deep in a network that loads or computes."""
+        """Serve until signalled; then end at once: threads may be deep in a network that loads or computes."""
         try:
             super().run()
         finally:
-            self._house.close()
+            self._registry.close()
         logging.shutdown()
         with suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -215,34 +212,34 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
         os._exit(0)
 
     @property
-    def _house(self) -> SessionRegistry:
-        house: SessionRegistry = self.wsgi.extensions[EXTENSION]
-        return house
+    def _registry(self) -> SessionRegistry:
+        registry: SessionRegistry = self.wsgi.extensions[EXTENSION]
+        return registry
 
     def init_signals(self) -> None:
-        """As gunicorn; hang-ups are the parent's affair."""
+        """Set gunicorn's handlers; hang-ups are left to the parent."""
         super().init_signals()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: sessions end at once, requests soon."""
-        if self.alive and self.booted:  # a signal's handler waits for no lock: a thread does
-            threading.Thread(target=self._house.close, daemon=True).start()
+        """End sessions at once and requests soon, on SIGTERM."""
+        if self.alive and self.booted:  # a signal's handler must not wait for a lock
+            threading.Thread(target=self._registry.close, daemon=True).start()
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT and SIGQUIT: as SIGTERM. The parent sees to it that it doesn't take long."""
+        """End as on SIGTERM, on SIGINT and SIGQUIT; the parent limits how long it takes."""
         self.handle_exit(sig, frame)
 
     def enqueue_req(self, conn: Any) -> None:
-        """A thread takes the connection on."""
+        """Give a connection to a thread, with timeouts."""
         with suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout_option(SILENT_S))
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout_option(SEND_S))
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        """In a thread: serve a request, and close the connection here and not where others wait to be accepted."""
+        """Serve a request, in a thread, and close the connection here: the main thread accepts others."""
         conn.streams = None  # not known before the head has come
         self._since_s[conn] = time.monotonic()
         try:
@@ -254,12 +251,12 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
         return kept
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """The request has come whole, but for its body."""
+        """Handle a request that has come whole, but for its body."""
         conn.streams = req.path in _STREAMS
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """A thread is done with a connection."""
+        """Close or keep a connection that a thread is done with."""
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self.nr_conns -= 1
             conn.close()
@@ -267,7 +264,7 @@ class LiveWorker(ThreadWorker):  # type: ignore[misc]
             super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Once a second: give up what takes too long."""
+        """Shut down connections that take too long; called once a second."""
         super().murder_pending()
         now_s = time.monotonic()
         busy = list(self._since_s.items())

@@ -1,4 +1,4 @@
-"""Why the live app turns a request down: the product's one-line errors, each with its HTTP status."""
+"""Errors of the live app's requests: one line each, with an HTTP status."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from mouthpiece.errors import InputError, MouthpieceError, NoPictureError, NotMe
 
 
 class HttpError(MouthpieceError):
-    """A request that is not granted."""
+    """Base of errors of a request."""
 
     code: ClassVar[str] = "request"
     status: ClassVar[int] = 400
-    """HTTP status that says so."""
+    """HTTP status of the answer."""
 
 
 class Unknown(HttpError):
-    """Nothing of that name."""
+    """There is nothing of that name."""
 
     code = "unknown"
     status = 404
@@ -30,14 +30,14 @@ class NotAdmitted(HttpError):
 
 
 class ForbiddenOrigin(HttpError):
-    """Another site asks, or the server is asked under a name that isn't its own."""
+    """The request comes from another site, or its Host is not a name of the server."""
 
     code = "foreign"
     status = 403
 
 
 class NoFaceYet(HttpError):
-    """Nobody there to speak."""
+    """The session has no face."""
 
     code = "no-face-yet"
     status = 409
@@ -52,7 +52,7 @@ class Busy(HttpError):
 
 
 class TooFast(HttpError):
-    """More than a client may send."""
+    """A client sends more than its limit."""
 
     code = "too-fast"
     status = 429
@@ -65,7 +65,7 @@ class NotAPicture(InputError):
 
 
 def status_of(error: MouthpieceError) -> int:
-    """The HTTP status of an error of the product: whose fault it is, and what kind."""
+    """Return the HTTP status of an error."""
     if isinstance(error, HttpError):
         return error.status
     if isinstance(error, NotMediaError | NoPictureError | NotAPicture):
@@ -74,5 +74,5 @@ def status_of(error: MouthpieceError) -> int:
 
 
 def as_message(error: MouthpieceError) -> dict[str, str]:
-    """The error as a message of the WebSocket or a JSON answer."""
+    """Return an error as a message of the WebSocket."""
     return {"type": "error", "code": error.code, "message": str(error)}

@@ -1,4 +1,4 @@
-"""Where the sound of live sessions comes from: the browser, this machine's own microphone, or a recording."""
+"""Sources of sound for browser sessions: the browser, this machine's own microphone, or a recording."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from mouthpiece.apps.live.config import BROWSER, FILE, SERVER
 from mouthpiece.errors import InputError, MissingExtraError, MouthpieceError
 from mouthpiece.types import SAMPLE_RATE, FloatArray
-
-if TYPE_CHECKING:
-    from mouthpiece.apps.live.session_registry import Microphone
 
 CHUNK = 1024
 """Samples that the server's microphone, and a recording, give at a time: 64 ms."""
@@ -23,23 +21,41 @@ LATE_S = 1.0
 """A recording that the machine couldn't play for so long goes on from where it was."""
 LAST_SHOWN_S = 0.5
 """So long after a recording's end its last sound has been shown."""
-BROWSER, SERVER, FILE = "browser", "server", "file"
 
 log = logging.getLogger("mouthpiece.live")
 
 
 class Listener(Protocol):
-    """Whoever hears: a session."""
+    """The part of a browser session that microphones use."""
 
     def push(self, samples: FloatArray) -> None:
         """Take sound: (n,) float32 in [-1, 1], 16 kHz."""
 
     def stop(self) -> None:
-        """There is no more."""
+        """Come to rest: the sound has ended."""
+
+
+class Microphone:
+    """Source of a server's sound. This one gives none: each page sends its own."""
+
+    name = BROWSER
+
+    def attach(self, session: Listener) -> None:
+        """Give the session sound from now on, from the start of a recording; may take seconds.
+
+        Raises:
+            InputError: it can't be opened.
+        """
+
+    def detach(self, session: Listener) -> None:
+        """Give the session no more sound."""
+
+    def close(self) -> None:
+        """Give no session any more sound."""
 
 
 def open_microphone(source: str | Path, *, loop: bool = False) -> Microphone:
-    """The microphone for all sessions of a server.
+    """Open the microphone for all sessions of a server.
 
     Args:
         source: "browser", "server", or a recording.
@@ -50,40 +66,25 @@ def open_microphone(source: str | Path, *, loop: bool = False) -> Microphone:
         MissingExtraError: the library for microphones isn't installed.
     """
     if source == BROWSER:
-        return BrowserMicrophone()
+        return Microphone()
     if source == SERVER:
         return ServerMicrophone()
-    return Recording(Path(source), loop=loop)
+    return RecordingMicrophone(Path(source), loop=loop)
 
 
-class BrowserMicrophone:
-    """Each page sends its own sound: nothing to do here."""
-
-    name = BROWSER
-
-    def listen(self, session: Listener) -> None:
-        """Nothing."""
-
-    def leave(self, session: Listener) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""
-
-
-class ServerMicrophone:
-    """This machine's own microphone. It is open only while some session is to speak; all of them hear the same."""
+class ServerMicrophone(Microphone):
+    """This machine's own microphone. It is open only while some session is to speak; all of them get the same sound."""
 
     name = SERVER
 
     def __init__(self) -> None:
-        """See whether there is one.
+        """Check that there is one.
 
         Raises:
             MissingExtraError: the library isn't installed.
             InputError: there is none, or none that gives 16 kHz.
         """
-        self._sounddevice = _sounddevice()
+        self._sounddevice = _import_sounddevice()
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._stream: Any = None
@@ -92,19 +93,17 @@ class ServerMicrophone:
         except (self._sounddevice.PortAudioError, ValueError) as error:
             raise _no_microphone(error) from error
 
-    def listen(self, session: Listener) -> None:
-        """Give the session sound from now on.
-
-        Raises:
-            InputError: the microphone can't be opened.
-        """
+    def attach(self, session: Listener) -> None:
+        """Give the session sound from now on, as `Microphone.attach`."""
         with self._lock:
             if self._stream is None:
-                self._stream = self._opened()
+                self._stream = self._open_stream()
             self._listeners = [*(one for one in self._listeners if one is not session), session]
 
-    def leave(self, session: Listener) -> None:
-        """Give it no more; nobody left closes the microphone."""
+    def detach(self, session: Listener) -> None:
+        """Give the session no more sound; the last one closes the microphone."""
+        if session not in self._listeners:  # then there is no wait for a microphone that opens for another one
+            return
         with self._lock:
             self._listeners = [one for one in self._listeners if one is not session]
             stream = None if self._listeners else self._stream
@@ -116,26 +115,26 @@ class ServerMicrophone:
     def close(self) -> None:
         """Close it for all."""
         for session in self._listeners:
-            self.leave(session)
+            self.detach(session)
 
-    def _opened(self) -> Any:
+    def _open_stream(self) -> Any:
         try:
             stream = self._sounddevice.InputStream(
-                samplerate=SAMPLE_RATE, blocksize=CHUNK, channels=1, dtype="float32", callback=self._heard
+                samplerate=SAMPLE_RATE, blocksize=CHUNK, channels=1, dtype="float32", callback=self._push
             )
             stream.start()
         except (self._sounddevice.PortAudioError, ValueError) as error:
             raise _no_microphone(error) from error
         return stream
 
-    def _heard(self, sound: FloatArray, _frames: int, _time: Any, _status: Any) -> None:
-        """PortAudio's thread brings (CHUNK, 1) float32 in its own memory."""
+    def _push(self, sound: FloatArray, _frames: int, _time: Any, _status: Any) -> None:
+        """Pass on (CHUNK, 1) float32 in memory of PortAudio, whose thread calls this."""
         samples = sound[:, 0].copy()
         for session in self._listeners:
             session.push(samples)
 
 
-def _sounddevice() -> Any:
+def _import_sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError as error:
@@ -152,17 +151,17 @@ def _no_microphone(error: Exception) -> InputError:
     )
 
 
-class Recording:
+class RecordingMicrophone(Microphone):
     """A recording, played to each session from its start as if it were spoken then."""
 
     name = FILE
 
     def __init__(self, path: Path, *, loop: bool = False) -> None:
-        """See whether it can be played.
+        """Check that it can be played.
 
         Args:
             path: sound, or a video whose sound is taken.
-            loop: whether it begins again at its end; otherwise who listened is told to stop there.
+            loop: whether it begins again at its end; otherwise sessions stop there.
 
         Raises:
             InputError: it can't be.
@@ -170,29 +169,25 @@ class Recording:
         self._path, self._loop = path, loop
         self._lock = threading.Lock()
         self._ends: dict[Listener, threading.Event] = {}
-        with _opened(path) as speech:
+        with _open_recording(path) as speech:
             next(iter(speech.samples()), None)
 
-    def listen(self, session: Listener) -> None:
-        """Play it to the session from its start.
-
-        Raises:
-            InputError: it can't be played any more.
-        """
-        self.leave(session)
+    def attach(self, session: Listener) -> None:
+        """Play it to the session from its start, as `Microphone.attach`."""
+        self.detach(session)
         try:
-            with _opened(self._path):
+            with _open_recording(self._path):
                 pass
         except MouthpieceError as error:
-            log.warning("%s", error)  # where it is on this machine is nobody else's affair
+            log.warning("%s", error)  # its path goes into the log only
             raise InputError("the recording can't be played any more; the server's log says why") from error
         end = threading.Event()
         with self._lock:
             self._ends[session] = end
         threading.Thread(target=self._play, args=(session, end), name="mouthpiece-live-file", daemon=True).start()
 
-    def leave(self, session: Listener) -> None:
-        """Stop playing to it."""
+    def detach(self, session: Listener) -> None:
+        """Stop playing to the session."""
         with self._lock:
             end = self._ends.pop(session, None)
         if end is not None:
@@ -223,10 +218,10 @@ class Recording:
                 session.stop()
 
     def _chunks(self) -> Iterator[FloatArray]:
-        """(CHUNK,) float32 each, the last one shorter; without end if it loops."""
+        """Yield (CHUNK,) float32 each, the last one shorter; without end if it loops."""
         while True:
             rest = np.empty(0, dtype=np.float32)
-            with _opened(self._path) as speech:
+            with _open_recording(self._path) as speech:
                 for block in speech.samples():
                     rest = np.concatenate([rest, block])
                     while len(rest) >= CHUNK:
@@ -238,7 +233,7 @@ class Recording:
                 return
 
 
-def _opened(path: Path) -> Any:
+def _open_recording(path: Path) -> Any:
     from mouthpiece.media import open_speech
 
     return open_speech(path)

@@ -1,9 +1,8 @@
-"""The app's routes: thin ones, over `sessions`, with `security` in front of them."""
+"""Routes of the app over its browser sessions, with access control before them."""
 
 from __future__ import annotations
 
 import io
-import logging
 import threading
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
@@ -13,12 +12,17 @@ from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mouthpiece.apps.live.access import AccessPolicy, check_handshake, harden, new_client_id
-from mouthpiece.apps.live.face_uploads import MOST_BYTES, avatar_called, called, read_face, thumbnail
+from mouthpiece.apps.live.browser_session import BrowserSession
+from mouthpiece.apps.live.clients import Client
+from mouthpiece.apps.live.config import LiveConfig
+from mouthpiece.apps.live.drawing import FRAME_WAIT_S
+from mouthpiece.apps.live.face_uploads import MOST_BYTES, find_avatar, read_face, thumbnail
 from mouthpiece.apps.live.http_errors import Busy, ForbiddenOrigin, HttpError, NotAdmitted, status_of
+from mouthpiece.apps.live.messages import BOUNDARY, MOST_MESSAGE, EncodedFrame
 from mouthpiece.apps.live.microphone import open_microphone
-from mouthpiece.apps.live.session_registry import BOUNDARY, FRAME_WAIT_S, Client, EncodedFrame, SessionRegistry
-from mouthpiece.apps.live.sockets import MOST_MESSAGE, PING_S, Bell, Here, Wire, converse
-from mouthpiece.apps.uploads import MEGABYTE
+from mouthpiece.apps.live.session_registry import SessionRegistry
+from mouthpiece.apps.live.sockets import PING_S, CallbackEvent, ClientConnection, InlineThread, serve_socket
+from mouthpiece.apps.web import MEGABYTE, safe_name
 from mouthpiece.errors import InputError, MouthpieceError
 from mouthpiece.samples import avatars
 from mouthpiece.types import Picture
@@ -26,8 +30,6 @@ from mouthpiece.types import Picture
 if TYPE_CHECKING:
     from simple_websocket import Server
     from werkzeug.wrappers.response import Response as BaseResponse
-
-    from mouthpiece.apps.live import LiveConfig
 
     Answer = Response | BaseResponse | str | tuple[Response | str, int]
 
@@ -45,14 +47,12 @@ EXTENSION = "mouthpiece-live"
 """Where the app keeps its `SessionRegistry`: `app.extensions[EXTENSION]`."""
 HEALTH = "healthz"
 _WITHOUT_TOKEN = frozenset({"static"})
-"""What nobody needs a token for: how the page looks is no secret."""
+"""Endpoints that need no token: the page's style is no secret."""
 THUMBNAIL_AGE_S = 86_400
 """Browsers may keep the gallery's pictures so long."""
-_NOT_LET_IN = frozenset({NotAdmitted.status, ForbiddenOrigin.status, Busy.status})
-_ORDERS = {"start": "Start", "stop": "Stop", "clear": "clear"}
+_WITHOUT_COOKIE = frozenset({NotAdmitted.status, ForbiddenOrigin.status, Busy.status})
+_COMMANDS = {"start": "Start", "stop": "Stop", "clear": "clear"}
 """Fields of /requests and their values, as published."""
-
-log = logging.getLogger("mouthpiece.live")
 
 
 class MemoryRequest(Request):
@@ -61,18 +61,12 @@ class MemoryRequest(Request):
     max_form_memory_size = MOST_FIELD
     max_form_parts = MOST_PARTS
 
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
         return io.BytesIO()
 
 
 def build(config: LiveConfig) -> Flask:
-    """As `create_app`."""
+    """Build the app, as `create_app`."""
     app = Flask("mouthpiece.apps.live")
     app.request_class = MemoryRequest
     app.config.update(
@@ -80,81 +74,73 @@ def build(config: LiveConfig) -> Flask:
         SOCK_SERVER_OPTIONS={
             "ping_interval": PING_S,
             "max_message_size": MOST_MESSAGE,
-            "thread_class": Here,
-            "event_class": Bell,
+            "thread_class": InlineThread,
+            "event_class": CallbackEvent,
         },
     )
     microphone = open_microphone(config.mic, loop=config.loop)
-    house = SessionRegistry(config.sessions, lambda face: config.open_live(face, config.options), microphone)
-    app.extensions[EXTENSION] = house
-    gate = AccessPolicy(host=config.host, token=config.token, names=config.allow_hosts, secret=config.secret)
-    _Guard(app, gate, house, cookie=f"mouthpiece_{config.port}")
-    _Routes(app, gate, house, config)
-    app.register_error_handler(MouthpieceError, _refuse)
-    app.register_error_handler(HTTPException, _refuse_http)
-    app.register_error_handler(Exception, _apologise)
+    registry = SessionRegistry(config.sessions, lambda face: config.open_live(face, config.options), microphone)
+    app.extensions[EXTENSION] = registry
+    policy = AccessPolicy(host=config.host, token=config.token, names=config.allow_hosts, secret=config.secret)
+    _AccessControl(app, policy, registry, cookie=f"mouthpiece_{config.port}")
+    _Routes(app, policy, registry, config)
+    app.register_error_handler(MouthpieceError, _answer_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_unexpected)
     return app
 
 
-class _Guard:
-    """Looks at each request before its route does, and at each answer after."""
+class _AccessControl:
+    """Checks each request before its route, and completes each answer after it."""
 
-    def __init__(self, app: Flask, gate: AccessPolicy, house: SessionRegistry, cookie: str) -> None:
-        self._gate, self._house, self._cookie = gate, house, cookie
+    def __init__(self, app: Flask, policy: AccessPolicy, registry: SessionRegistry, cookie: str) -> None:
+        self._policy, self._registry, self._cookie = policy, registry, cookie
         app.before_request(self.check)
         app.after_request(self.finish)
 
     def check(self) -> Response | None:
-        """Refuse who may not ask this; `g.client_id` is set for whom may.
-
-        Raises:
-            Refusal: who may not.
-        """
+        """Check that a request is granted, and set `g.client_id` and `g.new_client_id`."""
         g.client_id, g.new_client_id = None, False
         if request.endpoint == HEALTH:
             return None
-        self._gate.check_name(request)
-        g.client_id = self._gate.client_id(request.cookies.get(self._cookie))
-        if request.endpoint == "page" and self._gate.knows(request.args.get("token")):
-            self._let_in()
+        self._policy.check_name(request)
+        g.client_id = self._policy.client_id(request.cookies.get(self._cookie))
+        if request.endpoint == "page" and self._policy.is_token(request.args.get("token")):
+            self._grant()
             return Response(render_template("welcome.html"))
         if request.endpoint not in _WITHOUT_TOKEN:
-            self._gate.admit(request, g.client_id)
+            self._policy.admit(request, g.client_id)
         if request.method not in ("GET", "HEAD", "OPTIONS") or request.endpoint == "live":
-            self._gate.check_origin(request)
+            self._policy.check_origin(request)
         if request.endpoint == "live":
             self._check_socket()
         elif g.client_id is None and request.endpoint in ("page", "upload", "avatar", "orders"):
-            self._let_in()
+            self._grant()
         return None
 
-    def _let_in(self) -> None:
+    def _grant(self) -> None:
         g.client_id, g.new_client_id = g.client_id or new_client_id(), True
 
     def _check_socket(self) -> None:
-        """Prepare a WebSocket's opening request for the library that answers it.
-
-        Raises:
-            Refusal: it isn't whole, or nobody's.
-        """
+        """Prepare a WebSocket's opening request for the library that answers it."""
         check_handshake(request.headers)
         if g.client_id is None:
             raise HttpError("expected the page's cookie; open the page first")
-        g.session = self._house.enter(g.client_id)
+        g.session = self._registry.enter(g.client_id)
         # Frames are compressed already: no further compression is agreed on.
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         request.environ.pop("HTTP_SEC_WEBSOCKET_PROTOCOL", None)
         for server in ("gunicorn.socket", "werkzeug.socket"):
             if server in request.environ:
-                request.environ[server] = Wire(request.environ[server])
+                request.environ[server] = ClientConnection(request.environ[server])
 
     def finish(self, response: Response) -> Response:
-        """Put on the headers and, for a new visitor, the cookie."""
+        """Set the headers and, for a new client, the cookie."""
         harden(response, request.headers.get("Host", ""))
-        if g.get("new_client_id") and response.status_code not in _NOT_LET_IN:
+        if g.get("new_client_id") and response.status_code not in _WITHOUT_COOKIE:
             response.set_cookie(
                 self._cookie,
-                self._gate.cookie(g.client_id),
+                self._policy.cookie(g.client_id),
                 httponly=True,
                 samesite="Strict",
                 secure=request.is_secure,
@@ -163,10 +149,10 @@ class _Guard:
 
 
 class _Routes:
-    """What is answered."""
+    """Handlers of the routes."""
 
-    def __init__(self, app: Flask, gate: AccessPolicy, house: SessionRegistry, config: LiveConfig) -> None:
-        self._gate, self._house, self._config = gate, house, config
+    def __init__(self, app: Flask, policy: AccessPolicy, registry: SessionRegistry, config: LiveConfig) -> None:
+        self._policy, self._registry, self._config = policy, registry, config
         self._uploads = threading.BoundedSemaphore(UPLOADS_AT_ONCE)
         app.add_url_rule("/", "page", self.page)
         app.add_url_rule("/upload", "upload", self.upload, methods=["POST"])
@@ -179,24 +165,13 @@ class _Routes:
         Sock(app).route("/live", endpoint="live")(self.live)
 
     def page(self) -> str:
-        """The page.
-
-        Raises:
-            Busy: the visitor has no place and there is none.
-        """
-        if not self._house.has_room(g.client_id):
-            raise Busy(self._house.full_text)
+        """Render the page."""
+        self._registry.check_room(g.client_id)
         return render_template("index.html", state=self._state(), avatars=avatars())
 
     def upload(self) -> Answer:
-        """Take a photo.
-
-        Raises:
-            InputError: it can't be used.
-            Busy: no place, or too many uploads.
-        """
-        if not self._house.has_room(g.client_id):
-            raise Busy(self._house.full_text)
+        """Take a photo."""
+        self._registry.check_room(g.client_id)
         if not self._uploads.acquire(timeout=UPLOAD_WAIT_S):
             raise Busy("many photos at once; try again in a moment")
         try:
@@ -207,47 +182,26 @@ class _Routes:
         return self._take_face(face, name)
 
     def avatar(self) -> Answer:
-        """Take a face of our own.
-
-        Raises:
-            Unknown: there is none of that name.
-            Busy: no place, or too many uploads.
-        """
-        path = avatar_called(request.form.get("avatar")).path
-        if not self._house.has_room(g.client_id):
-            raise Busy(self._house.full_text)
+        """Take a face of the gallery."""
+        path = find_avatar(request.form.get("avatar")).path
+        self._registry.check_room(g.client_id)
         face = read_face(path.read_bytes(), path.name, self._config.options.most_side)
         return self._take_face(face, path.name)
 
     def avatar_picture(self, name: str) -> Response:
-        """What a face of our own looks like, small.
-
-        Raises:
-            Unknown: there is none of that name.
-        """
-        response = Response(thumbnail(avatar_called(name).path), mimetype="image/jpeg")
+        """Return a face of the gallery, small."""
+        response = Response(thumbnail(find_avatar(name).path), mimetype="image/jpeg")
         response.headers["Cache-Control"] = f"private, max-age={THUMBNAIL_AGE_S}"
         return response
 
     def _take_face(self, face: Picture, name: str) -> Answer:
-        """Let a picture speak.
-
-        Raises:
-            InputError: it can't.
-            Busy: no place.
-            TooFast: one after the other.
-        """
-        session = self._house.enter(g.client_id)
-        with called(name):
-            session.put_face(face)
+        """Make a picture the session's face."""
+        session = self._registry.enter(g.client_id)
+        session.put_face(face, safe_name(name))
         return jsonify(session.state()) if _wants_json() else redirect(url_for("page"), 303)
 
     def _photo(self) -> tuple[bytes, str]:
-        """The bytes and name in the field.
-
-        Raises:
-            Refusal: there are none.
-        """
+        """Return the bytes and name of the uploaded file."""
         if request.mimetype != "multipart/form-data":
             raise _Unsupported(f'expected a form (multipart/form-data) with a photo in its field "{FIELD}"')
         file = request.files.get(FIELD)
@@ -257,65 +211,55 @@ class _Routes:
         return data, file.filename or "the photo"
 
     def orders(self) -> Answer:
-        """Start, stop or clear.
-
-        Raises:
-            NoFaceYet: nobody to start.
-            Refusal: something else was asked for.
-        """
+        """Start, stop or clear."""
         if request.method == "POST":
-            given = [name for name, value in _ORDERS.items() if request.form.get(name) == value]
-            if len(given) != 1:
+            commands = [name for name, value in _COMMANDS.items() if request.form.get(name) == value]
+            if len(commands) != 1:
                 raise HttpError("expected one of start=Start, stop=Stop, clear=clear")
-            session = self._house.enter(g.client_id) if given == ["start"] else self._house.find(g.client_id)
+            session = self._registry.enter(g.client_id) if commands == ["start"] else self._registry.find(g.client_id)
             if session is not None:
-                getattr(session, given[0])()
+                getattr(session, commands[0])()
             if _wants_json():
                 return jsonify(self._state())
         return self.page()
 
     def _state(self) -> dict[str, Any]:
-        session = self._house.find(g.client_id)
-        nobody = {"type": "state", "face": False, "speaking": False, "mic": self._house.microphone.name}
-        return nobody if session is None else session.state()
+        session = self._registry.find(g.client_id)
+        no_session = {"type": "state", "face": False, "speaking": False, "mic": self._registry.microphone.name}
+        return no_session if session is None else session.state()
 
     def video_feed(self) -> Answer:
-        """The frames as they come, as JPEGs, for a plain <img>.
-
-        Raises:
-            NoFaceYet: there is no face.
-            Busy: no place.
-        """
+        """Stream the frames as they come, as JPEGs, for a plain <img>."""
         if g.client_id is None:
             raise HttpError("expected the page's cookie; open the page first")
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
         if request.method == "HEAD":
             return Response(mimetype=kind)
-        session = self._house.enter(g.client_id)
-        watcher = session.watch("feed")
-        response = Response(_parts(watcher), mimetype=kind)
-        response.call_on_close(lambda: session.leave(watcher))
+        session = self._registry.enter(g.client_id)
+        client = session.watch("feed")
+        response = Response(_parts(client), mimetype=kind)
+        response.call_on_close(lambda: session.leave(client))
         return response
 
     def live(self, server: Server) -> None:
-        """The WebSocket."""
-        converse(server, g.session)
+        """Serve the WebSocket."""
+        serve_socket(server, g.session)
 
     def stats(self) -> Answer:
-        """How it goes."""
-        session = self._house.find(g.client_id)
-        sessions = self._house.sessions
-        told: dict[str, Any] = {
-            "session": None if session is None else _untyped(session.stats()),
+        """Return statistics."""
+        session = self._registry.find(g.client_id)
+        sessions = self._registry.sessions
+        answer: dict[str, Any] = {
+            "session": None if session is None else _stats_of(session),
             "sessions": len(sessions),
-            "places": self._house.places,
+            "places": self._registry.places,
         }
-        if self._gate.bears_token(request):
-            told["all"] = [_untyped(one.stats()) for one in sessions]
-        return jsonify(told)
+        if self._policy.has_bearer_token(request):
+            answer["all"] = [_stats_of(one) for one in sessions]
+        return jsonify(answer)
 
     def healthz(self) -> Answer:
-        """Whether the server works; nothing else."""
+        """Return that the server works; nothing else."""
         return jsonify({"ok": True})
 
 
@@ -326,21 +270,21 @@ class _Unsupported(HttpError):
     status = 415
 
 
-def _parts(watcher: Client) -> Iterator[bytes]:
-    """The feed, until it is over."""
+def _parts(client: Client) -> Iterator[bytes]:
+    """Yield the parts of the feed until the client is dismissed."""
     yield b"--" + BOUNDARY + b"\r\n"
-    while not watcher.dismissed:
-        item = watcher.next(FRAME_WAIT_S)
+    while not client.dismissed:
+        item = client.next(FRAME_WAIT_S)
         if isinstance(item, EncodedFrame):
             yield item.part
 
 
-def _untyped(message: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in message.items() if name != "type"}
+def _stats_of(session: BrowserSession) -> dict[str, Any]:
+    return {name: value for name, value in session.stats().items() if name != "type"}
 
 
 def _wants_json() -> bool:
-    """Whether JSON is asked for by name."""
+    """Return whether JSON is accepted by name."""
     return "application/json" in request.headers.get("Accept", "")
 
 
@@ -348,8 +292,8 @@ def _wants_page() -> bool:
     return "text/html" in request.headers.get("Accept", "") and not _wants_json()
 
 
-def _answer(code: str, message: str, status: int) -> Response:
-    """A refusal as the page or program that asked can take it."""
+def _error_response(code: str, message: str, status: int) -> Response:
+    """Return an error as a page or JSON, as the request accepts it."""
     if _wants_page():
         response = Response(render_template("problem.html", message=message, status=status), status)
     else:
@@ -360,25 +304,25 @@ def _answer(code: str, message: str, status: int) -> Response:
     return response
 
 
-def _refuse(error: MouthpieceError) -> Response:
-    return _answer(error.code, str(error), status_of(error))
+def _answer_error(error: MouthpieceError) -> Response:
+    return _error_response(error.code, str(error), status_of(error))
 
 
-def _refuse_http(error: HTTPException) -> Response:
-    """What Flask itself refuses."""
+def _answer_http_error(error: HTTPException) -> Response:
+    """Return the answer to an error that Flask raised."""
     if isinstance(error, RequestEntityTooLarge):
-        return _answer(InputError.code, f"expected a photo of at most {MOST_BYTES / MEGABYTE:.0f} MB", 413)
+        return _error_response(InputError.code, f"expected a photo of at most {MOST_BYTES / MEGABYTE:.0f} MB", 413)
     status = error.code or 400
     response = error.get_response()
-    if status < 400:  # a redirect is no refusal
+    if status < 400:  # a redirect is no error
         return Response(response.get_data(), status, headers=dict(response.headers))
-    answer = _answer(HttpError.code, error.name.lower(), status)
+    answer = _error_response(HttpError.code, error.name.lower(), status)
     if "Allow" in response.headers:
         answer.headers["Allow"] = response.headers["Allow"]
     return answer
 
 
-def _apologise(error: Exception) -> Response:
-    """A bug of ours: told in the log, not to strangers."""
+def _answer_unexpected(error: Exception) -> Response:
+    """Log an unexpected error; its text does not go to the client."""
     current_app.logger.exception("unexpected error")
-    return _answer(MouthpieceError.code, "something went wrong on the server; its log says what", 500)
+    return _error_response(MouthpieceError.code, "something went wrong on the server; its log says what", 500)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.serving import BaseWSGIServer
 
-    from mouthpiece.apps.live import LiveConfig
+    from mouthpiece.apps.live.config import LiveConfig
 
 BACKLOG = 64
 """Connections that may wait to be accepted."""
@@ -36,9 +36,9 @@ Ready = Callable[[str], None]
 
 
 def run(config: LiveConfig, ready: Ready) -> int:
-    """As `serve`."""
+    """Run the app until a signal comes, as `serve`."""
     _check_engine(config)
-    listener = _listening(config)
+    listener = _open_listener(config)
     port = int(listener.getsockname()[1])
     config = replace(config, port=port)
     if sys.platform == "win32":
@@ -47,12 +47,12 @@ def run(config: LiveConfig, ready: Ready) -> int:
 
 
 def threads_for(sessions: int) -> int:
-    """Threads that a server needs for so many sessions."""
+    """Return the threads that a server needs for so many sessions."""
     return SPARE_THREADS + THREADS_PER_PLACE * sessions
 
 
 def link(config: LiveConfig) -> str:
-    """The page's address as a person on this machine opens it, with the token where there is one."""
+    """Return the page's address as a person on this machine opens it, with the token where there is one."""
     host = config.host.strip("[]")
     if host in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = "localhost"
@@ -63,10 +63,10 @@ def link(config: LiveConfig) -> str:
 
 
 def _check_engine(config: LiveConfig) -> None:
-    """See at once whether the engine could run, and not at the first face.
+    """Check at once that the engine can run, and not at the first face.
 
     Raises:
-        EngineError: it couldn't.
+        EngineError: it can't.
     """
     from mouthpiece.engines.registry import load_engine
 
@@ -76,11 +76,11 @@ def _check_engine(config: LiveConfig) -> None:
         raise EngineError(f"the engine {options.engine.name} can't run: {info.weights}")
 
 
-def _listening(config: LiveConfig) -> socket.socket:
-    """A socket that listens where it was asked to.
+def _open_listener(config: LiveConfig) -> socket.socket:
+    """Open a socket that listens on the config's address and port.
 
     Raises:
-        OutputError: it can't.
+        OutputError: it can't listen there.
     """
     host = config.host.strip("[]")
     try:
@@ -97,11 +97,11 @@ def _listening(config: LiveConfig) -> socket.socket:
             listener.close()
             raise
     except (OSError, UnicodeError) as error:
-        raise OutputError(_cant_listen(config, error)) from error
+        raise OutputError(_listening_error(config, error)) from error
     return listener
 
 
-def _cant_listen(config: LiveConfig, error: OSError | UnicodeError) -> str:
+def _listening_error(config: LiveConfig, error: OSError | UnicodeError) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
         return f"port {config.port} is in use on {config.host}; choose another with --port, or 0 for any free one"
@@ -112,7 +112,7 @@ def _cant_listen(config: LiveConfig, error: OSError | UnicodeError) -> str:
 
 
 def _run_on_windows(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
-    """Werkzeug's server with threads: gunicorn doesn't run here."""
+    """Run werkzeug's server with threads: gunicorn doesn't run on Windows."""
     app = build(config)
     server = threaded_server(config, app, listener)
     ready(link(config))
@@ -127,12 +127,12 @@ def _run_on_windows(config: LiveConfig, listener: socket.socket, ready: Ready) -
 
 
 def threaded_server(config: LiveConfig, app: Flask, listener: socket.socket) -> BaseWSGIServer:
-    """Werkzeug's server around the app, on a socket that listens; it logs no requests, as links may bear a token."""
+    """Create werkzeug's server on a socket that listens; it logs no requests, as links may hold a token."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Nothing."""
+            """Do nothing."""
 
     server = make_server(config.host, config.port, app, threaded=True, request_handler=Handler, fd=listener.fileno())
     server.daemon_threads = True  # type: ignore[attr-defined]
@@ -140,33 +140,33 @@ def threaded_server(config: LiveConfig, app: Flask, listener: socket.socket) -> 
 
 
 def _run_gunicorn(config: LiveConfig, listener: socket.socket, ready: Ready) -> int:
-    from mouthpiece.apps.live.gunicorn_server import Boss, LiveApplication
+    from mouthpiece.apps.live.gunicorn_server import LiveApplication, LiveArbiter
 
-    told, tell = os.pipe()
+    error_reader, error_writer = os.pipe()
     parent = os.getpid()
     application = LiveApplication(
-        config, listener.detach(), tell, threads_for(config.sessions), lambda: ready(link(config))
+        config, listener.detach(), error_writer, threads_for(config.sessions), lambda: ready(link(config))
     )
-    boss = Boss(application)
+    arbiter = LiveArbiter(application)
     try:
-        boss.run()
+        arbiter.run()
     except SystemExit:
         if os.getpid() != parent:
             raise
     finally:
         if os.getpid() == parent:
-            os.close(tell)
-    with os.fdopen(told, "rb") as reader:
-        complaint = reader.read()
-    if complaint:
-        raise _as_error(complaint)
-    return boss.ended_by
+            os.close(error_writer)
+    with os.fdopen(error_reader, "rb") as reader:
+        startup_error = reader.read()
+    if startup_error:
+        raise _as_error(startup_error)
+    return arbiter.ended_by
 
 
-def _as_error(complaint: bytes) -> MouthpieceError:
-    """What the worker couldn't start for, as it was raised there."""
-    told = json.loads(complaint)
-    kind = getattr(errors, told["type"], MouthpieceError)
+def _as_error(startup_error: bytes) -> MouthpieceError:
+    """Return the error that kept the worker from starting, as it was raised there."""
+    description = json.loads(startup_error)
+    kind = getattr(errors, description["type"], MouthpieceError)
     error: MouthpieceError = kind.__new__(kind)
-    error.args = (told["message"],)
+    error.args = (description["message"],)
     return error

@@ -2,124 +2,112 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from html import escape
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import streamlit as st
 
 from mouthpiece import samples
-from mouthpiece.apps.cli.console import clock
-from mouthpiece.apps.studio.formatting import length, told
-from mouthpiece.apps.studio.ingest import Face, Speech, known_face, known_speech
-from mouthpiece.apps.studio.state import StudioState
+from mouthpiece.apps.durations import format_clock
+from mouthpiece.apps.studio.formatting import error_message, format_duration
+from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech, SentFile, load_face, load_speech
 from mouthpiece.apps.studio.translations import Texts
-from mouthpiece.apps.studio.visits import Refused, Visit
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.studio.visits import Chosen, RejectedUpload, UploadSlot, Visit
+from mouthpiece.apps.web import MEGABYTE, Limits
 
 SAMPLE_NAMES = {"en": "English sample", "ar": "عيّنة عربية"}
-Given = TypeVar("Given", Face, Speech)
-PREVIEW = 200
+PREVIEW_WIDTH = 200
 """Width of an uploaded face's picture, pixels."""
-CAMERA: Final = "1080p"
+CAMERA_RESOLUTION: Final = "1080p"
 """Asked of cameras, which give what they have; otherwise a picture is only as large as it is shown."""
 
 
-class FaceFrom(StrEnum):
-    """Where the face comes from."""
+class Origin(StrEnum):
+    """Where a face or speech comes from; the values are names of `Texts`."""
 
     GALLERY = "gallery"
     UPLOAD = "upload"
     CAMERA = "camera"
-
-
-class SpeechFrom(StrEnum):
-    """Where the speech comes from."""
-
     RECORD = "record"
-    UPLOAD = "upload"
     SAMPLE = "samples"
 
 
 FACE_ICONS = {
-    FaceFrom.GALLERY: ":material/grid_view:",
-    FaceFrom.UPLOAD: ":material/upload:",
-    FaceFrom.CAMERA: ":material/photo_camera:",
+    Origin.GALLERY: ":material/grid_view:",
+    Origin.UPLOAD: ":material/upload:",
+    Origin.CAMERA: ":material/photo_camera:",
 }
 SPEECH_ICONS = {
-    SpeechFrom.RECORD: ":material/mic:",
-    SpeechFrom.UPLOAD: ":material/upload:",
-    SpeechFrom.SAMPLE: ":material/music_note:",
+    Origin.RECORD: ":material/mic:",
+    Origin.UPLOAD: ":material/upload:",
+    Origin.SAMPLE: ":material/music_note:",
 }
 
 
-def step(number: int, title: str) -> None:
-    """A card's heading."""
+def show_heading(number: int, title: str) -> None:
+    """Show a card's heading."""
     st.html(f'<h2 class="mp-step"><span>{number}</span>{escape(title)}</h2>')
 
 
-def quiet(text: str) -> None:
-    """A few words by the way."""
+def show_hint(text: str) -> None:
+    """Show a short text in a pale colour."""
     st.html(f'<p class="mp-quiet">{escape(text)}</p>')
 
 
-def named(name: str, about: str = "") -> None:
-    """A file's name, whatever its direction, and a few words about it."""
+def show_file_name(name: str, about: str = "") -> None:
+    """Show a file's name, whatever its direction, and a few words about it."""
     st.html(
         f'<div><bdi class="mp-file" dir="auto">{escape(name)}</bdi> <span class="mp-about">{escape(about)}</span></div>'
     )
 
 
-def face_card(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
-    """Choose who speaks."""
-    step(1, say.face)
-    source = st.segmented_control(
-        say.where_face,
-        list(FaceFrom),
-        default=visit.stood_at.get("face-from", FaceFrom.GALLERY),
+def face_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
+    """Show the card of the face; return the one that is chosen."""
+    show_heading(1, texts.face)
+    origin = _choose_origin("face-from", texts.where_face, FACE_ICONS, visit, texts)
+    if origin == Origin.UPLOAD:
+        return _uploaded_face(visit, limits, texts)
+    if origin == Origin.CAMERA:
+        return _camera_face(visit, limits, texts)
+    return _gallery_face(visit, texts)
+
+
+def speech_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | None:
+    """Show the card of the speech; return the one that is chosen."""
+    show_heading(2, texts.speech)
+    origin = _choose_origin("speech-from", texts.where_speech, SPEECH_ICONS, visit, texts)
+    if origin == Origin.UPLOAD:
+        return _uploaded_speech(visit, limits, texts)
+    if origin == Origin.SAMPLE:
+        return _sample_speech(visit, texts)
+    return _recorded_speech(visit, limits, texts)
+
+
+def _choose_origin(key: str, label: str, icons: Mapping[Origin, str], visit: Visit, texts: Texts) -> Origin | None:
+    """Show the switch between a card's origins, the first of them unless another was chosen."""
+    origin: Origin | None = st.segmented_control(
+        label,
+        list(icons),
+        default=visit.initial_values.get(key, next(iter(icons))),
         required=True,
-        format_func=lambda value: f"{FACE_ICONS[value]} {getattr(say, value)}",
-        key="face-from",
+        format_func=lambda value: f"{icons[value]} {getattr(texts, value)}",
+        key=key,
         label_visibility="collapsed",
         width="stretch",
         wrap=False,
     )
-    if source == FaceFrom.UPLOAD:
-        return _uploaded_face(bench, visit, say)
-    if source == FaceFrom.CAMERA:
-        return _camera_face(bench, visit, say)
-    return _gallery(visit, say)
+    return origin
 
 
-def speech_card(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
-    """Choose what is said."""
-    step(2, say.speech)
-    source = st.segmented_control(
-        say.where_speech,
-        list(SpeechFrom),
-        default=visit.stood_at.get("speech-from", SpeechFrom.RECORD),
-        required=True,
-        format_func=lambda value: f"{SPEECH_ICONS[value]} {getattr(say, value)}",
-        key="speech-from",
-        label_visibility="collapsed",
-        width="stretch",
-        wrap=False,
-    )
-    if source == SpeechFrom.UPLOAD:
-        return _uploaded_speech(bench, visit, say)
-    if source == SpeechFrom.SAMPLE:
-        return _sample_speech(visit, say)
-    return _recorded_speech(bench, visit, say)
-
-
-def _gallery(visit: Visit, say: Texts) -> Face:
-    people = gallery(say.language)
-    chosen = st.session_state.setdefault("avatar", visit.stood_at.get("avatar", people[0].token))
+def _gallery_face(visit: Visit, texts: Texts) -> ChosenFace:
+    faces = gallery(texts.language)
+    chosen = st.session_state.setdefault("avatar", visit.initial_values.get("avatar", faces[0].token))
     with st.container(horizontal=True, gap="small", key="gallery"):
-        for face in people:
+        for face in faces:
             with st.container(key=f"tile-{face.token}"):
-                st.image(face.still, width="stretch", alt="")
+                st.image(face.preview, width="stretch", alt="")
                 st.button(
                     face.name,
                     key=f"avatar-{face.token}",
@@ -128,8 +116,8 @@ def _gallery(visit: Visit, say: Texts) -> Face:
                     args=(face.token,),
                     width="stretch",
                 )
-    quiet(say.drawn)
-    return next(face for face in people if face.token == chosen)
+    show_hint(texts.drawn_by_program)
+    return next(face for face in faces if face.token == chosen)
 
 
 def _choose_avatar(token: str) -> None:
@@ -137,116 +125,102 @@ def _choose_avatar(token: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def gallery(language: str) -> list[Face]:
-    """Faces that come with mouthpiece."""
-    return [known_face(avatar.path, avatar.title(language), avatar.name) for avatar in samples.avatars()]
+def gallery(language: str) -> list[ChosenFace]:
+    """Load the faces that come with mouthpiece."""
+    return [load_face(avatar.path, avatar.title(language), avatar.name) for avatar in samples.avatars()]
 
 
 @st.cache_resource(show_spinner=False)
-def sample(language: str) -> Speech:
-    """Speech that comes with mouthpiece."""
-    path: Path = samples.sample_speech(language)
-    return known_speech(path, SAMPLE_NAMES[language], f"sample-{language}", Limits())
+def sample(language: str) -> ChosenSpeech:
+    """Load the speech that comes with mouthpiece."""
+    return load_speech(samples.sample_speech(language), SAMPLE_NAMES[language], f"sample-{language}", Limits())
 
 
-def _uploaded_face(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
-    sent = st.file_uploader(
-        say.face_file, key="face-upload", max_upload_size=bench.settings.limits.most_bytes // MEGABYTE
-    )
-    if sent is not None:
-        with st.spinner(say.looking):
-            face = _taken(visit.sent_face(bench, sent, sent.name, sent.file_id, FaceFrom.UPLOAD), say)
+def _uploaded_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
+    upload = st.file_uploader(texts.face_file, key="face-upload", max_upload_size=limits.most_bytes // MEGABYTE)
+    if upload is None:
+        face = visit.face.restored(Origin.UPLOAD)
     else:
-        face = visit.face_before(FaceFrom.UPLOAD)
-    if face is not None:
-        _show_face(face, say)
-    return face
+        with st.spinner(texts.checking_face):
+            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
+            face = _receive(visit, visit.face, sent, limits, texts)
+    return _show_face(face, texts)
 
 
-def _camera_face(bench: StudioState, visit: Visit, say: Texts) -> Face | None:
-    _needs_https(say)
-    sent = st.camera_input(say.look_here, key="face-camera", resolution=CAMERA)
-    if sent is not None:
-        given = visit.sent_face(bench, sent, say.your_picture, sent.file_id, FaceFrom.CAMERA, told_as="from the camera")
-        return _taken(given, say)
-    face = visit.face_before(FaceFrom.CAMERA)
-    if face is not None:
-        _show_face(face, say)
-    return face
+def _camera_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
+    _show_https_hint(texts)
+    picture = st.camera_input(texts.camera_hint, key="face-camera", resolution=CAMERA_RESOLUTION)
+    if picture is None:
+        return _show_face(visit.face.restored(Origin.CAMERA), texts)
+    sent = SentFile(picture, picture.file_id, texts.your_picture, "from the camera", Origin.CAMERA)
+    return _receive(visit, visit.face, sent, limits, texts)
 
 
-def _needs_https(say: Texts) -> None:
-    """Why there is no camera and no microphone; shown where the browser has none for the page."""
-    st.html(f'<p class="mp-insecure" role="note">{escape(say.insecure)}</p>')
+def _show_https_hint(texts: Texts) -> None:
+    """Show why there is no camera and no microphone; visible where the browser has none for the page."""
+    st.html(f'<p class="mp-insecure" role="note">{escape(texts.https_only)}</p>')
 
 
-def _taken(given: Given | Refused, say: Texts) -> Given | None:
-    """What was sent, if it is of use; else why not."""
-    if isinstance(given, Refused):
-        st.error(told(say, given.error), icon=":material/error:")
+def _receive(visit: Visit, slot: UploadSlot[Chosen], sent: SentFile, limits: Limits, texts: Texts) -> Chosen | None:
+    """Ingest what was sent and return it, or show why it is of no use."""
+    content = visit.receive(slot, sent, limits)
+    if isinstance(content, RejectedUpload):
+        st.error(error_message(texts, content.error), icon=":material/error:")
         return None
-    return given
+    return content
 
 
-def _show_face(face: Face, say: Texts) -> None:
-    st.image(face.still, width=PREVIEW, alt=face.name)
-    named(face.name, _about(face, say))
+def _show_face(face: ChosenFace | None, texts: Texts) -> ChosenFace | None:
+    """Show a face's preview, if there is one, and return it."""
+    if face is not None:
+        st.image(face.preview, width=PREVIEW_WIDTH, alt=face.name)
+        about = [texts.video_file] if face.is_video else []
+        about.append(f"{face.width} × {face.height}")
+        about += [format_duration(texts, face.duration_s)] if face.is_video and face.duration_s else []
+        show_file_name(face.name, " · ".join(about))
+    return face
 
 
-def _about(face: Face, say: Texts) -> str:
-    size = f"{face.width} × {face.height}"
-    if not face.is_video:
-        return size
-    return " · ".join([say.is_video, size] + ([length(say, face.duration_s)] if face.duration_s else []))
+def _recorded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | None:
+    _show_https_hint(texts)
+    recording = st.audio_input(texts.microphone_hint, sample_rate=16_000, key="record")
+    if recording is None:
+        return _show_speech(visit.speech.restored(Origin.RECORD), texts)
+    sent = SentFile(recording, recording.file_id, texts.your_recording, "the recording", Origin.RECORD)
+    return _receive(visit, visit.speech, sent, limits, texts)
 
 
-def _recorded_speech(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
-    _needs_https(say)
-    sent = st.audio_input(say.press_and_speak, sample_rate=16_000, key="record")
-    if sent is not None:
-        given = visit.sent_speech(
-            bench, sent, say.your_recording, sent.file_id, SpeechFrom.RECORD, told_as="the recording"
-        )
-        return _taken(given, say)
-    speech = visit.speech_before(SpeechFrom.RECORD)
-    if speech is not None:
-        _show_speech(speech, say)
-    return speech
-
-
-def _uploaded_speech(bench: StudioState, visit: Visit, say: Texts) -> Speech | None:
-    limits = bench.settings.limits
-    sent = st.file_uploader(
-        say.speech_file.format(length=clock(limits.most_s)),
-        key="speech-upload",
-        max_upload_size=limits.most_bytes // MEGABYTE,
-    )
-    if sent is not None:
-        with st.spinner(say.listening):
-            speech = _taken(visit.sent_speech(bench, sent, sent.name, sent.file_id, SpeechFrom.UPLOAD), say)
+def _uploaded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | None:
+    label = texts.speech_file.format(length=format_clock(limits.most_s))
+    upload = st.file_uploader(label, key="speech-upload", max_upload_size=limits.most_bytes // MEGABYTE)
+    if upload is None:
+        speech = visit.speech.restored(Origin.UPLOAD)
     else:
-        speech = visit.speech_before(SpeechFrom.UPLOAD)
+        with st.spinner(texts.checking_speech):
+            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
+            speech = _receive(visit, visit.speech, sent, limits, texts)
+    return _show_speech(speech, texts)
+
+
+def _show_speech(speech: ChosenSpeech | None, texts: Texts) -> ChosenSpeech | None:
+    """Show a player of the speech, if there is any, and return it."""
     if speech is not None:
-        _show_speech(speech, say)
+        show_file_name(speech.name, format_duration(texts, speech.duration_s))
+        st.audio(speech.wav, format="audio/wav")
     return speech
 
 
-def _show_speech(speech: Speech, say: Texts) -> None:
-    named(speech.name, length(say, speech.seconds))
-    st.audio(speech.wav, format="audio/wav")
-
-
-def _sample_speech(visit: Visit, say: Texts) -> Speech:
+def _sample_speech(visit: Visit, texts: Texts) -> ChosenSpeech:
     language = st.pills(
-        say.samples,
+        texts.samples,
         list(samples.LANGUAGES),
-        default=visit.stood_at.get("sample", say.language),
+        default=visit.initial_values.get("sample", texts.language),
         required=True,
-        format_func=lambda code: SAMPLE_NAMES[code],
+        format_func=SAMPLE_NAMES.__getitem__,
         key="sample",
         label_visibility="collapsed",
     )
     speech = sample(language or samples.LANGUAGES[0])
     st.audio(speech.wav, format="audio/wav")
-    quiet(say.synthetic)
+    show_hint(texts.synthetic_voice)
     return speech

@@ -1,19 +1,19 @@
-"""From what was chosen on the page to what the pipeline takes."""
+"""From a visitor's choices to a job of the pipeline."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mouthpiece import pipeline
-from mouthpiece.apps.studio.formatting import isolated
-from mouthpiece.apps.studio.ingest import Face, Speech
-from mouthpiece.apps.studio.jobs import Work
-from mouthpiece.apps.studio.state import DEFAULT_ENGINE, LoadedNetworks
-from mouthpiece.apps.uploads import said_as
-from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FrameTransform, Quality, SyncOptions
+from mouthpiece.apps.studio.formatting import isolate_name
+from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech
+from mouthpiece.apps.studio.jobs import JobFunction
+from mouthpiece.apps.studio.networks import DEFAULT_ENGINE, LoadedNetworks, engine_options
+from mouthpiece.media import Named
+from mouthpiece.options import TO_EDGE, Fit, FrameTransform, Quality, SyncOptions
 from mouthpiece.types import ProgressCallback
 
 USUAL_SIDE = 1920
@@ -23,45 +23,41 @@ RESTS: dict[str, float | None] = {"as the face": None, "closed": 0.0, "hardly": 
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What "More" offers; the defaults suit most."""
+class JobOptions:
+    """What the page offers under "More"; the defaults suit most."""
 
     engine: str = DEFAULT_ENGINE
     checkpoint: str | None = None
-    """Name of published weights; None: the engine's own choice."""
+    """Name of a published checkpoint; None: the engine's own choice."""
     intensity: float = 1.0
     rest: float | None = None
     fit: Fit = Fit.PINGPONG
     quality: Quality = Quality.GOOD
-    which: str = "largest"
+    face: str = "largest"
     """Which of several faces."""
     full_size: bool = False
-    """Whether large pictures stay as large as they are."""
+    """Whether large pictures keep their size."""
 
 
-def sync_options(face: Face, choices: Choices) -> SyncOptions:
-    """The pipeline's options for a face.
+def sync_options(face: ChosenFace, options: JobOptions) -> SyncOptions:
+    """Return the pipeline's options for a face.
 
     Raises:
         OptionError: a value makes no sense.
     """
+    engine = engine_options(options.engine, options.checkpoint)
     return SyncOptions(
-        engine=EngineOptions(
-            choices.engine,
-            intensity=choices.intensity,
-            rest=choices.rest,
-            own={"checkpoint": choices.checkpoint} if choices.checkpoint else {},
-        ),
-        fit=choices.fit,
-        quality=choices.quality,
+        engine=replace(engine, intensity=options.intensity, rest=options.rest),
+        fit=options.fit,
+        quality=options.quality,
         eight_bit=True,
-        face=choices.which,
-        transform=transform_of(face.width, face.height, full_size=choices.full_size),
+        face=options.face,
+        transform=playable_transform(face.width, face.height, full_size=options.full_size),
     )
 
 
-def transform_of(width: int, height: int, *, full_size: bool) -> FrameTransform:
-    """A size that every browser plays: not huge unless asked for, and even each way.
+def playable_transform(width: int, height: int, *, full_size: bool) -> FrameTransform:
+    """Return the transform to a size that every browser plays: not huge unless asked for, and even each way.
 
     Args:
         width: of the picture, upright, pixels.
@@ -76,18 +72,19 @@ def transform_of(width: int, height: int, *, full_size: bool) -> FrameTransform:
     return FrameTransform(crop=(0, bottom, 0, right))
 
 
-def work_of(face: Face, speech: Speech, out: Path, choices: Choices, networks: LoadedNetworks) -> Work:
-    """A job that makes the video.
+def sync_job(
+    face: ChosenFace, speech: ChosenSpeech, out: Path, options: JobOptions, networks: LoadedNetworks
+) -> JobFunction:
+    """Return a job function that makes the video.
 
     Raises:
         OptionError: a choice makes no sense.
     """
-    options = sync_options(face, choices)
+    options_of_job = sync_options(face, options)
+    shown, spoken = (Named(chosen.path, isolate_name(chosen.name)) for chosen in (face, speech))
 
-    def work(progress: ProgressCallback, cancelled: Callable[[], bool]) -> pipeline.SyncResult:
-        networks.keep(options.engine)
-        with said_as(face.path, isolated(face.name)), said_as(speech.path, isolated(speech.name)):
-            result = pipeline.sync(face.path, speech.path, out, options, progress=progress, cancelled=cancelled)
-        return result
+    def run(progress: ProgressCallback, cancelled: Callable[[], bool]) -> pipeline.SyncResult:
+        networks.load(options.engine, options.checkpoint)
+        return pipeline.sync(shown, spoken, out, options_of_job, progress=progress, cancelled=cancelled)
 
-    return work
+    return run

@@ -1,4 +1,4 @@
-"""The studio's server: Streamlit's own, with the settings that the studio wants."""
+"""The studio's server: Streamlit's own, with options of the studio's."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mouthpiece.apps.addresses import LOCAL_NAMES, check_host, is_loopback
 from mouthpiece.apps.studio import settings
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.apps.studio.styles import THEME
-from mouthpiece.apps.uploads import MEGABYTE
+from mouthpiece.apps.web import LOCAL_NAMES, MEGABYTE, check_host, is_loopback
 from mouthpiece.errors import MissingExtraError, MouthpieceError, OptionError
 
-APP = Path(__file__).with_name("app.py")
-PATIENCE_S = 3.0
-"""How long open pages may take to say goodbye when the server stops."""
-LOCAL = ("127.0.0.1", "::1", *sorted(LOCAL_NAMES))
+SCRIPT = Path(__file__).with_name("app.py")
+SHUTDOWN_S = 3.0
+"""How long open pages may take to disconnect when the server stops."""
+LOCAL_HOSTS = ("127.0.0.1", "::1", *sorted(LOCAL_NAMES))
 """Names of this machine that browsers use."""
 
 
 def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None]) -> int:
-    """Serve until a signal comes. Only from the main thread.
+    """Serve until a signal comes; only from the main thread.
 
     Args:
         host: where to listen.
         port: likewise; 0 takes a free one.
-        chosen: how much is taken and done.
-        ready: told the address as soon as it answers.
+        chosen: limits of jobs, uploads, hosts and lifetimes.
+        ready: called with the address as soon as it answers.
 
     Returns:
         The number of the signal.
@@ -47,79 +46,78 @@ def serve(host: str, port: int, chosen: Settings, *, ready: Callable[[str], None
         from streamlit.web import bootstrap
     except ImportError as error:
         raise MissingExtraError("the studio", "studio") from error
-    from mouthpiece.apps.studio.state import close_all, shared_bench
+    from mouthpiece.apps.studio.state import close_shared, shared_state
 
     port = free_port(host, port)
-    stay_silent()
+    disable_external_ip_lookup()
     settings.use(chosen)
     bootstrap.load_config_options(
-        {name.replace(".", "_"): value for name, value in options(host, port, chosen).items()}
+        {name.replace(".", "_"): value for name, value in streamlit_options(host, port, chosen).items()}
     )
     try:
-        shared_bench()  # before anybody comes: it removes what a killed server left, and loads networks
-        return asyncio.run(_run(lambda: ready(address(host, port))))
+        shared_state()  # before anybody comes: it removes what a killed server left, and loads networks
+        return asyncio.run(_run(lambda: ready(local_url(host, port))))
     finally:
-        close_all()
+        close_shared()
 
 
 async def _run(ready: Callable[[], None]) -> int:
-    """Start, wait for a signal, stop."""
+    """Start, wait for a signal, stop; return the signal's number."""
     from streamlit.web.bootstrap import prepare_streamlit_environment
     from streamlit.web.server import Server
 
     loop = asyncio.get_running_loop()
-    came: asyncio.Future[int] = loop.create_future()
+    received: asyncio.Future[int] = loop.create_future()
 
-    def note(number: int, _: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one doesn't wait
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         loop.call_soon_threadsafe(settle, number)
 
     def settle(number: int) -> None:
-        if not came.done():
-            came.set_result(number)
+        if not received.done():
+            received.set_result(number)
 
-    server = Server(str(APP), is_hello=False)
+    server = Server(str(SCRIPT), is_hello=False)
     await server.start()
-    prepare_streamlit_environment(str(APP))
+    prepare_streamlit_environment(str(SCRIPT))
     for handled in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(handled, note)
+        signal.signal(handled, handle)
     ready()
-    number = await came
+    number = await received
     with contextlib.redirect_stdout(io.StringIO()):  # which is for programs
         server.stop()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.ensure_future(server.stopped), PATIENCE_S)
+        await asyncio.wait_for(asyncio.ensure_future(server.stopped), SHUTDOWN_S)
     return number
 
 
-def stay_silent() -> None:
-    """Let no server of others hear of this one.
+def disable_external_ip_lookup() -> None:
+    """Keep Streamlit from asking Amazon for this machine's address.
 
-    Streamlit asks Amazon by which address this machine is known when a page of another site calls, and stands still
-    meanwhile.
+    It does when a page of another site calls, and stands still meanwhile.
     """
     from streamlit import net_util
 
     net_util.get_external_ip = lambda: None
 
 
-def hosts(host: str, allowed: Sequence[str]) -> list[str]:
-    """The names under which the page may be asked for; none: any.
+def allowed_hosts(host: str, chosen: Sequence[str]) -> list[str]:
+    """Return the names under which browsers may ask for the page; none: any.
 
     Args:
         host: where it listens.
-        allowed: names that were chosen.
+        chosen: further names.
 
     Raises:
         OptionError: one of them is no name.
     """
-    names = [check_host(name) for name in allowed]
-    return [*LOCAL, host, *names] if names or is_loopback(host) else []
+    names = [check_host(name) for name in chosen]
+    return [*LOCAL_HOSTS, host, *names] if names or is_loopback(host) else []
 
 
-def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
-    """Streamlit's options by their names; they go before whatever a file on this machine says."""
+def streamlit_options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
+    """Return Streamlit's options by name; they override those of configuration files on this machine."""
     return {
         "server.address": host,
         "server.port": port,
@@ -127,10 +125,10 @@ def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
         "server.maxUploadSize": max(chosen.limits.most_bytes // MEGABYTE, 1),
         "server.enableXsrfProtection": True,
         "server.enableCORS": True,
-        "server.allowedHosts": hosts(host, chosen.allow_hosts),
+        "server.allowedHosts": allowed_hosts(host, chosen.allow_hosts),
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
-        "server.disconnectedSessionTTL": int(chosen.gone_after_s),
+        "server.disconnectedSessionTTL": int(chosen.disconnect_timeout_s),
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
@@ -142,7 +140,7 @@ def options(host: str, port: int, chosen: Settings) -> dict[str, Any]:
 
 
 def free_port(host: str, port: int) -> int:
-    """A port that can be listened on.
+    """Check that a port can be listened on; return it, or a free one for 0.
 
     Raises:
         OptionError: the host is none of this machine's.
@@ -157,12 +155,14 @@ def free_port(host: str, port: int) -> int:
         try:
             probe.bind(target)
         except OSError as error:
-            said = error.strerror or str(error)
-            raise MouthpieceError(f"can't listen on {host}, port {port}: {said}; choose another with --port") from error
+            reason = error.strerror or str(error)
+            raise MouthpieceError(
+                f"can't listen on {host}, port {port}: {reason}; choose another with --port"
+            ) from error
         return int(probe.getsockname()[1])
 
 
-def address(host: str, port: int) -> str:
-    """Where a browser on this machine finds the studio."""
+def local_url(host: str, port: int) -> str:
+    """Return the address of the studio for browsers on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"

@@ -1,15 +1,15 @@
-"""What whoever starts the studio may choose."""
+"""What the operator of a studio chooses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mouthpiece.apps.uploads import MEGABYTE, Limits
+from mouthpiece.apps.web import MEGABYTE, Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How much the studio takes and does."""
+    """Limits of a studio's server: jobs, uploads, host names, lifetimes."""
 
     jobs_at_once: int = 2
     """Videos made side by side; the others wait."""
@@ -19,21 +19,21 @@ class Settings:
     """What may be uploaded."""
     allow_hosts: tuple[str, ...] = ()
     """Names by which browsers reach the studio through a proxy; where it is open to others, none: any."""
-    gone_after_s: float = 180.0
-    """A visit whose page is closed or out of reach for so long is over, and its files go."""
-    kept_s: float = 3600.0
-    """Files of a page that nobody touched for so long go, too."""
+    disconnect_timeout_s: float = 180.0
+    """A visit ends, and its files go, when its page was closed or out of reach for so long."""
+    idle_timeout_s: float = 3600.0
+    """Likewise when nobody touched its page for so long."""
 
 
 _current = Settings()
 
 
 def current() -> Settings:
-    """What holds in this process."""
+    """Return the settings of this process."""
     return _current
 
 
 def use(settings: Settings) -> None:
-    """Let it hold, for whatever is started from now on."""
+    """Set the settings of this process, for whatever is started from now on."""
     global _current  # noqa: PLW0603 - Streamlit runs the script by itself and hands nothing to it
     _current = settings

@@ -97,14 +97,14 @@ video[data-testid="stVideo"] { display: block; border-radius: .7rem; max-height:
 """What Streamlit has no option for. Constant: nothing that anybody typed gets here."""
 
 
-def words_of_streamlit(words: Mapping[str, str]) -> str:
-    """Rules that put other words in the place of Streamlit's own.
+def text_overrides(texts: Mapping[str, str]) -> str:
+    """Return rules that show other texts in the place of Streamlit's own.
 
     Args:
-        words: by the CSS selector of where they stand; constants of this program, nothing that anybody typed.
+        texts: by the CSS selector of where they stand; constants of this program, nothing that anybody typed.
     """
     return " ".join(
-        f"{where} {{ font-size: 0; }} {where} > * {{ display: none; }} "
-        f'{where}::after {{ font-size: .875rem; content: "{said}"; }}'
-        for where, said in words.items()
+        f"{selector} {{ font-size: 0; }} {selector} > * {{ display: none; }} "
+        f'{selector}::after {{ font-size: .875rem; content: "{text}"; }}'
+        for selector, text in texts.items()
     )

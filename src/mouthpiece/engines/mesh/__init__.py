@@ -1,4 +1,4 @@
-"""The mesh engine; see `engine.py` for its parts in order."""
+"""The mesh engine: person -> alignment -> warp and lip blending -> mouth interior; `engine` shows them in order."""
 
 from mouthpiece.engines.mesh.engine import MeshEngine
 

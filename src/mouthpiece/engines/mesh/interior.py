@@ -1,7 +1,7 @@
-"""What is seen between the lips: teeth, tongue and the dark behind them.
+"""The inside of the mouth, drawn: teeth, tongue and the dark behind them.
 
 The upper teeth hang on the skull and the lower teeth and tongue on the jaw; the lips only uncover them. A face that
-shows its own teeth keeps them (`OwnMouth`); `DrawnMouth` is for the rest and for what the own mouth does not show.
+shows its own teeth keeps them (`MouthInteriorTexture`); `ProceduralInterior` draws all that such a texture lacks.
 Sizes are those of an average adult (Ash & Nelson, Wheeler's Dental Anatomy), scaled with the mouth's width.
 """
 
@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.maps import FaceMaps, MouthMaps
 from mouthpiece.engines.mesh.neutral import PlaneMap
-from mouthpiece.engines.mesh.warp import FaceMaps, MouthMaps
 from mouthpiece.types import FloatArray, Picture, as_float
 
 MOUTH_WIDTH_MM = 50.0
@@ -23,8 +23,6 @@ UPPER_EDGE_BELOW_SEAM_MM = 2.4
 LOWER_EDGE_BELOW_SEAM_MM = 1.8
 TEETH_BEHIND_LIPS = 0.06
 """Depth of the teeth behind the lips, outer eye distances."""
-JAW_SHARE = 0.9
-"""How far the lower teeth go along with the lower lip."""
 TEXTURE_HALF_WIDTH_MM, TEXTURE_TOP_MM, TEXTURE_BOTTOM_MM = 30.0, -14.0, 14.0
 
 CAVITY_RGB = np.array([58, 24, 22], dtype=np.float32)
@@ -35,19 +33,18 @@ REFERENCE_LIGHT = 190.0
 """The light (sRGB value of a white thing in the face's light) at which the colours above are meant."""
 LIP_SHADOW_MM = 3.2
 LIP_SHADOWS = (0.42, 0.30)
-"""How much light the upper and the lower lip take from what is right behind them."""
+"""Share of light that the upper and the lower lip keep from things right behind them."""
 TOOTH_SHADOW = 0.55
 """How much of these shadows falls on teeth: they stand right behind the lips, the rest lies deep."""
 NARROW_MM, NARROW_SHADE = (0.4, 3.0), 0.5
-"""Through gaps as narrow as the first hardly any light falls in, through the second all: what is left of it in the
-first."""
+"""Gaps as narrow as the first let little light in, from the second on all; the share of light in the first."""
 GRAIN = 0.02
 """How unevenly enamel reflects, a share of its brightness."""
 
 
 @dataclass(frozen=True, slots=True)
 class MouthFrame:
-    """Where a closed mouth lies in the chart, and how large it is."""
+    """Place and size of a closed mouth in the chart."""
 
     centre: FloatArray
     """(2,) chart: middle of the closed lips' line."""
@@ -67,7 +64,7 @@ class MouthFrame:
 
 
 class MouthScene:
-    """Where in a frame, and in which light, the inside of a mouth is drawn."""
+    """Place and light in a frame for the inside of a mouth to be drawn in."""
 
     def __init__(self, plane: PlaneMap, shift: FloatArray, maps: FaceMaps, light: FloatArray, mm: float) -> None:
         """Set the scene.
@@ -75,23 +72,23 @@ class MouthScene:
         Args:
             plane: the frame's plane map.
             shift: (2,) plane offset of the mouth on the head.
-            maps: the face's maps, with a mouth: its rectangle is drawn, its lips' edges shade the inside.
+            maps: the face's maps, with a mouth: the inside is drawn in its rectangle, shaded by its lips' edges.
             light: (3,) from `face_light`.
             mm: outer eye distances for one millimetre.
         """
         assert maps.mouth is not None
-        rows, columns = maps.mouth.part
+        box, (rows, columns) = maps.geometry.box, maps.mouth.part
         self.light = light
         self._plane, self._shift = plane, shift
-        self._origin = np.array([maps.box.x0 + columns.start, maps.box.y0 + rows.start], dtype=np.float32)
+        self._origin = np.array([box.x0 + columns.start, box.y0 + rows.start], dtype=np.float32)
         self._size = (columns.stop - columns.start, rows.stop - rows.start)
         pixels_per_mm = plane.stretch * mm
         shadow = _lip_shadow(maps.mouth, pixels_per_mm)[..., None]
         self.let_in = _let_in(maps.mouth, pixels_per_mm)[..., None]
-        """(h, w, 1) 0-1: how much light the gap lets in."""
+        """(h, w, 1) 0-1: share of light that the gap lets in."""
         relit = as_float(light / REFERENCE_LIGHT) * self.let_in
         self.shade = as_float(shadow * relit)
-        """(h, w, 3) what colours meant at `REFERENCE_LIGHT` are multiplied with."""
+        """(h, w, 3) factors on colours meant at `REFERENCE_LIGHT`."""
         self.tooth_shade = as_float((1 - TOOTH_SHADOW + TOOTH_SHADOW * shadow) * relit)
         """(h, w, 3) the same for teeth."""
 
@@ -100,7 +97,7 @@ class MouthScene:
 
         Args:
             texture: (h, w, 4) float32, premultiplied.
-            mouth: where the closed mouth lies.
+            mouth: the closed mouth.
             corner: (2,) plane: the texture's first pixel, from the middle of the closed lips' line.
             pixel: outer eye distances for one texture pixel.
 
@@ -115,7 +112,7 @@ class MouthScene:
 def texture_to_picture(
     plane: PlaneMap, shift: FloatArray, mouth: MouthFrame, corner: FloatArray, pixel: float
 ) -> FloatArray:
-    """(2, 3) affine from pixels of a texture in the teeth's plane to pixels of the picture; see `MouthScene.place`."""
+    """Return the (2, 3) affine of a texture's pixels in the teeth's plane to the picture's; see `MouthScene.place`."""
     base = mouth.centre + mouth.depth * plane.slant + shift + corner
     affine = np.empty((2, 3), dtype=np.float32)
     affine[:, :2], affine[:, 2] = plane.matrix * np.float32(pixel), plane.matrix @ base + plane.centre
@@ -123,9 +120,9 @@ def texture_to_picture(
 
 
 def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
-    """The light on a face: what a white thing beside the mouth would look like, (3,) float32 in 0-255.
+    """Estimate the light on a face: the colour of a white thing beside the mouth, (3,) float32 in 0-255.
 
-    Skin tells its colour; how dark the skin itself is, the whites of the eyes tell.
+    Skin gives its colour; the whites of the eyes give the brightness, whatever the skin's own.
     """
     height, width = rgb.shape[:2]
 
@@ -145,7 +142,7 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
 
 
 def _percentile(values: FloatArray, percent: float) -> FloatArray:
-    """The percentile of values (n,) or (n, d) along their first axis; NumPy's own takes longer for so few."""
+    """Take the percentile of values (n,) or (n, d) along their first axis; NumPy's own takes longer for so few."""
     ordered = np.sort(values, axis=0)
     place = percent / 100 * (len(ordered) - 1)
     below = int(place)
@@ -205,7 +202,7 @@ def _draw_teeth(x_mm: FloatArray, y_mm: FloatArray, row: _ToothRow, pixel_mm: fl
 
 
 def _grain(shape: tuple[int, ...], pixel_mm: float) -> FloatArray:
-    """(h, w) about 1: fine upright streaks, as enamel has; always the same."""
+    """Make fine upright streaks, as enamel has, (h, w) about 1; always the same."""
     noise = np.random.default_rng(7).standard_normal(shape).astype(np.float32)
     blurred = cv2.GaussianBlur(noise, (0, 0), sigmaX=max(0.5, 0.15 / pixel_mm), sigmaY=max(0.8, 0.9 / pixel_mm))
     return as_float(1 + GRAIN * blurred / max(float(blurred.std()), 1e-6))
@@ -224,7 +221,7 @@ def _tongue(x_mm: FloatArray, y_mm: FloatArray) -> tuple[FloatArray, FloatArray]
     return (TONGUE_RGB * shade[..., None]).astype(np.float32), alpha.astype(np.float32)
 
 
-class DrawnMouth:
+class ProceduralInterior:
     """A procedural inside of the mouth, lit like the face around it."""
 
     def __init__(self, mouth: MouthFrame, pixels_per_unit: float) -> None:
@@ -232,7 +229,7 @@ class DrawnMouth:
         self._mouth = mouth
         self._cavity = CAVITY_RGB
         self.upper_edge = UPPER_EDGE_BELOW_SEAM_MM * mouth.mm
-        """How far the upper cutting edge stands under the line of the closed lips, outer eye distances."""
+        """Distance of the upper cutting edge under the line of the closed lips, outer eye distances."""
         self._pixel_mm = max(1.0 / (pixels_per_unit * mouth.mm), 0.12)
         width = int(2 * TEXTURE_HALF_WIDTH_MM / self._pixel_mm) + 1
         height = int((TEXTURE_BOTTOM_MM - TEXTURE_TOP_MM) / self._pixel_mm) + 1
@@ -253,7 +250,7 @@ class DrawnMouth:
 
     @staticmethod
     def _pack(layer: tuple[FloatArray, FloatArray]) -> FloatArray:
-        """Premultiplied RGBA, (h, w, 4) float32."""
+        """Pack a layer as premultiplied RGBA, (h, w, 4) float32."""
         colour, alpha = layer
         return np.concatenate([colour * alpha[..., None], alpha[..., None]], axis=2)
 
@@ -261,7 +258,7 @@ class DrawnMouth:
         """Draw the dark, the tongue and the lower teeth.
 
         Args:
-            scene: where and in which light.
+            scene: place and light.
             jaw: (2,) plane displacement of the lower teeth from closed.
 
         Returns:
@@ -275,7 +272,7 @@ class DrawnMouth:
         return self._lay_over(picture, self._lower, scene, edge, scene.tooth_shade)
 
     def upper_teeth(self, inside: FloatArray, scene: MouthScene) -> FloatArray:
-        """Draw the upper teeth over what is behind them, (h, w, 3) float32 in 0-255."""
+        """Draw the upper teeth over the inside behind them, (h, w, 3) float32 in 0-255."""
         edge = np.array([0, self.upper_edge], dtype=np.float32)
         return self._lay_over(inside, self._upper, scene, edge, scene.tooth_shade)
 
@@ -290,7 +287,7 @@ class DrawnMouth:
 
 
 def _lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
-    """How much light the lips leave the inside, (h, w) float32 in 0-1: less under the upper lip than over the lower."""
+    """Shade the inside by the lips, (h, w) float32 in 0-1: darker under the upper lip than over the lower."""
     from_upper = np.clip(-mouth.above, 0, None) / pixels_per_mm
     from_lower = np.clip(-mouth.below, 0, None) / pixels_per_mm
     upper = 1 - LIP_SHADOWS[0] * np.exp(-from_upper / LIP_SHADOW_MM)
@@ -299,7 +296,7 @@ def _lip_shadow(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
 
 
 def _let_in(mouth: MouthMaps, pixels_per_mm: float) -> FloatArray:
-    """How much light the gap between the lips lets in, (h, w) float32 in 0-1."""
+    """Estimate the share of light that the gap between the lips lets in, (h, w) float32 in 0-1."""
     gap_mm = (-mouth.above - mouth.below) / pixels_per_mm
     t = np.clip((gap_mm - NARROW_MM[0]) / (NARROW_MM[1] - NARROW_MM[0]), 0, 1)
     return as_float(NARROW_SHADE + (1 - NARROW_SHADE) * t * t * (3 - 2 * t))

@@ -1,21 +1,20 @@
-"""The face's own inside of the mouth, lifted out of the frame that shows it best.
+"""The texture of the face's own mouth interior, extracted from the frame that shows it best.
 
-It is parted along its darkest level: what hangs above it - the upper teeth - stays with the skull, what lies beneath
-it - lower teeth, tongue - goes with the jaw. Opened wider than in that frame, the two part; what then shows between
-them is drawn.
+It is split along its darkest level: the upper part - upper teeth - stays with the skull, the lower - lower teeth,
+tongue - goes with the jaw. Opened wider than in that frame, the two part; the procedural interior fills the gap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh.interior import UPPER_EDGE_BELOW_SEAM_MM, MouthFrame, MouthScene, texture_to_picture
-from mouthpiece.engines.mesh.lips import LipRim, parted_rim
-from mouthpiece.engines.mesh.neutral import PlaneMap
+from mouthpiece.engines.mesh.lips import LipRim, LipView, parted_rim
+from mouthpiece.engines.mesh.neutral import FaceAlignment, jaw_displacement
 from mouthpiece.types import FloatArray, Picture, as_float
 
 MIN_OPENING = 0.03
@@ -26,38 +25,38 @@ BEST_OPENING = 0.11
 """Wider mouths show no more, and are rarer and more blurred."""
 MAX_YAW_DEG = 20.0
 TOOTHLESS, ENOUGH_TEETH = 0.3, 0.05
-"""What a frame without teeth is worth beside one with them, and the share of teeth that is enough."""
+"""Weight of a frame without teeth beside one with them, and the share of teeth that is enough."""
 # The texture's extent around the middle of the closed lips' line, in outer eye distances.
 HALF_WIDTH, TOP, BOTTOM = 0.36, -0.16, 0.28
 EXTEND = 0.06
-"""How far beyond what was seen both parts are drawn on under the lips, outer eye distances."""
+"""How far beyond the visible inside both parts are extended under the lips, outer eye distances."""
 UNDER_LIP = 0.4
-"""How bright the end of that still is."""
+"""Brightness at the end of that."""
 MAX_DENSITY = 480.0
 """Pixels for one outer eye distance at most."""
 LIPS_OWN = 0.006
 """How far from the lips' edges their own colour may reach inwards, outer eye distances."""
 SPLIT_FROM, SPLIT_TO, SPLIT_SOFT = 0.2, 0.85, 0.08
-"""Shares of the seen height between which the two parts are told apart, and how softly they meet."""
+"""Shares of the visible height between which the two parts are split, and how softly they meet."""
 MIN_GAP_BELOW = 0.07
-"""Gap from which what lies beneath the split is the mouth's floor, not the lower lip's moist inner side."""
+"""Gap from which the mouth's floor lies beneath the split, not the lower lip's moist inner side."""
 MAX_DROP = 0.035
 """How far the upper part is let down at most, outer eye distances."""
 MIDDLE_PRICE = 0.25
-"""What it costs to part them away from the middle, in units of brightness."""
+"""Cost of a split away from the middle, in units of brightness."""
 DARKEST = 12
-"""Percentile of what is seen that the darkness behind is taken from."""
+"""Percentile of the visible inside that the darkness behind is taken from."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class OwnMouth:
+class MouthInteriorTexture:
     """The inside of a mouth, in the teeth's plane."""
 
     upper: FloatArray
-    """(h, w, 4) float32: RGB 0-255, premultiplied, and opacity 0-1: what stays with the skull."""
+    """(h, w, 4) float32: RGB 0-255, premultiplied, and opacity 0-1: the part that stays with the skull."""
     lower: FloatArray
-    """(h, w, 4) the same of what goes with the jaw."""
+    """(h, w, 4) the same of the part that goes with the jaw."""
     density: float
     """Texture pixels for one outer eye distance."""
     light: FloatArray
@@ -70,12 +69,12 @@ class OwnMouth:
     """How far the upper part is let down from where it was seen, outer eye distances: lips that speak lift less."""
 
     def lay_over(self, inside: FloatArray, scene: MouthScene, mouth: MouthFrame, jaw: FloatArray) -> FloatArray:
-        """Draw it over what is behind.
+        """Draw it over the inside behind it.
 
         Args:
             inside: (h, w, 3) float32 0-255, the mouth's rectangle.
-            scene: where and in which light.
-            mouth: where the closed mouth lies.
+            scene: place and light.
+            mouth: the closed mouth.
             jaw: (2,) plane displacement of the jaw now.
         """
         corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
@@ -87,57 +86,44 @@ class OwnMouth:
 
 
 def suitability(opening: float, scale: float, yaw_deg: float) -> float:
-    """How well a frame may show the inside of its mouth; 0 where it doesn't."""
+    """Rate how well a frame may show the inside of its mouth; 0 where it doesn't."""
     if opening < MIN_OPENING or opening * scale < MIN_HEIGHT_PX or abs(yaw_deg) > MAX_YAW_DEG:
         return 0.0
     return min(opening, BEST_OPENING) / BEST_OPENING * (1 - abs(yaw_deg) / (2 * MAX_YAW_DEG))
 
 
-def worth_of_teeth(shown: float) -> float:
-    """What a frame is worth, 0-1, by how much of its mouth is teeth: without them a mouth looks toothless."""
+def teeth_weight(shown: float) -> float:
+    """Weigh a frame, 0-1, by the share of teeth in its mouth: without them a mouth looks toothless."""
     return TOOTHLESS + (1 - TOOTHLESS) * min(shown / ENOUGH_TEETH, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class MouthSource:
-    """A picture with an open mouth."""
-
-    rgb: Picture
-    rim: LipRim
-    """Where the landmarks see its lips, pixels of `rgb`."""
-    plane: PlaneMap
-    """Plane -> pixels of `rgb`."""
-    shift: FloatArray
-    """(2,) plane offset of the mouth on the head."""
-    jaw: FloatArray
-    """(2,) plane displacement of the jaw from closed."""
-    light: FloatArray
-    """(3,) the light on the face."""
-
-
-def take_mouth(source: MouthSource, mouth: MouthFrame) -> OwnMouth | None:
-    """Lift the inside of a mouth that a picture shows.
+def extract_interior(
+    view: LipView, alignment: FaceAlignment, mouth: MouthFrame, light: FloatArray
+) -> MouthInteriorTexture | None:
+    """Extract the inside of a mouth from a frame.
 
     Args:
-        source: the picture.
-        mouth: where the closed mouth lies.
+        view: the frame's lips.
+        alignment: of the frame's face.
+        mouth: the closed mouth.
+        light: (3,) on the face.
 
     Returns:
-        None where nothing of it is to be seen.
+        None where nothing of it is visible.
     """
-    rim = parted_rim(source.rgb, source.rim)
+    rim = parted_rim(view.rgb, view.rim())
     if rim is None:
         return None
-    plane = source.plane
+    plane = replace(alignment.plane, centre=as_float(alignment.plane.centre - view.corner))
     density = min(plane.stretch, MAX_DENSITY)
     size = (int(2 * HALF_WIDTH * density) + 1, int((BOTTOM - TOP) * density) + 1)
     corner = np.array([-HALF_WIDTH, TOP], dtype=np.float32)
-    affine = texture_to_picture(plane, source.shift, mouth, corner, 1 / density)
+    affine = texture_to_picture(plane, alignment.shift, mouth, corner, 1 / density)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     picture: Picture = np.asarray(
-        cv2.warpAffine(source.rgb, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8
+        cv2.warpAffine(view.rgb, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8
     )
-    seen = _seen_inside(rim, affine, size, density)
+    seen = _visible_inside(rim, affine, size, density)
     columns = np.flatnonzero(seen.sum(axis=0) >= max(2.0, MIN_OPENING / 2 * density))
     if len(columns) < 4:
         return None
@@ -150,11 +136,11 @@ def take_mouth(source: MouthSource, mouth: MouthFrame) -> OwnMouth | None:
     dark = np.percentile(picture[seen], DARKEST, axis=0)
     edge = _cutting_edge(picture, seen, split, columns) / density + TOP
     drop = min(max(UPPER_EDGE_BELOW_SEAM_MM * mouth.mm - edge, 0.0), MAX_DROP)
-    return OwnMouth(upper, lower, density, source.light, source.jaw, as_float(dark), drop)
+    return MouthInteriorTexture(upper, lower, density, light, jaw_displacement(alignment.shown), as_float(dark), drop)
 
 
-def _seen_inside(rim: LipRim, affine: FloatArray, size: tuple[int, int], density: float) -> NDArray[np.bool_]:
-    """(h, w): what lies clear of the lips' inner edges."""
+def _visible_inside(rim: LipRim, affine: FloatArray, size: tuple[int, int], density: float) -> NDArray[np.bool_]:
+    """Mask (h, w) the inside that lies clear of the lips' inner edges."""
     outline = np.concatenate([rim.upper, rim.lower[-2:0:-1]])
     back = cv2.invertAffineTransform(affine)
     points = outline @ back[:, :2].T + back[:, 2]
@@ -167,7 +153,7 @@ def _seen_inside(rim: LipRim, affine: FloatArray, size: tuple[int, int], density
 def _darkest_level(
     picture: Picture, first: NDArray[np.intp], height: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> float:
-    """Share of the seen height at which the middle of the mouth is darkest."""
+    """Find the share of the visible height at which the middle of the mouth is darkest."""
     middle = columns[len(columns) // 4 : -(len(columns) // 4)]
     shares = np.linspace(0, 1, 33, dtype=np.float32)
     rows = first[middle][:, None] + shares[None] * (height[middle][:, None] - 1)
@@ -180,7 +166,7 @@ def _darkest_level(
 
 
 def _cutting_edge(picture: Picture, seen: NDArray[np.bool_], split: float, columns: NDArray[np.intp]) -> float:
-    """Row of the texture in which the upper teeth end in the middle of the mouth; without any, that of the split."""
+    """Find the row of the texture in which the upper teeth end in the middle; without any, that of the split."""
     middle = columns[len(columns) // 3 : -(len(columns) // 3)]
     first, height = seen.argmax(axis=0)[middle], seen.sum(axis=0)[middle]
     last = np.round(first + split * height).astype(int)
@@ -194,7 +180,7 @@ def _cutting_edge(picture: Picture, seen: NDArray[np.bool_], split: float, colum
 
 
 def _part(picture: Picture, seen: NDArray[np.bool_], split: float, density: float, *, above: bool) -> FloatArray:
-    """What lies above or beneath the split, drawn on under its lip; premultiplied RGBA (h, w, 4)."""
+    """Extract the part above or beneath the split, extended under its lip; premultiplied RGBA (h, w, 4)."""
     if not above:
         return as_float(_part(picture[::-1], seen[::-1], 1 - split, density, above=True)[::-1])
     rows = np.arange(len(seen), dtype=np.float32)[:, None]
@@ -207,7 +193,7 @@ def _part(picture: Picture, seen: NDArray[np.bool_], split: float, density: floa
     opacity = opacity * opacity * (3 - 2 * opacity)
     opacity *= columns & (rows > first - EXTEND * density)
     source_row = np.clip(np.maximum(rows, purest), 0, len(seen) - 1).astype(np.intp)
-    # What is drawn on lies in the lip's shade.
+    # The extension lies in the lip's shade.
     shade = 1 - (1 - UNDER_LIP) * np.clip((purest - rows) / (EXTEND * density), 0, 1)
     extended = (
         np.take_along_axis(picture.astype(np.float32), source_row[..., None], axis=0) * as_float(shade)[..., None]

@@ -1,4 +1,4 @@
-"""A coarse lattice of nodes over a box of pixels: smooth fields are worked out there and brought to the pixels at once.
+"""A coarse lattice of nodes over a box of pixels, to evaluate smooth fields on and bring them to the pixels at once.
 
 The lattice stands straight in the picture, whatever the face's tilt, so that bringing a field to the pixels is a mere
 enlargement, which OpenCV does many times faster than an affine warp.
@@ -44,20 +44,20 @@ class Lattice:
         return slice(0, self.rows), slice(0, self.columns)
 
     def places(self) -> tuple[FloatArray, FloatArray]:
-        """Columns (columns,) and rows (rows,) of the box's pixels that the nodes lie on; they may be halves."""
+        """Return the columns (columns,) and rows (rows,) of the box's pixels at the nodes; they may be halves."""
         first = (self.cell - 1) / 2 - self.cell
         x, y = (first + self.cell * np.arange(count, dtype=np.float32) for count in (self.columns, self.rows))
         return as_float(x), as_float(y)
 
     def around(self, rows: slice, columns: slice) -> Part:
-        """Nodes and their neighbours."""
+        """Widen a range of nodes by their neighbours."""
         return (
             slice(max(rows.start - 1, 0), min(rows.stop + 1, self.rows)),
             slice(max(columns.start - 1, 0), min(columns.stop + 1, self.columns)),
         )
 
     def pixels(self, nodes: Part) -> Part:
-        """The box's rows and columns between the outermost of some nodes; none, where these lie beside the box."""
+        """Return the box's rows and columns between the outermost of some nodes; none where these lie beside it."""
         down, across = (
             slice(
                 max((part.start - 1) * self.cell + self.cell // 2, 0),

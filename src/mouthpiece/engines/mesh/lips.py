@@ -1,9 +1,7 @@
-"""The lips that speak: taken from the one frame that shows them best, closed or nearly, and lent to all others.
+"""Lips cut out of a frame, and pictures of either lip alone.
 
-A talking source's own lips are stretched over teeth in one frame and pressed in the next; closed or opened from there
-they smear, and what showed between them rides along. So one frame lends its lips to the whole take. Even there
-landmarks miss the lips' inner edges by a pixel or three; therefore each lip is read from a picture of its own, in which
-everything that is no lip - what the edges enclose, and what looks like a tooth or like the dark nearby - is painted
+Landmarks miss the lips' inner edges by a pixel or three; therefore each lip is read from a picture of its own, in which
+everything that is no lip - the inside that the edges enclose, and nearby pixels like teeth or the dark - is painted
 over with the lip's own nearest colours.
 """
 
@@ -16,43 +14,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
-from mouthpiece.engines.mesh.resampling import Enlarged
 from mouthpiece.engines.mesh.seam import COLUMNS, LipEdges
 from mouthpiece.types import Box, Face, FloatArray, Frame, Picture, as_float
 
 MARGIN = 0.22
-"""What is kept around a frame's lips, outer eye distances."""
+"""Margin kept around a frame's lips, outer eye distances."""
 REACH = 0.035
-"""How far from the lips' inner edges things are looked for that are no lip, outer eye distances."""
+"""How far from the lips' inner edges pixels that are no lip are sought, outer eye distances."""
 EDGE_REACH = 0.06
 """How far from the landmarks the edges of parted lips are sought, outer eye distances."""
 NEAR_MIDDLE = 0.03
 """How far from the middle between the landmarks' edges it may begin."""
 _EDGE_STEP = 0.5
-"""Pixels from one look to the next on the way there."""
+"""Pixels between samples on the way there."""
 CORNER_TAPER = 0.07
 """Distance from the corners within which their own dark stays more and more as it is."""
 OPEN_FROM, OPEN_AT = 0.021, 0.034
-"""Gap from which, and from which on surely, lips may be open (the mesh sees a small gap between closed ones)."""
+"""Gap from which, and from which on surely, lips may be open (the mesh leaves a small gap between closed ones)."""
 WIDE_FROM, WIDE_AT = 0.06, 0.09
-"""The same for a gap that tells by itself, whatever shows in it; of lips so far apart, landmarks see the edges well."""
-ALIEN_FROM, ALIEN_AT = 0.15, 0.40
-"""Share of what the edges enclose that looks like no lip, from which, and from which on surely, they are open."""
+"""The same for a gap that suffices by itself, whatever shows in it; landmarks find the edges of such lips well."""
+FOREIGN_FROM, FOREIGN_AT = 0.15, 0.40
+"""Share of the enclosed pixels that are like no lip, from which, and from which on surely, the lips are open."""
 # Beside its lip a tooth is at least so much brighter and so much paler, and the dark at most that bright.
 TOOTH_BRIGHTER, TOOTH_PALER, DARK = 1.0, 0.82, 0.80
 LINE_GOES_PX = (80.0, 160.0)
 """Outer eye distance in pixels up to which lips that part keep the dark line, and from which on they lose it: where it
-is a pixel wide, it is what makes a mouth's edge readable."""
+is a pixel wide, it alone makes a mouth's edge readable."""
 SOFT = 0.10
 """Width of these thresholds."""
-HEM = (0.03, 0.09)
-"""Distance from the lips' outline up to which lent lips cover all, and from which on nothing, outer eye distances."""
-HEM_BELOW = 0.05
-"""How much further they reach beneath the lower lip."""
-MAX_TURN_DEG = (16.0, 30.0)
-"""Difference in turn up to which lips are lent wholly, and from which on not at all."""
-MAX_ENLARGED = (1.4, 2.2)
-"""The same for how much larger the face is than where the lips come from."""
 SEAM_SHADE = 0.5
 """How much darker than the lips the line between them is drawn where the source has none."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -61,7 +50,7 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class LipRim:
-    """Where a picture shows its lips' inner edges, and what its lips look like."""
+    """The lips' inner edges in a picture, and points to sample the lips' colours at."""
 
     upper: FloatArray
     """(11, 2) pixels, `INNER_UPPER`."""
@@ -78,7 +67,7 @@ class LipRim:
 
     @classmethod
     def of(cls, pixels: FloatArray, eye: float) -> LipRim:
-        """The rim of a face's points (468, 2) in pixels."""
+        """Take the rim of a face's points (468, 2) in pixels."""
         upper, lower = pixels[topo.INNER_UPPER], pixels[topo.INNER_LOWER]
         amid = []
         for inner, outer in ((topo.INNER_UPPER, topo.OUTER_UPPER), (topo.INNER_LOWER, topo.OUTER_LOWER)):
@@ -88,6 +77,23 @@ class LipRim:
         middle = len(upper) // 2
         gap = float(np.linalg.norm(lower[middle] - upper[middle])) / eye
         return cls(as_float(upper), as_float(lower), as_float(amid[0]), as_float(amid[1]), gap, eye)
+
+    @property
+    def along(self) -> FloatArray:
+        """(2,) direction from the left corner to the right one."""
+        way = self.upper[-1] - self.upper[0]
+        return as_float(way / max(float(np.linalg.norm(way)), 1e-6))
+
+    @property
+    def down(self) -> FloatArray:
+        """(2,) direction from the upper lip to the lower one."""
+        along = self.along
+        return np.array([-along[1], along[0]], dtype=np.float32)
+
+    def places_along(self, line: FloatArray) -> FloatArray:
+        """Project points (n, 2) onto the line between the corners: (n,), 0 at the left one, 1 at the right one."""
+        left, right, along = self.upper[0], self.upper[-1], self.along
+        return as_float((line - left) @ along / max(float((right - left) @ along), 1e-6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +109,14 @@ class LipView:
     sharpness: float
     """How much detail the lips show, against their brightness and size."""
 
+    @property
+    def corner(self) -> FloatArray:
+        """(2,) pixel of the frame that is the first of `rgb`."""
+        return np.array([self.box.x0, self.box.y0], dtype=np.float32)
+
     def rim(self) -> LipRim:
-        """Where the landmarks see the lips, pixels of `rgb`."""
-        corner = np.array([self.box.x0, self.box.y0], dtype=np.float32)
-        return LipRim.of(as_float(self.face.landmarks[:, :2] - corner), self.face.pose.scale)
+        """Take the rim of the landmarks, pixels of `rgb`."""
+        return LipRim.of(as_float(self.face.landmarks[:, :2] - self.corner), self.face.pose.scale)
 
     @classmethod
     def of(cls, frame: Frame, face: Face) -> LipView | None:
@@ -132,81 +142,79 @@ def _sharpness(rgb: Picture, eye: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class BareLips:
+class IsolatedLips:
     """A picture of lips, once for each lip."""
 
     upper: Picture
-    """(h, w, 3) what the upper lip is read from."""
+    """(h, w, 3) to read the upper lip from."""
     lower: Picture
-    """(h, w, 3) what the lower lip is read from."""
+    """(h, w, 3) to read the lower lip from."""
     seam: float
     """How much darker than the lips the line between them must be drawn, 0-1: 0 where the pictures hold one."""
 
 
-def bare_lips(part: Picture, rim: LipRim, *, parted: bool) -> BareLips:
-    """Take what is no lip out of a picture of lips.
+def isolate_lips(part: Picture, rim: LipRim, *, parted: bool) -> IsolatedLips:
+    """Paint over everything that is no lip in a picture of lips.
 
     Args:
         part: the picture, (h, w, 3).
-        rim: where its lips are.
+        rim: of its lips.
         parted: whether they are for a mouth drawn open: then the dark line between closed lips goes, too.
     """
     inside, below = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
     near = _near(rim, part.shape[:2]) * _away_from_corners(rim, part.shape[:2])
-    looks = _looks(part, rim)
-    openness = _openness(rim, inside, looks)
+    likeness = _likeness(part, rim)
+    openness = _openness(rim, inside, likeness)
     line_goes = min(max((rim.eye - LINE_GOES_PX[0]) / (LINE_GOES_PX[1] - LINE_GOES_PX[0]), openness), 1.0)
     pictures = []
-    for (tooth, dark), own_side in zip(looks, (~below, below), strict=True):
-        alien = np.maximum(tooth * np.float32(openness), dark * np.float32(line_goes if parted else openness)) * near
-        alien = np.maximum(alien, inside * np.float32(openness))
-        pictures.append(_painted_over(part, as_float(alien), own_side, rim.eye))
-    return BareLips(pictures[0], pictures[1], 0.0 if parted else SEAM_SHADE * openness)
+    for (tooth, dark), own_side in zip(likeness, (~below, below), strict=True):
+        foreign = np.maximum(tooth * np.float32(openness), dark * np.float32(line_goes if parted else openness)) * near
+        foreign = np.maximum(foreign, inside * np.float32(openness))
+        pictures.append(_painted_over(part, as_float(foreign), own_side, rim.eye))
+    return IsolatedLips(pictures[0], pictures[1], 0.0 if parted else SEAM_SHADE * openness)
 
 
-def _looks(part: Picture, rim: LipRim) -> list[tuple[FloatArray, FloatArray]]:
-    """For the upper and the lower lip: how much each pixel looks like a tooth, and like the dark, beside it (h, w)."""
+def _likeness(part: Picture, rim: LipRim) -> list[tuple[FloatArray, FloatArray]]:
+    """Compare each pixel with the upper and with the lower lip: (h, w) 0-1 likeness to a tooth, and to the dark."""
     luma = as_float(part @ _LUMA)
     brightest = part.max(axis=2).astype(np.float32)
     saturation = (brightest - part.min(axis=2)) / np.maximum(brightest, np.float32(1))
-    looks = []
+    likeness = []
     for amid in (rim.on_upper, rim.on_lower):
         lip_luma, lip_saturation = _median_at(luma, amid), _median_at(saturation, amid)
         brighter = np.clip((luma / lip_luma - TOOTH_BRIGHTER) / SOFT, 0, 1)
         paler = np.clip((TOOTH_PALER - saturation / lip_saturation) / SOFT, 0, 1)
-        looks.append((as_float(brighter * paler), as_float(np.clip((DARK - luma / lip_luma) / SOFT, 0, 1))))
-    return looks
+        likeness.append((as_float(brighter * paler), as_float(np.clip((DARK - luma / lip_luma) / SOFT, 0, 1))))
+    return likeness
 
 
 def parted_edges(part: Picture, rim: LipRim) -> LipEdges | None:
-    """Find the edges of lips that are apart, by what shows between them.
+    """Find the edges of parted lips, by the teeth or the dark between them.
 
     Returns:
-        None where nothing does: then the lips are closed, whatever the landmarks say.
+        None where neither shows: then the lips are closed, whatever the landmarks.
     """
-    looks = _looks(part, rim)
+    likeness = _likeness(part, rim)
     inside, _ = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
-    if _openness(rim, inside, looks) < 0.5:
+    if _openness(rim, inside, likeness) < 0.5:
         return None
-    left, right = rim.upper[0], rim.upper[-1]
-    along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
-    down = np.array([-along[1], along[0]], dtype=np.float32)
+    down = rim.down
     share = np.linspace(0, 1, COLUMNS, dtype=np.float32)
     lines = []
     for line in (rim.upper, rim.lower):
-        place = (line - left) @ along / max(float((right - left) @ along), 1e-6)
+        place = rim.places_along(line)
         lines.append(as_float(np.stack([np.interp(share, place, line[:, axis]) for axis in (0, 1)], axis=-1)))
     middle = (lines[0] + lines[1]) / 2
     count = round(EDGE_REACH * rim.eye / _EDGE_STEP)
     offsets = np.arange(-count, count + 1, dtype=np.float32) * np.float32(_EDGE_STEP)
     places = as_float(middle[:, None] + offsets[None, :, None] * down)
-    # The corners' own dark tells nothing.
+    # The corners' own dark is no gap.
     fade = np.clip(np.minimum(share, 1 - share) / 0.15, 0, 1) * (1 - _wide(rim))
     found = []
-    for line, (tooth, dark), upwards in zip(lines, looks, (True, False), strict=True):
-        alien = cv2.remap(np.maximum(tooth, dark), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    for line, (tooth, dark), upwards in zip(lines, likeness, (True, False), strict=True):
+        foreign = cv2.remap(np.maximum(tooth, dark), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
         near = round(NEAR_MIDDLE * rim.eye / _EDGE_STEP)
-        ends, known = _end_of_alien(alien > 0.5, count, upwards=upwards, near=near)
+        ends, known = _end_of_foreign(foreign > 0.5, count, upwards=upwards, near=near)
         moved = (offsets[ends] - (line - middle) @ down) / rim.eye
         if known.any():
             moved = np.interp(share, share[known], moved[known])
@@ -215,31 +223,27 @@ def parted_edges(part: Picture, rim: LipRim) -> LipEdges | None:
 
 
 def parted_rim(part: Picture, rim: LipRim) -> LipRim | None:
-    """The rim of lips that are apart, moved from the landmarks onto their edges; None where they aren't apart."""
+    """Move a rim from the landmarks onto the edges of parted lips; None where they aren't parted."""
     edges = parted_edges(part, rim)
     if edges is None:
         return None
-    left, right = rim.upper[0], rim.upper[-1]
-    along = (right - left) / max(float(np.linalg.norm(right - left)), 1e-6)
-    down = np.array([-along[1], along[0]], dtype=np.float32)
     moved = []
     for line, edge in ((rim.upper, edges.upper), (rim.lower, edges.lower)):
-        place = (line - left) @ along / max(float((right - left) @ along), 1e-6)
-        offset = np.interp(place, np.linspace(0, 1, COLUMNS), edge) * rim.eye
-        moved.append(as_float(line + offset[:, None] * down))
+        offset = np.interp(rim.places_along(line), np.linspace(0, 1, COLUMNS), edge) * rim.eye
+        moved.append(as_float(line + offset[:, None] * rim.down))
     return replace(rim, upper=moved[0], lower=moved[1])
 
 
-def _end_of_alien(alien: _Flags, middle: int, *, upwards: bool, near: int) -> tuple[NDArray[np.intp], _Flags]:
-    """Walk each column of what is no lip (columns, n) to its end, from where it is nearest to the middle.
+def _end_of_foreign(foreign: _Flags, middle: int, *, upwards: bool, near: int) -> tuple[NDArray[np.intp], _Flags]:
+    """Walk each column of pixels that are no lip (columns, n) to its end, from the one nearest to the middle.
 
     Returns:
         the ends, and which columns have any.
     """
     bridge = np.ones((1, 2 * max(1, near // 4) + 1), dtype=np.uint8)
-    filled = cv2.morphologyEx(alien.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
-    ends = np.full(len(alien), middle)
-    known = np.zeros(len(alien), dtype=np.bool_)
+    filled = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_CLOSE, bridge) > 0
+    ends = np.full(len(foreign), middle)
+    known = np.zeros(len(foreign), dtype=np.bool_)
     step = -1 if upwards else 1
     for column, flags in enumerate(filled):
         candidates = np.flatnonzero(flags[middle - near : middle + near + 1]) + middle - near
@@ -259,32 +263,32 @@ def _smooth(values: FloatArray) -> FloatArray:
     return as_float(cv2.GaussianBlur(as_float(median)[None], (9, 1), 2.0)).reshape(-1)
 
 
-def _openness(rim: LipRim, inside: FloatArray, looks: list[tuple[FloatArray, FloatArray]]) -> float:
-    """0-1: how surely the lips are open: landmarks see a gap, and what fills it looks like no lip."""
+def _openness(rim: LipRim, inside: FloatArray, likeness: list[tuple[FloatArray, FloatArray]]) -> float:
+    """Estimate how surely the lips are open, 0-1: the landmarks leave a gap, and its pixels are like no lip."""
     by_gap = min(max((rim.gap - OPEN_FROM) / (OPEN_AT - OPEN_FROM), 0.0), 1.0)
     area = float(inside.sum())
     if not by_gap or area < 1:
         return 0.0
-    alien = np.minimum(*(np.maximum(tooth, dark) for tooth, dark in looks))
-    share = float((alien * inside).sum()) / area
-    by_look = min(max((share - ALIEN_FROM) / (ALIEN_AT - ALIEN_FROM), 0.0), 1.0)
-    return by_gap * max(by_look, _wide(rim))
+    foreign = np.minimum(*(np.maximum(tooth, dark) for tooth, dark in likeness))
+    share = float((foreign * inside).sum()) / area
+    by_colour = min(max((share - FOREIGN_FROM) / (FOREIGN_AT - FOREIGN_FROM), 0.0), 1.0)
+    return by_gap * max(by_colour, _wide(rim))
 
 
 def _wide(rim: LipRim) -> float:
-    """0-1: how surely lips are apart, and their landmarks right, by the gap alone."""
+    """Estimate how surely lips are apart, and their landmarks right, by the gap alone; 0-1."""
     return min(max((rim.gap - WIDE_FROM) / (WIDE_AT - WIDE_FROM), 0.0), 1.0)
 
 
 def teeth_shown(part: Picture, rim: LipRim) -> float:
-    """0-1: which part of what the lips' edges enclose looks like teeth."""
+    """Measure the share of the inside between the lips' edges that is like teeth, 0-1."""
     inside, _ = _inside_and_below(rim.upper, rim.lower, part.shape[:2])
-    tooth, _ = _looks(part, rim)[0]
+    tooth, _ = _likeness(part, rim)[0]
     return float((tooth * inside).sum()) / max(float(inside.sum()), 1.0)
 
 
 def _inside_and_below(upper: FloatArray, lower: FloatArray, size: tuple[int, ...]) -> tuple[FloatArray, _Flags]:
-    """What the edges enclose (h, w) float32 0-1, and what lies beneath the middle between them (h, w) bool."""
+    """Mask the inside that the edges enclose (h, w) float32 0-1, and all beneath their middle line (h, w) bool."""
     mask = np.zeros(size, dtype=np.uint8)
     outline = np.concatenate([upper, lower[-2:0:-1]])
     cv2.fillPoly(mask, [_fixed(outline)], 255, lineType=cv2.LINE_AA, shift=4)
@@ -300,12 +304,12 @@ def _inside_and_below(upper: FloatArray, lower: FloatArray, size: tuple[int, ...
 
 
 def _fixed(points: FloatArray) -> NDArray[np.int32]:
-    """Points in sixteenths of a pixel."""
+    """Return points in sixteenths of a pixel."""
     return np.round(points * 16).astype(np.int32)
 
 
 def _near(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
-    """(h, w) 0-1: 1 within half the reach of what the edges enclose, 0 beyond it."""
+    """Return (h, w) 0-1: 1 within half the reach of the inside that the edges enclose, 0 beyond it."""
     outline = [_fixed(np.concatenate([rim.upper, rim.lower[-2:0:-1]]))]
     away = np.full(size, 255, dtype=np.uint8)
     cv2.fillPoly(away, outline, 0, cv2.LINE_8, 4)
@@ -315,7 +319,7 @@ def _near(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
 
 
 def _away_from_corners(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
-    """(h, w) 0-1: 0 at and beyond the corners, 1 from CORNER_TAPER inwards."""
+    """Return (h, w) 0-1: 0 at and beyond the corners, 1 from CORNER_TAPER inwards."""
     left, right = rim.upper[0], rim.upper[-1]
     length = max(float(np.linalg.norm(right - left)), 1e-6)
     along = (right - left) / length
@@ -325,107 +329,23 @@ def _away_from_corners(rim: LipRim, size: tuple[int, ...]) -> FloatArray:
 
 
 def _median_at(values: FloatArray, points: FloatArray) -> float:
-    """Median of a picture's values (h, w) at points (n, 2)."""
+    """Take the median of a picture's values (h, w) at points (n, 2)."""
     columns = np.clip(np.round(points[:, 0]).astype(int), 0, values.shape[1] - 1)
     rows = np.clip(np.round(points[:, 1]).astype(int), 0, values.shape[0] - 1)
     return max(float(np.median(values[rows, columns])), 1e-3)
 
 
-def _painted_over(part: Picture, alien: FloatArray, own_side: _Flags, eye: float) -> Picture:
-    """Paint what is no lip over with the nearest pixels of a lip that are."""
+def _painted_over(part: Picture, foreign: FloatArray, own_side: _Flags, eye: float) -> Picture:
+    """Paint pixels that are no lip over with the nearest ones that are."""
     spread = max(1, round(0.005 * eye))
     kernel = np.ones((2 * spread + 1, 2 * spread + 1), dtype=np.uint8)
-    wide = as_float(cv2.dilate(alien, kernel))
+    wide = as_float(cv2.dilate(foreign, kernel))
     own = own_side & (wide < 0.25)
-    if not own.any() or float(alien.max()) < 0.02:
+    if not own.any() or float(foreign.max()) < 0.02:
         return part
     _, labels = cv2.distanceTransformWithLabels((~own).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((int(labels.max()) + 1, 3), dtype=np.uint8)
     colours[labels[own]] = part[own]
     nearest = cv2.GaussianBlur(colours[labels], (0, 0), max(0.6, 0.008 * eye))
-    weight = np.maximum(cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.004 * eye)), alien)
+    weight = np.maximum(cv2.GaussianBlur(wide, (0, 0), max(0.5, 0.004 * eye)), foreign)
     return np.asarray(cv2.blendLinear(nearest, part, as_float(weight), as_float(1 - weight)), dtype=np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class LentLips:
-    """One frame's lips, ready to be drawn in any other."""
-
-    closed: tuple[Enlarged, Enlarged]
-    """For lips that touch: the picture of the upper lip, and of the lower."""
-    parted: tuple[Enlarged, Enlarged]
-    """For lips drawn apart."""
-    closed_seam: float
-    """How much darker than the lips the line between closed ones must be drawn, 0-1."""
-    upper: FloatArray
-    """(GRID_H, GRID_W, 4), of each node of the chart's grid, by the upper lip's field: what its place in the lending
-    frame is off, steps of the grid; how far the lips cover it, 0-1: 1 on them and close by, falling to 0 on the skin
-    around; whether the slit goes so far, 0-1."""
-    lower: FloatArray
-    """(GRID_H, GRID_W, 4): the same by the lower lip's field."""
-    to_pictures: FloatArray
-    """(2, 5) affine: place on the grid in steps (and two values that don't count) -> place in these pictures."""
-    yaw_deg: float
-    scale: float
-    """Pixels of one outer eye distance in the frame they were taken from."""
-
-    def fits(self, face: Face) -> float:
-        """0-1: how well these lips suit a frame's face: not where it is turned otherwise or far larger."""
-        turned = abs(face.pose.yaw_deg - self.yaw_deg)
-        by_turn = (MAX_TURN_DEG[1] - turned) / (MAX_TURN_DEG[1] - MAX_TURN_DEG[0])
-        by_size = (MAX_ENLARGED[1] - face.pose.scale / self.scale) / (MAX_ENLARGED[1] - MAX_ENLARGED[0])
-        return min(max(min(by_turn, by_size), 0.0), 1.0)
-
-    def seam(self, parting: float) -> float:
-        """How much darker than lips drawn apart by 0-1 the line between them must be drawn, 0-1."""
-        return self.closed_seam * (1 - min(max(parting, 0.0), 1.0))
-
-    def read_upper(self, places: FloatArray, parting: float) -> Picture:
-        """The upper lip of lips drawn apart by 0-1, at places (h, w, 2) in its pictures; (h, w, 3)."""
-        return _between(self.closed[0], self.parted[0], places, parting)
-
-    def read_lower(self, places: FloatArray, parting: float) -> Picture:
-        """The same of the lower lip."""
-        return _between(self.closed[1], self.parted[1], places, parting)
-
-
-def _between(closed: Enlarged, parted: Enlarged, places: FloatArray, parting: float) -> Picture:
-    """Read two pictures at the same places and mix them."""
-    if parting <= 0 or closed is parted:
-        return closed.read(places)
-    if parting >= 1:
-        return parted.read(places)
-    mixed = cv2.addWeighted(closed.read(places), 1 - parting, parted.read(places), parting, 0)
-    return np.asarray(mixed, dtype=np.uint8)
-
-
-def enlarged_lips(closed: BareLips, parted: BareLips) -> tuple[tuple[Enlarged, Enlarged], tuple[Enlarged, Enlarged]]:
-    """Both pictures of lips that touch, and of lips apart, made ready to be read; the same where they are the same."""
-    upper, lower = Enlarged.of(closed.upper), Enlarged.of(closed.lower)
-    return (upper, lower), (
-        upper if parted.upper is closed.upper else Enlarged.of(parted.upper),
-        lower if parted.lower is closed.lower else Enlarged.of(parted.lower),
-    )
-
-
-def lip_hem(neutral: FloatArray, grid: FloatArray) -> FloatArray:
-    """How far lent lips cover the chart.
-
-    Args:
-        neutral: (468, 3) canonical shape, mouth closed.
-        grid: (h, w, 2) chart coordinates.
-
-    Returns:
-        (h, w) 0-1.
-    """
-    outline = neutral[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER[-2:0:-1]]), :2]
-    contour = np.ascontiguousarray(outline[:, None], dtype=np.float32)
-    inside = np.full(grid.shape[:2], -np.inf, dtype=np.float32)
-    reach = HEM[1] + HEM_BELOW
-    near = ((grid > outline.min(axis=0) - reach) & (grid < outline.max(axis=0) + reach)).all(axis=2)
-    inside[near] = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in grid[near]]
-    # Of all of a mouth's outline, where its lower lip ends is seen worst.
-    seam = float(neutral[topo.INNER_BOTTOM, 1])
-    more = HEM_BELOW * np.clip((grid[..., 1] - seam) / 0.1, 0, 1)
-    t = np.clip((inside + more + HEM[1]) / (HEM[1] - HEM[0]), 0, 1)
-    return as_float(t * t * (3 - 2 * t))

@@ -1,4 +1,4 @@
-"""The face that is made to speak: its closed mouth, and where each frame wears it.
+"""The neutral face, its mouth closed, and its pose in each frame.
 
 Chart coordinates q are the frontal canonical face (x, y; unit: outer eye distance). A frame's pose carries them into
 the picture in two steps: chart -> plane (u = q + depth(q) * slant, the parallax of a turned head), plane -> pixels
@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.motion.basis import motion_row
 from mouthpiece.types import Face, FloatArray, as_float
 
 CLOSING_SHARE_UPPER = 0.25
-"""How much of closing an open mouth the upper lip does; the lower lip and jaw do the rest."""
+"""The upper lip's share in closing an open mouth; the lower lip and jaw do the rest."""
+JAW_SHARE = 0.9
+"""Share of the lower lip's motion that the lower teeth make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class PlaneMap:
 
     @classmethod
     def of(cls, face: Face, pixel_aspect: float) -> PlaneMap:
-        """The map of a tracked face."""
+        """Build the map of a tracked face."""
         pose = face.pose
         to_stored = np.array([[1 / pixel_aspect], [1.0]], dtype=np.float32)
         square = (pose.scale * pose.rotation[:2, :2]).astype(np.float32)
@@ -46,23 +49,41 @@ class PlaneMap:
         return float(abs(a * d - b * c) ** 0.5)
 
     def to_plane(self, pixels: FloatArray) -> FloatArray:
-        """(n, 2) pixels -> (n, 2) plane."""
+        """Bring pixels (n, 2) into the plane (n, 2)."""
         return as_float((pixels - self.centre) @ _inverse(self.matrix).T)
 
     def project(self, canonical: FloatArray) -> FloatArray:
-        """(n, 3) canonical points or displacements -> (n, 2) plane."""
+        """Project canonical points or displacements (n, 3) into the plane (n, 2)."""
         return (canonical[:, :2] + canonical[:, 2:] * self.slant).astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class FaceAlignment:
+    """A frame's face beside the person's neutral one."""
+
+    plane: PlaneMap
+    shift: FloatArray
+    """(2,) plane: offset of the mouth from its place by the pose."""
+    shown: FloatArray
+    """(P, 2) plane: how the source's own mouth is displaced."""
+    pixels: FloatArray
+    """(468, 2): the points in the frame, on the lips' edges as well as they are known."""
+
+
+def jaw_displacement(displacement: FloatArray) -> FloatArray:
+    """Return the (2,) plane displacement of the lower teeth, given the motion points': most of the lower lip's."""
+    return np.asarray(displacement[motion_row(topo.INNER_BOTTOM)] * np.float32(JAW_SHARE))
+
+
 def _inverse(matrix: FloatArray) -> FloatArray:
-    """(2, 2): NumPy's own would take as long as all else that is done with it."""
+    """Invert a (2, 2) matrix: NumPy's own would take as long as all else that is done with it."""
     (a, b), (c, d) = matrix.tolist()
     size = a * d - b * c
     return np.array([[d / size, -b / size], [-c / size, a / size]], dtype=np.float32)
 
 
 def canonical_shape(face: Face, pixel_aspect: float) -> FloatArray:
-    """A face's landmarks with the pose taken out, (468, 3) float32 canonical; depth relative to the face's middle."""
+    """Take the pose out of a face's landmarks: (468, 3) float32 canonical; depth relative to the face's middle."""
     square = face.landmarks * np.array([pixel_aspect, 1, 1], dtype=np.float32)
     shifted = square - np.append(face.pose.centre, 0).astype(np.float32)
     shape = shifted @ face.pose.rotation / face.pose.scale
@@ -92,7 +113,7 @@ def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: NDArray[n
     """
     result = shape.copy()
     result[motion_points] -= max(opening(shape), 0.0) * opening_mode
-    # What the mode leaves (it is the average mouth's) is closed pair by pair; each lip follows its inner edge.
+    # The rest of the gap (the mode is the average mouth's) is closed pair by pair; each lip follows its inner edge.
     gaps = result[topo.INNER_LOWER] - result[topo.INNER_UPPER]
     across = result[topo.INNER_UPPER, 0]
     for lip, share in ((topo.UPPER_LIP, CLOSING_SHARE_UPPER), (topo.LOWER_LIP, CLOSING_SHARE_UPPER - 1)):

@@ -1,7 +1,7 @@
-"""Reading pictures between their pixels: about as sharp as a bicubic reading, at a fraction of its price.
+"""Resampling of pictures between their pixels: about as sharp as a bicubic reading, at a fraction of its price.
 
 A picture is enlarged bicubically once, which OpenCV does many pixels at a time, and then read bilinearly at every
-place asked for. Enlarged by an odd number, pixel centres fall on pixel centres: what does not move stays as it is.
+place asked for. Enlarged by an odd number, pixel centres fall on pixel centres: still pixels stay as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_PIXELS = 700_000
 
 
 def times_enlarged(width: int, height: int) -> int:
-    """How many times a picture of that size is enlarged."""
+    """Decide how many times a picture of that size is enlarged."""
     return TIMES if width * height <= MAX_PIXELS else 1
 
 
@@ -48,7 +48,7 @@ class Enlarged:
 
         Pixel x of the original is at times * x + (times - 1) / 2.
         """
-        # The stubs want two maps; one of two channels is what OpenCV makes of them anyway.
+        # The stubs want two maps; OpenCV turns them into one of two channels anyway.
         remap = cast("Callable[..., Picture]", cv2.remap)
         how = cv2.INTER_LINEAR if self.times > 1 else cv2.INTER_CUBIC
         return remap(self.picture, places, None, how, borderMode=cv2.BORDER_REPLICATE)

@@ -20,9 +20,9 @@ COLUMNS, ROWS = 41, 37
 REACH = 0.045
 """How far above and below the landmarks' line the strip goes, outer eye distances."""
 CLOSED_OPENING = 0.021
-"""Measured opening up to which lips touch: the mesh sees a small gap where there is none."""
+"""Measured opening up to which lips touch: the mesh leaves a small gap where there is none."""
 PARTED_OPENING = 0.05
-"""Opening up to which the edges are sought at all; wider open, the landmarks see them well."""
+"""Opening up to which the edges are sought at all; wider open, the landmarks lie well on them."""
 STEP_COST, AWAY_COST = 0.35, 0.17
 """Price of one row's step between columns, and of the full reach away from the landmarks, in units of contrast."""
 # Between parted lips: at least that much brighter than the seam and that much paler than the lips.
@@ -37,14 +37,14 @@ class LipStrip:
     rgb: FloatArray
     """(ROWS, COLUMNS, 3) float32 0-255: row by offset from the line, column from corner to corner."""
     gap: FloatArray
-    """(COLUMNS,) what the landmarks take for the gap between the lips, outer eye distances."""
+    """(COLUMNS,) the landmarks' gap between the lips, outer eye distances."""
     opening: float
     """The gap in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
 class LipEdges:
-    """What the inner lip landmarks must be moved by, down the face, to lie on the lips' edges."""
+    """Displacements of the inner lip landmarks, down the face, onto the lips' edges."""
 
     upper: FloatArray
     """(COLUMNS,) outer eye distances, from corner to corner."""
@@ -52,7 +52,7 @@ class LipEdges:
     """(COLUMNS,)"""
 
     def correction(self, shape: FloatArray) -> FloatArray:
-        """(468,) shift along y of a canonical shape's points (468, 3): whole at the inner rim, fading outwards."""
+        """Return shifts along y (468,) of canonical points (468, 3): whole at the inner rim, fading outwards."""
         shift = np.zeros(len(shape), dtype=np.float32)
         rings = (
             (topo.INNER_UPPER, self.upper, 1.0),
@@ -96,7 +96,7 @@ def find_edges(strips: list[LipStrip]) -> LipEdges:
             open one is read, teeth between the lips and all.
 
     Returns:
-        `NO_EDGES` where no mouth is closed enough to tell.
+        `NO_EDGES` where no mouth is closed enough.
     """
     closed = [s for s in strips if s.opening < CLOSED_OPENING]
     if not closed:
@@ -119,7 +119,7 @@ def _smooth(values: FloatArray) -> FloatArray:
 
 
 def _dark_seam(luma: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
-    """Row of the seam for each column, and how sure it is (0-1)."""
+    """Find the row of the seam for each column, and how sure it is (0-1)."""
     around = np.median(luma, axis=0)
     contrast = (luma - around) / np.maximum(around, 1)
     path = _cheapest_path(contrast + AWAY_COST * np.abs(_OFFSETS / REACH)[:, None])
@@ -130,7 +130,7 @@ def _dark_seam(luma: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
 def _teeth_around(
     rgb: FloatArray, luma: FloatArray, seam: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """How far teeth reach above and below the seam: their first and last row for each column, or the seam itself."""
+    """Find the first and last row of teeth around the seam for each column; the seam itself where there are none."""
     high, low = rgb.max(axis=2), rgb.min(axis=2)
     saturation = (high - low) / np.maximum(high, 1)
     # Beside the corners the strip's rim is skin already.
@@ -155,7 +155,7 @@ def _teeth_around(
 
 
 def _cheapest_path(cost: FloatArray) -> NDArray[np.intp]:
-    """Row of the cheapest smooth path through the columns (dynamic programming), (COLUMNS,)."""
+    """Find the cheapest smooth path through the columns (dynamic programming), rows (COLUMNS,)."""
     rows = np.arange(len(cost))
     step = STEP_COST * np.abs(rows[:, None] - rows[None]) / len(cost)
     total, back = cost[:, 0], []

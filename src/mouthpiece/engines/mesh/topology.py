@@ -24,4 +24,4 @@ INNER_TOP, INNER_BOTTOM = 13, 14
 CHIN = 152
 OUTER_EYES = np.array([33, 263])
 NOSE_BASE = np.array([2, 94, 19, 97, 326, 98, 327])
-"""Points near the mouth that speech leaves alone: they hold the mouth in place on the head."""
+"""Points near the mouth that speech leaves alone: they fix the mouth's place on the head."""

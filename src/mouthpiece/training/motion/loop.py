@@ -6,7 +6,7 @@ import math
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning
 import numpy as np
@@ -15,12 +15,14 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mouthpiece.motion.stream import MOTION_RATE, SILENT_LOG_MEL, MotionBasis
-from mouthpiece.training.motion.examples import Batch, Example, MotionBatches, noise_bank
+from mouthpiece.datasets.agreement import correlation
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.network import SILENT_LOG_MEL
+from mouthpiece.training.motion.batches import Batch, MotionBatches
+from mouthpiece.training.motion.examples import Example, noise_bank
+from mouthpiece.training.motion.material import Log, Material
 from mouthpiece.training.motion.network import MotionNetwork, NetworkSettings
-
-if TYPE_CHECKING:
-    from mouthpiece.training.motion.train import Material, TrainOptions
+from mouthpiece.training.options import TrainOptions
 
 EMA_DECAY = 0.997
 """Of the averaged weights, which are the ones that get scored and shipped."""
@@ -38,7 +40,7 @@ _SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.
 
 
 class MotionTask(lightning.LightningModule):
-    """Learns the network and keeps an average of its weights."""
+    """The network in training, and the average of its weights."""
 
     def __init__(
         self, settings: NetworkSettings, basis: MotionBasis, steps: int, learning_rate: float, spread: float = 0.0
@@ -67,17 +69,17 @@ class MotionTask(lightning.LightningModule):
         self.register_buffer("spreads", self._buffer("readings").square().sum(dim=0).sqrt())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss of one batch."""
+        """Return the loss of one batch."""
         del batch_idx
-        heard = self.network.trunk(batch.log_mel)
-        loss = self.loss(*self.network.mouth(heard), batch)
+        features = self.network.trunk(batch.log_mel)
+        loss = self.loss(*self.network.mouth(features), batch)
         if self.network.phone_head is not None:
-            loss = loss + _PHONE * phone_loss(self.network.phone_head(heard), batch.phone)
+            loss = loss + _PHONE * phone_loss(self.network.phone_head(features), batch.phone)
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def loss(self, coefficients: Tensor, activity: Tensor, closure: Tensor, batch: Batch) -> Tensor:
-        """All terms together; (B, T, K), (B, T), (B, T) -> ()."""
+        """Add up all terms; (B, T, K), (B, T), (B, T) -> ()."""
         shape = ((coefficients - batch.coefficients).square() @ self._buffer("shares")) * batch.shape_weight
         terms = _SHAPE * _mean(shape, batch.shape_weight)
         readings = (coefficients @ self._buffer("readings")).unbind(dim=-1)
@@ -108,7 +110,7 @@ class MotionTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
-        """Share of the full learning rate at a step; of the steps wanted now, also when an earlier run wanted fewer."""
+        """Return the share of the full learning rate at a step; of these steps, even if an earlier run had fewer."""
         warm_up = max(1.0, WARM_UP * self._steps)
         if step < warm_up:
             return (step + 1) / (warm_up + 1)
@@ -125,7 +127,7 @@ class MotionTask(lightning.LightningModule):
 
 
 def spread_loss(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    """How far each sequence's spread is from what it should be, as a share of it, squared; (B, T) each -> ()."""
+    """Return how far each sequence's spread is off, as a share of it, squared; (B, T) each -> ()."""
     total = weight.sum(dim=1).clamp(min=1.0)
 
     def spread(values: Tensor) -> Tensor:
@@ -151,30 +153,30 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 class Validation(Callback):
-    """Every so many steps: tells r on each corpus's validation clips, and keeps the best network.
+    """Every so many steps: r on each corpus's validation clips to the log, and the best network kept.
 
-    The best by free speech and synthetic voices that it never heard: validation clips of the speaker and grammar that
-    it learns from go on rising while everybody else's fall.
+    The best on free speech and synthetic voices that are in no training: validation clips of the speaker and grammar
+    that it learns from go on rising while everybody else's fall.
     """
 
-    def __init__(self, material: Material, options: TrainOptions, kept: Path) -> None:
-        """Keep what is needed."""
+    def __init__(self, material: Material, options: TrainOptions, kept: Path, log: Log) -> None:
+        """Take the material, and where the best network is kept."""
         self._validation, self._basis, self._kept = material.validation, material.basis, kept
         self._chosen_on = material.chosen_on
-        self._every, self._progress = options.check_every, options.progress
+        self._every, self._log = options.check_every, log
         self.best = -1.0
         """The best mean r so far, over the corpora that a moment is chosen on."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know."""
+        """Return the state that a resumed run needs."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from what was known."""
+        """Go on from a saved state."""
         self.best = state_dict["best"]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Keep and tell."""
+        """Score, log and keep."""
         del outputs, batch, batch_idx
         step = trainer.global_step
         if step % self._every and step < trainer.max_steps:
@@ -183,8 +185,8 @@ class Validation(Callback):
             corpus: validation_correlation(pl_module.average, clips, self._basis)
             for corpus, clips in self._validation.items()
         }
-        said = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
-        self._progress(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r {said}")
+        listed = ", ".join(f"{corpus} {score:.3f}" for corpus, score in scores.items())
+        self._log(f"step {step}: loss {float(trainer.callback_metrics.get('loss', 0)):.3f}; r {listed}")
         for corpus, score in scores.items():
             pl_module.log(f"r/{corpus}", score)
         score = float(np.mean([scores[name] for name in self._chosen_on]))
@@ -194,9 +196,9 @@ class Validation(Callback):
 
 
 def validation_correlation(network: MotionNetwork, clips: tuple[Example, ...], basis: MotionBasis) -> float:
-    """Mean over clips of r between what the bare network says and what was measured, where it counts.
+    """Return the mean over clips of r between what the bare network makes and what was measured, where it counts.
 
-    Of the opening; of the jaw where a clip knows the jaw better.
+    Of the opening; of the jaw where that counts more in a clip.
     """
     scores = []
     for clip in clips:
@@ -212,12 +214,12 @@ def validation_correlation(network: MotionNetwork, clips: tuple[Example, ...], b
             made, wanted, weight = coefficients @ basis.jaw_weights, targets.jaw, targets.jaw_weight
         counts = weight > 0
         if counts.sum() > MOTION_RATE and wanted[counts].std() > 0:
-            scores.append(np.corrcoef(made[counts], wanted[counts])[0, 1])
+            scores.append(correlation(made[counts], wanted[counts]))
     return float(np.mean(scores)) if scores else 0.0
 
 
-def fit(material: Material, work: Path, options: TrainOptions) -> Path:
-    """Train, or go on training; the path of the averaged network."""
+def fit(material: Material, work: Path, options: TrainOptions, log: Log = lambda _line: None) -> Path:
+    """Train, or go on training; return the path of the averaged network."""
     work.mkdir(parents=True, exist_ok=True)
     lightning.seed_everything(options.seed, verbose=False)
     torch.set_num_threads(options.workers)
@@ -230,27 +232,7 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
     )
     average, last = work / "average.pt", work / "last.ckpt"
     task = MotionTask(settings, material.basis, options.steps, options.learning_rate, options.spread)
-    trainer = lightning.Trainer(
-        max_steps=options.steps,
-        accelerator="auto",
-        devices=1,
-        precision="bf16-mixed" if torch.cuda.is_available() else "32-true",
-        gradient_clip_val=1.0,
-        logger=_logger(work),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=50,
-        callbacks=[
-            Validation(material, options, average),
-            ModelCheckpoint(
-                work,
-                filename="last",
-                every_n_train_steps=options.check_every,
-                save_top_k=1,
-                enable_version_counter=False,
-            ),
-        ],
-    )
+    trainer = _trainer(options, work, Validation(material, options, average, log))
     start, begun = _step_of(last), time.monotonic()
     batches = MotionBatches(
         material.corpora,
@@ -275,21 +257,41 @@ def fit(material: Material, work: Path, options: TrainOptions) -> Path:
     return average
 
 
+def _trainer(options: TrainOptions, work: Path, validation: Validation) -> lightning.Trainer:
+    """Set up steps, precision, log files and checkpoints."""
+    every = options.check_every
+    checkpoints = ModelCheckpoint(
+        work, filename="last", every_n_train_steps=every, save_top_k=1, enable_version_counter=False
+    )
+    return lightning.Trainer(
+        max_steps=options.steps,
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if torch.cuda.is_available() else "32-true",
+        gradient_clip_val=1.0,
+        logger=_logger(work),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=50,
+        callbacks=[validation, checkpoints],
+    )
+
+
 def training_minutes(work: Path) -> float:
-    """How long the runs in a working folder took that came to their end, minutes."""
+    """Return how long the finished runs in a working folder took, minutes."""
     kept = work / MINUTES
     return float(kept.read_text(encoding="utf-8")) if kept.is_file() else 0.0
 
 
 def _step_of(checkpoint: Path) -> int:
-    """Steps that a checkpoint has behind it; 0 if there is none."""
+    """Return the steps that a checkpoint has behind it; 0 if there is none."""
     if not checkpoint.is_file():
         return 0
     return int(torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
 
 
 def _logger(work: Path) -> Any:
-    """TensorBoard where it is installed, else nothing."""
+    """Return TensorBoard's logger where it is installed, else False."""
     if find_spec("tensorboard") is None:
         return False
     from lightning.pytorch.loggers import TensorBoardLogger

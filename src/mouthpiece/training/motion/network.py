@@ -1,4 +1,4 @@
-"""The network from log-mel to mouth motion, and how it leaves torch.
+"""The network from log-mel to mouth motion, and its export.
 
 Residual dilated convolutions over time (after van den Oord et al., "WaveNet", 2016, without its gates), unpadded: the
 network gives out exactly the frames whose whole surroundings it was given. Training, files and live streams therefore
@@ -7,6 +7,8 @@ compute the same thing. Its look into the future is bounded by making the later 
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,19 +16,23 @@ import torch
 from torch import Tensor, nn
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
 from mouthpiece.types import MEL_BANDS, MEL_RATE
 
-# About the mean and spread of the speech room's log-mel in speech; fixed, so that a stream needs no statistics.
+# About the mean and spread of the log-mel in speech; fixed, so that a stream needs no statistics.
 _MEL_MEAN = -11.0
 _MEL_SPREAD = 4.0
 STEM = 5
 """Taps of the first convolution, mel frames; two of them after the frame's own."""
 
 
+ANSWERS = ("coefficients", "activity", "closure")
+"""Outputs of an exported network, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What it takes to build a motion network."""
+    """The parameters that a motion network is built from."""
 
     coefficients: int = 12
     """Outputs for the mouth's shape, K."""
@@ -37,7 +43,7 @@ class NetworkSettings:
     """How much speech after a moment the network may look at; at least 0.02."""
     dropout: float = 0.1
     phones: int = 0
-    """Phones that it also learns to tell apart, in training only: what they have in common holds for every voice."""
+    """Phones that it also learns to tell apart, in training only: phones are the same in every voice."""
 
     @property
     def ahead_frames(self) -> int:
@@ -56,7 +62,7 @@ class NetworkSettings:
         return min(self.ahead_frames, sum(self.dilations)) * MELS_PER_FRAME + STEM // 2
 
     def geometry(self, block: int) -> NetworkGeometry:
-        """What the network sees when it is run for so many motion frames at a time."""
+        """Return what the network takes when it is run for so many motion frames at a time."""
         return NetworkGeometry(self.geometry_past, self.geometry_ahead, block)
 
 
@@ -121,7 +127,7 @@ class MotionNetwork(nn.Module):
         """Run.
 
         Args:
-            log_mel: (B, M, MEL_BANDS) of the speech room.
+            log_mel: (B, M, MEL_BANDS) of the speech package.
 
         Returns:
             Coefficients (B, T, K), and the logits of activity and closure, (B, T) each; T motion frames for
@@ -130,22 +136,22 @@ class MotionNetwork(nn.Module):
         return self.mouth(self.trunk(log_mel))
 
     def trunk(self, log_mel: Tensor) -> Tensor:
-        """What is heard: (B, M, MEL_BANDS) -> (B, T, C)."""
-        heard: Tensor = self.blocks(self.stemmed(log_mel))
-        return heard
+        """Run all layers but the heads: (B, M, MEL_BANDS) -> (B, T, C)."""
+        features: Tensor = self.blocks(self.stemmed(log_mel))
+        return features
 
     def stemmed(self, log_mel: Tensor) -> Tensor:
-        """The first layer alone: (B, M, MEL_BANDS) -> (B, (M - STEM) / 2 + 1, C)."""
+        """Run the first layer alone: (B, M, MEL_BANDS) -> (B, (M - STEM) / 2 + 1, C)."""
         return nn.functional.gelu(self.stem((log_mel - _MEL_MEAN) / _MEL_SPREAD))
 
-    def mouth(self, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the mouth does: (B, T, C) -> as `forward`."""
-        out: Tensor = self.head(heard)
+    def mouth(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the head: (B, T, C) -> as `forward`."""
+        out: Tensor = self.head(features)
         count = self.settings.coefficients
         return out[..., :count], out[..., count], out[..., count + 1]
 
     def saved(self) -> dict[str, object]:
-        """What a checkpoint must hold to build the network again."""
+        """Return what a checkpoint must hold to build the network again."""
         return {"settings": asdict(self.settings), "weights": self.state_dict()}
 
 
@@ -170,23 +176,43 @@ def export_network(network: MotionNetwork, path: Path, block: int) -> NetworkGeo
     Raises:
         OptionError: the path does not end in .onnx.
     """
-    import warnings
-
-    if path.suffix != ".onnx":
-        raise OptionError(f"expected an output file that ends in .onnx, got {path.name}")
     geometry = network.settings.geometry(block)
     example = torch.zeros(1, geometry.input_mels, MEL_BANDS)
-    shipped = _Shipped(network).eval()
+    write_onnx(_Shipped(network), {"log_mel": example}, ANSWERS, path)
+    return geometry
+
+
+def write_onnx(
+    module: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    path: Path,
+    dynamic_axes: Mapping[str, Mapping[int, str]] | None = None,
+) -> None:
+    """Write a module as ONNX.
+
+    Args:
+        module: what to write.
+        inputs: an example of each input, by name.
+        outputs: names.
+        path: ends in .onnx; its folder is made if missing.
+        dynamic_axes: axes that are left open, by input or output, with a name each.
+
+    Raises:
+        OptionError: the path does not end in .onnx.
+    """
+    if path.suffix != ".onnx":
+        raise OptionError(f"expected an output file that ends in .onnx, got {path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # The exporter that needs no further packages is the older one, and says so.
+        # The exporter that needs no further packages is the older one, and warns of it.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            shipped,
-            (example,),
+            module.eval(),
+            tuple(inputs.values()),
             str(path),
             dynamo=False,
-            input_names=["log_mel"],
-            output_names=["coefficients", "activity", "closure"],
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=dynamic_axes,
         )
-    return geometry

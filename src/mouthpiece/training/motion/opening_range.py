@@ -1,7 +1,7 @@
 """How far a network opens the mouth in speech: measured once after training, kept in its basis, the range's prior.
 
 Networks differ in how far they open: by their teachers, by how much of a mean they answer. What is played is the answer
-spread over a lively mouth's range, so the player has to know where a network's answers lie before it has heard any.
+spread over a lively mouth's range, so the player needs the range of a network's answers before the first one.
 """
 
 from __future__ import annotations
@@ -12,27 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.shaping import HIGH_SHARE, LOW_SHARE, OpeningRange
-from mouthpiece.motion.stream import (
-    MOTION_RATE,
-    MotionStream,
-    basis_path,
-    load_basis,
-    save_basis,
-)
+from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MOTION_RATE, OpeningRange, load_basis, save_basis
+from mouthpiece.motion.network import basis_path
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import features
 from mouthpiece.types import MEL_RATE, FloatArray, SpeechChunk
 
 SPOKEN = 0.5
 """Voice activity from here on counts as speech."""
 LEAST_FRAMES = 10 * MOTION_RATE
-"""Less speech says nothing about a network."""
+"""Less speech is too little to measure a network by."""
 LEAST_LOW, LEAST_HIGH = 0.002, 0.01
 """The ends' least values: an untrained network may not open the mouth at all."""
 
 
 def measure_opening_range(weights: Path, speeches: Iterable[FloatArray]) -> OpeningRange:
-    """The range of a network's openings in speech.
+    """Measure the range of a network's openings in speech.
 
     Args:
         weights: the network, its basis beside it.
@@ -55,7 +50,7 @@ def measure_opening_range(weights: Path, speeches: Iterable[FloatArray]) -> Open
 
 
 def keep_opening_range(weights: Path, opening_range: OpeningRange) -> None:
-    """Write a network's habit into the basis beside it.
+    """Write a network's opening range into the basis beside it.
 
     Raises:
         WeightsError: the basis is missing or damaged.
@@ -65,7 +60,7 @@ def keep_opening_range(weights: Path, opening_range: OpeningRange) -> None:
 
 
 def _spoken_openings(stream: MotionStream, samples: FloatArray) -> FloatArray:
-    """Openings of a recording's motion frames in which somebody speaks."""
+    """Return the openings of a recording's motion frames in which somebody speaks."""
     log_mel, activity = features(samples)
     stream.reset()
     stream.push(SpeechChunk(0, samples, 0, log_mel, activity))

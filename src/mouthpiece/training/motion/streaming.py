@@ -1,4 +1,4 @@
-"""A motion network that remembers: exported so that a run for one motion frame costs one motion frame.
+"""A streaming motion network: exported so that a run for one motion frame costs one motion frame.
 
 Run on overlapping blocks, a network computes its whole past again for each block: nothing for files, whose blocks are
 long, too much for live speech, whose blocks are a frame or two. Here each layer's last inputs come out of a run as
@@ -8,15 +8,13 @@ run makes is left open: where several wait, one run makes them all, for about wh
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from mouthpiece.errors import OptionError
-from mouthpiece.motion.stream import MELS_PER_FRAME, NetworkGeometry
-from mouthpiece.training.motion.network import STEM, MotionNetwork
+from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.training.motion.network import ANSWERS, STEM, MotionNetwork, write_onnx
 from mouthpiece.types import MEL_BANDS
 
 STREAMING_BLOCK = 1
@@ -24,7 +22,6 @@ STREAMING_BLOCK = 1
 later."""
 STREAMING_RUNS = (1, 2, 4)
 """Blocks that a run may make."""
-_ANSWERS = ("coefficients", "activity", "closure")
 
 
 class StreamingNetwork(nn.Module):
@@ -58,7 +55,7 @@ class StreamingNetwork(nn.Module):
 
 
 def streaming_geometry(network: MotionNetwork, block: int) -> NetworkGeometry:
-    """What one run of a remembering network sees: only what is new."""
+    """Return what one run of a streaming network takes: only what is new."""
     settings = network.settings
     ahead = settings.geometry_ahead
     return NetworkGeometry(
@@ -84,23 +81,10 @@ def export_streaming(network: MotionNetwork, path: Path, block: int = STREAMING_
     Raises:
         OptionError: the path does not end in .onnx.
     """
-    if path.suffix != ".onnx":
-        raise OptionError(f"expected an output file that ends in .onnx, got {path.name}")
     geometry = streaming_geometry(network, block)
     assert geometry.input_mels == STEM + MELS_PER_FRAME * (block - 1)
-    example = (torch.zeros(1, geometry.input_mels, MEL_BANDS), torch.zeros(1, *geometry.memory))
-    streaming = StreamingNetwork(network).eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The exporter that needs no further packages is the older one, and says so.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            streaming,
-            example,
-            str(path),
-            dynamo=False,
-            input_names=["log_mel", "memory"],
-            output_names=[*_ANSWERS, "new_memory"],
-            dynamic_axes={"log_mel": {1: "mels"}} | {name: {1: "frames"} for name in _ANSWERS},
-        )
+    example = torch.zeros(1, geometry.input_mels, MEL_BANDS), torch.zeros(1, *geometry.memory)
+    inputs = dict(zip(("log_mel", "memory"), example, strict=True))
+    open_axes = {"log_mel": {1: "mels"}} | {name: {1: "frames"} for name in ANSWERS}
+    write_onnx(StreamingNetwork(network), inputs, [*ANSWERS, "new_memory"], path, open_axes)
     return geometry

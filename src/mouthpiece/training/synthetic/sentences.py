@@ -1,9 +1,9 @@
-"""What synthetic speakers say: real sentences of many languages, and words that nobody says.
+"""Texts for synthetic speech: real sentences of many languages, and words that don't exist.
 
     sentences.txt --read--> sentences by language;  --harvest syllables, shuffle--> made-up words
 
 Real sentences give a language's own rhythm and frequent sounds; made-up words give what sentences rarely hold, so that
-every sound meets nearly every other.
+nearly every sound stands beside every other.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mouthpiece.errors import OptionError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 _FILE = Path(__file__).with_name("sentences.txt")
 _VOWELS = (
@@ -32,7 +34,7 @@ ENDINGS = (".", ".", ".", "!", "?", ",")
 
 @cache
 def _by_language() -> dict[str, tuple[str, ...]]:
-    """The file's sections."""
+    """Read the file's sections."""
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in _FILE.read_text(encoding="utf-8").splitlines():
@@ -45,12 +47,12 @@ def _by_language() -> dict[str, tuple[str, ...]]:
 
 
 def languages() -> tuple[str, ...]:
-    """Codes of the languages with sentences, as espeak-ng names its voices; `en` stands for all kinds of English."""
+    """Return the codes of the languages with sentences, espeak-ng's; `en` stands for all kinds of English."""
     return tuple(_by_language())
 
 
 def sentences(language: str) -> tuple[str, ...]:
-    """The real sentences of a language; `en-us`, `en-gb`, ... share those of `en`.
+    """Return the real sentences of a language; `en-us`, `en-gb`, ... share those of `en`.
 
     Raises:
         OptionError: there are none.
@@ -62,8 +64,8 @@ def sentences(language: str) -> tuple[str, ...]:
     return found
 
 
-def nonsense(language: str, rng: np.random.Generator, words: int) -> str:
-    """Made-up words of a language's own syllables, in its own letters, with punctuation.
+def nonsense(language: str, rng: Generator, words: int) -> str:
+    """Make up words of a language's own syllables, in its own letters, with punctuation.
 
     Args:
         language: as for `sentences`.
@@ -82,14 +84,14 @@ def nonsense(language: str, rng: np.random.Generator, words: int) -> str:
 
 @cache
 def _syllables(language: str) -> tuple[str, ...]:
-    """Different pieces of words that may stand as a syllable."""
+    """Return different pieces of words that may stand as a syllable."""
     words = re.findall(rf"[^\W\d_]+(?:[{_SIGNS}]*[^\W\d_]*)*", " ".join(sentences(language)).lower())
     pieces = {piece for word in words for piece in _split(word)}
     return tuple(sorted(pieces))
 
 
 def _split(word: str) -> Sequence[str]:
-    """A word in pieces: alphabets before a consonant with its vowel, other scripts by two or three signs."""
+    """Split a word: alphabets before a consonant with its vowel, other scripts by two or three signs."""
     vowel, other = f"[{_VOWELS}]", f"[^{_VOWELS}]"
     if re.search(vowel, word):
         return re.findall(rf"{other}*{vowel}+(?:{other}+(?={other}{vowel}|$))?", word)

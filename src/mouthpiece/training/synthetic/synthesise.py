@@ -1,6 +1,6 @@
-"""Synthetic speech with known sounds, made into the same cache as recorded faces.
+"""Synthetic speech with known phones, kept in the same cache as recorded faces.
 
-    options --plan--> utterances --say, manner, other voice, room for silence--> Recording --> one .npz an utterance
+    options --plan--> utterances --speak, manner, other voice, room for silence--> Recording --> one .npz an utterance
 
 Every utterance is drawn from its own number and the seed alone: an interrupted run goes on where it stopped, and the
 same options make the same material whatever the number of processes.
@@ -12,35 +12,34 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.datasets.prepare import Recording, save_recording
+from mouthpiece.atomic_write import atomic_write
+from mouthpiece.datasets.recordings import Recording, save_recording
 from mouthpiece.errors import MouthpieceError, OptionError, OutputError
+from mouthpiece.parallel import map_in_processes
 from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training import acoustics
-from mouthpiece.training.synthetic import flite
+from mouthpiece.training.options import SYNTHETIC, SyntheticOptions
 from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
 from mouthpiece.training.synthetic.sentences import nonsense, sentences
 from mouthpiece.training.synthetic.voice_perturbation import Voice, in_voice, random_voice
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, as_float
 
-CORPUS = "synthetic"
-"""The corpus' name in the cache."""
 FPS = 25
 """Frames a second that the recordings pretend to have."""
 MEAN_UTTERANCE_S = 8.1
 """By this an hour is divided into utterances; about what they last."""
 TEST_LANGUAGES = ("tr", "fi", "ja", "sw")
-"""Heard in no training: Turkic, Uralic, Japonic and Bantu."""
+"""In no training: Turkic, Uralic, Japonic and Bantu."""
 VAL_LANGUAGES = ("hu", "id")
 TEST_TIMBRES = ("f4", "m5", "Andy", "steph", "linda", "klatt3")
-"""espeak-ng's variants that are heard in no training."""
+"""espeak-ng's variants that are in no training."""
 VAL_TIMBRES = ("f3", "m2", "Alicia", "pedro")
 TRAIN_TIMBRES = (
     "f1", "f2", "f5", "m1", "m3", "m4", "m6", "m7", "m8", "Alex", "Andrea", "Annie", "Denis", "Diogo", "Gene", "Gene2",
@@ -53,13 +52,10 @@ TRAIN_TIMBRES = (
 WHISPERING_TIMBRES = ("whisper", "whisperf")
 """In training only."""
 ENGLISH_VOICES = ("en-us", "en-us", "en-gb", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-gb-x-gbclan", "en-us-nyc")
-FLITE_VOICES = {"train": ("rms", "awb", "kal16"), "test": ("slt",)}
 SHARE = {"train": 0.9, "val": 0.03, "test": 0.07}
 """Of the utterances."""
 WEIGHT = {"en": 8.0, "ar": 5.0}
 """How often a language is drawn; others 1."""
-FLITE_SHARE = {"train": 0.3, "val": 0.0, "test": 0.2}
-"""Of the English utterances in training; of all in the test split, as `slt` is its only English."""
 NONSENSE_SHARE = 0.4
 REVOICED_SHARE = {"train": 0.5, "val": 0.25, "test": 0.25}
 MANNERS = {"normal": 0.64, "shout": 0.12, "soft": 0.14, "whisper": 0.1}
@@ -78,43 +74,15 @@ BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class SyntheticOptions:
-    """What to make."""
-
-    hours: float = 2.5
-    """Of speech, about, all splits together."""
-    seed: int = 0
-    """The same seed makes the same speech."""
-    languages: tuple[str, ...] = ()
-    """Only these (codes as in sentences.txt); empty for all. The splits' languages stay as they are."""
-    use_flite: bool = True
-    """Whether flite speaks too, if it is installed."""
-    workers: int = 2
-    """Processes."""
-
-    def __post_init__(self) -> None:
-        known = languages_with_sentences()
-        for language in self.languages:
-            if language not in known:
-                raise OptionError(f"expected languages with sentences, got {language!r}; of {', '.join(known)}")
-        if not 0 < self.hours <= 1000:
-            raise OptionError(f"expected hours above 0 up to 1000, got {self.hours:g}")
-        if self.workers < 1:
-            raise OptionError(f"expected at least one process, got {self.workers}")
-
-
-@dataclass(frozen=True, slots=True)
 class Utterance:
-    """What is going to be said, and how."""
+    """The plan of an utterance: text, voice, manner, level."""
 
     number: int
     split: str
     language: str
     """As espeak-ng names it."""
-    engine: str
-    """`espeak` or `flite`."""
     timbre: str
-    """A variant of espeak-ng's, or flite's voice; empty for the language's own."""
+    """A variant of espeak-ng's; empty for the language's own voice."""
     text: str
     manner: str
     """One of MANNERS."""
@@ -132,13 +100,13 @@ class Utterance:
     @property
     def name(self) -> str:
         """Unique in the corpus."""
-        return f"{self.number:06d}_{self.language}_{self.engine}"
+        return f"{self.number:06d}_{self.language}_espeak"
 
     @property
     def voice(self) -> str:
         """For the cache: who speaks, `+world` where the voice was changed."""
         changed = "+world" if self.other_voice else ""
-        return f"{self.engine}-{self.timbre or self.language}{changed}"
+        return f"espeak-{self.timbre or self.language}{changed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +121,10 @@ class SyntheticReport:
     """Of speech made now."""
     skipped: tuple[tuple[str, str], ...]
     """(utterance, reason) of those that failed."""
-    notes: tuple[str, ...] = field(default=())
-    """What was left out, for people."""
 
 
 def plan(number: int, options: SyntheticOptions) -> Utterance:
-    """The utterance of a number: everything in it is drawn from the number and the seed.
+    """Plan the utterance of a number: everything in it is drawn from the number and the seed.
 
     Raises:
         OptionError: none of the chosen languages belongs to the split that was drawn, nor to training.
@@ -171,20 +137,14 @@ def plan(number: int, options: SyntheticOptions) -> Utterance:
         raise OptionError("expected at least one language that is trained on; the test languages alone train nothing")
     weights = np.array([WEIGHT.get(language, 1.0) for language in spoken])
     language = str(rng.choice(spoken, p=weights / weights.sum()))
-    with_flite = options.use_flite and flite.installed() and bool(FLITE_VOICES.get(split))
-    by_flite = with_flite and rng.random() < FLITE_SHARE[split] and (language == "en" or split == "test")
     manner = str(rng.choice(list(MANNERS), p=list(MANNERS.values())))
-    text = _text("en" if by_flite else language, rng, real=bool(by_flite))
-    if by_flite:
-        language, timbre = "en-us", str(rng.choice(FLITE_VOICES[split]))
-    else:
-        language = str(rng.choice(ENGLISH_VOICES)) if language == "en" else language
-        timbre = _timbre(split, manner, rng)
+    text = _text(language, rng)
+    language = str(rng.choice(ENGLISH_VOICES)) if language == "en" else language
+    timbre = _timbre(split, manner, rng)
     return Utterance(
         number=number,
         split=split,
         language=language,
-        engine="flite" if by_flite else "espeak",
         timbre=timbre,
         text=text,
         manner=manner,
@@ -201,7 +161,7 @@ def plan(number: int, options: SyntheticOptions) -> Utterance:
 
 
 def _languages(split: str, options: SyntheticOptions) -> list[str]:
-    """What is spoken in a split."""
+    """Return the languages of a split."""
     held = {"test": TEST_LANGUAGES, "val": VAL_LANGUAGES}
     chosen = options.languages or languages_with_sentences()
     if split in held:
@@ -210,7 +170,7 @@ def _languages(split: str, options: SyntheticOptions) -> list[str]:
 
 
 def _timbre(split: str, manner: str, rng: np.random.Generator) -> str:
-    """One of the split's timbres; in training sometimes the language's own voice."""
+    """Draw one of the split's timbres; in training sometimes the language's own voice."""
     if split == "test":
         return str(rng.choice(TEST_TIMBRES))
     if split == "val":
@@ -220,9 +180,9 @@ def _timbre(split: str, manner: str, rng: np.random.Generator) -> str:
     return str(rng.choice(TRAIN_TIMBRES)) if rng.random() < 0.92 else ""
 
 
-def _text(language: str, rng: np.random.Generator, *, real: bool) -> str:
-    """One to three sentences, or made-up words."""
-    if not real and rng.random() < NONSENSE_SHARE:
+def _text(language: str, rng: np.random.Generator) -> str:
+    """Draw one to three sentences, or made-up words."""
+    if rng.random() < NONSENSE_SHARE:
         return nonsense(language, rng, int(rng.integers(4, 16)))
     every = sentences(language)
     count = int(rng.choice((1, 2, 2, 3)))
@@ -230,7 +190,7 @@ def _text(language: str, rng: np.random.Generator, *, real: bool) -> str:
 
 
 def _other_voice(split: str, manner: str, timbre: str, rng: np.random.Generator) -> Voice | None:
-    """How the voice is changed, if it is; whoever whispers has no voice."""
+    """Draw how the voice is changed, if it is; a whisper has no voice."""
     drawn = random_voice(rng)
     changes = rng.random() < REVOICED_SHARE[split]
     if manner == "whisper":
@@ -257,58 +217,43 @@ def synthesise(
         MissingExtraError: espeakng-loader or pyworld is not installed.
         OutputError: the folder can't be made.
     """
-    EspeakSynthesiser().close()  # Says what is missing before any process starts.
+    EspeakSynthesiser().close()  # Raises what is missing before any process starts.
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out} can't be used as a folder ({error.strerror}); choose another") from error
     total = max(round(options.hours * 3600 / MEAN_UTTERANCE_S), 1)
     every = [plan(number, options) for number in range(total)]
-    list_path = out / f"{CORPUS}.skipped.json"
+    list_path = out / f"{SYNTHETIC}.skipped.json"
     skipped: dict[str, str] = json.loads(list_path.read_text("utf-8")) if list_path.is_file() else {}
     missing = [u for u in every if u.name not in skipped and not _path(out, u).is_file()]
     kept = sum(_path(out, utterance).is_file() for utterance in every)
     made, seconds, done = 0, 0.0, total - len(missing)
-    for results in _make_all(missing, out, options.workers):
+    batches = [missing[first : first + BATCH] for first in range(0, len(missing), BATCH)]
+    for _, results in map_in_processes(partial(_make_batch, out=out), batches, options.workers):
         for name, outcome in results:
             done += 1
             if isinstance(outcome, str):
                 skipped[name] = outcome
-                list_path.write_text(json.dumps(skipped, indent=1, sort_keys=True), "utf-8")
+                with atomic_write(list_path) as hidden:
+                    hidden.write_text(json.dumps(skipped, indent=1, sort_keys=True), "utf-8")
             else:
                 made, seconds = made + 1, seconds + outcome
         if progress:
             progress(done, total)
-    notes = ("flite is not installed: English comes from espeak-ng alone",) if _misses_flite(options) else ()
-    return SyntheticReport(made, kept, seconds / 3600, tuple(sorted(skipped.items())), notes)
-
-
-def _misses_flite(options: SyntheticOptions) -> bool:
-    return options.use_flite and not flite.installed()
+    return SyntheticReport(made, kept, seconds / 3600, tuple(sorted(skipped.items())))
 
 
 def _path(out: Path, utterance: Utterance) -> Path:
-    """Where an utterance is kept."""
-    return out / f"{CORPUS}.{utterance.name}.npz"
+    """Return where an utterance is kept."""
+    return out / f"{SYNTHETIC}.{utterance.name}.npz"
 
 
 _Results = list[tuple[str, float | str]]
 """(utterance, its seconds or what went wrong)."""
 
 
-def _make_all(utterances: Sequence[Utterance], out: Path, workers: int) -> Iterator[_Results]:
-    """Make everything, a batch at a time, in the order in which they get done."""
-    batches = [utterances[first : first + BATCH] for first in range(0, len(utterances), BATCH)]
-    if workers <= 1 or len(batches) < 2:
-        for batch in batches:
-            yield _make_batch(batch, out)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for job in as_completed([pool.submit(_make_batch, batch, out) for batch in batches]):
-            yield job.result()
-
-
-def _make_batch(utterances: Sequence[Utterance], out: Path) -> _Results:
+def _make_batch(utterances: Sequence[Utterance], *, out: Path) -> _Results:
     """Make a few utterances with one speaker."""
     results: _Results = []
     with EspeakSynthesiser() as speaker:
@@ -324,14 +269,14 @@ def _make_batch(utterances: Sequence[Utterance], out: Path) -> _Results:
 
 
 def make(utterance: Utterance, speaker: EspeakSynthesiser) -> Recording:
-    """Say an utterance as planned.
+    """Speak an utterance as planned.
 
     Raises:
-        InputError: the synthesiser can't say it.
+        InputError: the synthesiser can't speak it.
         MissingExtraError: pyworld is not installed.
     """
     rng = np.random.default_rng([utterance.number, 1])
-    samples, phones = _said(utterance, speaker)
+    samples, phones = _spoken(utterance, speaker)
     if utterance.other_voice:
         samples = in_voice(samples, utterance.other_voice)
     samples = _in_manner(samples, utterance.manner)
@@ -341,7 +286,7 @@ def make(utterance: Utterance, speaker: EspeakSynthesiser) -> Recording:
     samples = _at_level(samples, utterance, rng)
     seen = np.ones(math.ceil(len(samples) / SAMPLE_RATE * FPS), dtype=bool)
     return Recording(
-        CORPUS,
+        SYNTHETIC,
         utterance.name,
         utterance.split,
         float(FPS),
@@ -355,12 +300,8 @@ def make(utterance: Utterance, speaker: EspeakSynthesiser) -> Recording:
     )
 
 
-def _said(utterance: Utterance, speaker: EspeakSynthesiser) -> tuple[FloatArray, tuple[Phone, ...]]:
-    """The plain words."""
-    if utterance.engine == "flite":
-        stretch = 165 / utterance.rate_wpm
-        said = flite.say(utterance.text, voice=utterance.timbre, stretch=float(np.clip(stretch, 0.7, 1.5)))
-        return said.samples, said.phones
+def _spoken(utterance: Utterance, speaker: EspeakSynthesiser) -> tuple[FloatArray, tuple[Phone, ...]]:
+    """Synthesise the plain words."""
     raised = {"shout": 20, "soft": -8}.get(utterance.manner, 0)
     spoken = speaker.say(
         utterance.text,
@@ -375,7 +316,7 @@ def _said(utterance: Utterance, speaker: EspeakSynthesiser) -> tuple[FloatArray,
 
 
 def _in_manner(samples: FloatArray, manner: str) -> FloatArray:
-    """Effort is heard in the spectrum's slope: raised voices have more of the highs, soft ones less. (n,) -> (n,)."""
+    """Tilt the spectrum by effort: raised voices have more of the highs, soft ones less. (n,) -> (n,)."""
     slope = {"shout": 0.6, "soft": -0.35}.get(manner)
     if slope is None:
         return samples
@@ -391,7 +332,7 @@ def _in_manner(samples: FloatArray, manner: str) -> FloatArray:
 def _among_silence(
     samples: FloatArray, phones: tuple[Phone, ...], utterance: Utterance
 ) -> tuple[FloatArray, tuple[Phone, ...]]:
-    """With silence before and after; silences that meet are one."""
+    """Add silence before and after; silences that meet are one."""
     before, after = (round(seconds * SAMPLE_RATE) for seconds in (utterance.before_s, utterance.after_s))
     shift, end_s = before / SAMPLE_RATE, (before + len(samples) + after) / SAMPLE_RATE
     moved = [Phone(phone.symbol, phone.start_s + shift, phone.end_s + shift) for phone in phones]
@@ -406,7 +347,7 @@ def _among_silence(
 
 
 def _in_a_place(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Sometimes in a room, over a telephone, or beside a noise; the times stay. (n,) -> (n,)."""
+    """Put some speech in a room, over a telephone, or beside a noise; the times stay. (n,) -> (n,)."""
     if rng.random() < IN_ROOM:
         samples = acoustics.in_room(samples, rng)
     if rng.random() < ON_TELEPHONE:
@@ -418,7 +359,7 @@ def _in_a_place(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _at_level(samples: FloatArray, utterance: Utterance, rng: np.random.Generator) -> FloatArray:
-    """At the wanted level, with the microphone's noise. (n,) -> (n,)."""
+    """Bring to the planned level, with the microphone's noise. (n,) -> (n,)."""
     power = float(np.mean(samples**2)) or 1.0
     gain = 10 ** (utterance.level_db / 20) / np.sqrt(power)
     gain = min(gain, 0.97 / (float(np.abs(samples).max()) or 1.0))

@@ -1,9 +1,9 @@
-"""The same words at the same times in another voice, by WORLD (extra 'speech').
+"""Voice perturbation: the same words at the same times in another voice, by WORLD (extra 'speech').
 
     samples --pitch, envelope, noisiness--> changed --synthesis--> as many samples
 
 So that a network that learns from one speaker, or from one synthesiser, can't lean on that voice's timbre. Timing is
-kept to the analysis frame (5 ms): what is taught at a time is still heard at that time.
+kept to the analysis frame (5 ms): targets still fit the sound.
 
 WORLD: M. Morise, F. Yokomori, K. Ozawa, "WORLD: a vocoder-based high-quality speech synthesis system for real-time
 applications", IEICE Trans. Inf. Syst. E99-D (2016).
@@ -65,7 +65,7 @@ class Voice:
 
 
 def random_voice(rng: np.random.Generator) -> Voice:
-    """A voice drawn within the limits above; higher voices tend to have shorter tracts, as people do."""
+    """Draw a voice within the limits above; higher voices tend to have shorter tracts, as people do."""
     pitch = float(np.exp(rng.uniform(*np.log(PITCH))))
     # Adults: the formants' factor goes with about a quarter of the pitch's in octaves (Peterson & Barney, 1952).
     tract = float(np.clip(pitch**0.25 * np.exp(rng.normal(0, 0.08)), *TRACT))
@@ -76,7 +76,7 @@ def random_voice(rng: np.random.Generator) -> Voice:
 
 
 def perturb_voice(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Speech in a random other voice, at the level it had. (n,) float32 -> (n,) float32, same timing.
+    """Put speech in a random other voice, at the level it had. (n,) float32 -> (n,) float32, same timing.
 
     Raises:
         MissingExtraError: pyworld is not installed.
@@ -85,7 +85,7 @@ def perturb_voice(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def in_voice(samples: FloatArray, voice: Voice) -> FloatArray:
-    """Speech in a given other voice, at the level it had. (n,) float32 -> (n,) float32, same timing.
+    """Put speech in a given other voice, at the level it had. (n,) float32 -> (n,) float32, same timing.
 
     The same samples and voice give the same result.
 
@@ -115,7 +115,7 @@ def in_voice(samples: FloatArray, voice: Voice) -> FloatArray:
 
 
 def _world() -> ModuleType:
-    """pyworld; it asks pkg_resources for its own version, which warns."""
+    """Import pyworld, which asks pkg_resources for its own version, which warns."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -127,7 +127,7 @@ def _world() -> ModuleType:
 
 
 def _moved(pitch: _Array, voice: Voice) -> _Array:
-    """Pitch with another mean and range, Hz; 0 where there is no voice. (frames,) -> (frames,)."""
+    """Change the mean and range of a pitch, Hz; 0 where there is no voice. (frames,) -> (frames,)."""
     voiced = pitch > 0
     if not voiced.any():
         return pitch
@@ -140,7 +140,7 @@ def _moved(pitch: _Array, voice: Voice) -> _Array:
 
 
 def _stretched(spectra: _Array, factor: float) -> _Array:
-    """Spectra whose frequencies are multiplied; what is beyond the highest bin repeats it. (frames, bins)."""
+    """Multiply the frequencies of spectra; what is beyond the highest bin repeats it. (frames, bins)."""
     if factor == 1.0:
         return spectra
     last = spectra.shape[1] - 1
@@ -152,7 +152,7 @@ def _stretched(spectra: _Array, factor: float) -> _Array:
 
 
 def _noisier(noise: _Array, breath: float) -> _Array:
-    """Aperiodicity (0-1, of the amplitude) with breath added, from a third at 0 Hz to all of it at the top."""
+    """Add breath to an aperiodicity (0-1, of the amplitude), from a third at 0 Hz to all of it at the top."""
     if breath == 0.0:
         return noise
     added = breath * np.linspace(1 / 3, 1, noise.shape[1])
@@ -161,7 +161,7 @@ def _noisier(noise: _Array, breath: float) -> _Array:
 
 
 def _without_folds(envelope: _Array, voiced: NDArray[np.bool_]) -> _Array:
-    """Envelopes in which voiced frames lack the low frequencies that only vibrating folds give. (frames, bins)."""
+    """Take from voiced frames the low frequencies that only vibrating folds give. (frames, bins)."""
     hz = np.linspace(0, SAMPLE_RATE / 2, envelope.shape[1])
     tilt = hz**2 / (hz**2 + WHISPER_TILT_HZ**2)
     # Without the voice, vowels are hardly louder than the consonants beside them.
@@ -169,7 +169,7 @@ def _without_folds(envelope: _Array, voiced: NDArray[np.bool_]) -> _Array:
 
 
 def _at_level(made: _Array, original: FloatArray) -> FloatArray:
-    """The new sound at the original's power and length, peaks below full scale. (m,) -> (n,)."""
+    """Bring a new sound to the original's power and length, peaks below full scale. (m,) -> (n,)."""
     out = np.zeros(len(original), dtype=np.float64)
     out[: len(made)] = made
     power, wanted = float(np.mean(out**2)), float(np.mean(original.astype(np.float64) ** 2))

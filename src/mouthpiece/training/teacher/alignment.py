@@ -1,4 +1,4 @@
-"""When each phone of a recording is said, where its words are known: forced alignment against espeak-ng.
+"""Forced alignment: the times of the phones of a recording whose words are known, against espeak-ng's rendering.
 
     text --espeak-ng--> speech whose phones have times --dynamic time warping--> the recording's phones
 
@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mouthpiece.datasets.prepare import Word
+from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
 from mouthpiece.speech import features, log_mel, mfcc
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
@@ -54,19 +54,19 @@ class _Template:
 
 
 @contextmanager
-def _voice_box(speaker: EspeakSynthesiser | None) -> Iterator[EspeakSynthesiser]:
-    """The given one, or one of our own for the time being."""
+def _started(speaker: EspeakSynthesiser | None) -> Iterator[EspeakSynthesiser]:
+    """Give the speaker, or start one for the time being."""
     if speaker is not None:
         yield speaker
     else:
-        with EspeakSynthesiser() as own:
-            yield own
+        with EspeakSynthesiser() as started:
+            yield started
 
 
 def align_text(
     samples: FloatArray, text: str, voice: str = "en-gb", *, speaker: EspeakSynthesiser | None = None
 ) -> tuple[Phone, ...]:
-    """Phones of a recording whose text is known.
+    """Align the phones of a recording whose text is known.
 
     Args:
         samples: (n,) mono, SAMPLE_RATE; up to a minute or so at once.
@@ -85,16 +85,16 @@ def align_text(
     spoken = np.flatnonzero(activity > 0.5)
     if not len(spoken):
         raise InputError("expected speech to align, found a recording in which nobody speaks")
-    with _voice_box(speaker) as box:
-        rendering = box.say(text, voice=voice)
+    with _started(speaker) as started:
+        rendering = started.say(text, voice=voice)
         wanted_s = (spoken[-1] - spoken[0]) / MEL_RATE
         # A rendering at about the recording's pace needs least warping.
         pace = np.clip(len(rendering.samples) / SAMPLE_RATE / max(wanted_s, 0.1), 0.55, 2.2)
-        rendering = box.say(text, voice=voice, rate_wpm=int(np.clip(160 * pace, 80, 380)))
+        rendering = started.say(text, voice=voice, rate_wpm=int(np.clip(160 * pace, 80, 380)))
     template = _template(rendering)
-    heard = _cepstra(samples)
+    cepstra = _cepstra(samples)
     limits = np.array([[spoken[0] / MEL_RATE - SLACK_S, spoken[-1] / MEL_RATE + SLACK_S]])
-    path = _warp(heard, template, np.repeat(limits, template.word.max() + 1, axis=0))
+    path = _warp(cepstra, template, np.repeat(limits, template.word.max() + 1, axis=0))
     return _phones(path, template)
 
 
@@ -106,7 +106,7 @@ def align_phones(
     speaker: EspeakSynthesiser | None = None,
     rendered: dict[str, SynthesisedSpeech] | None = None,
 ) -> tuple[Phone, ...]:
-    """Phones of a recording whose words and their times are known.
+    """Align the phones of a recording whose words and their times are known.
 
     Args:
         samples: (n,) mono, SAMPLE_RATE.
@@ -124,33 +124,33 @@ def align_phones(
     """
     if not words:
         raise InputError("expected words to align, got none")
-    heard = _cepstra(samples)
+    cepstra = _cepstra(samples)
     rendered = {} if rendered is None else rendered
     phones: list[Phone] = []
-    with _voice_box(speaker) as box:
+    with _started(speaker) as started:
         for word in words:
             if word.text not in rendered:
-                rendered[word.text] = _render_word(box, word.text, voice)
-            phones += _align_word(heard, word, rendered[word.text])
+                rendered[word.text] = _render_word(started, word.text, voice)
+            phones += _align_word(cepstra, word, rendered[word.text])
     return tuple(phones)
 
 
-def _render_word(box: EspeakSynthesiser, text: str, voice: str) -> SynthesisedSpeech:
-    """A word by itself, without the silence around it."""
-    said = box.say(LETTERS.get(text, text), voice=voice, rate_wpm=150)
-    sounds = [phone for phone in said.phones if phone.symbol]
+def _render_word(speaker: EspeakSynthesiser, text: str, voice: str) -> SynthesisedSpeech:
+    """Render a word by itself, without the silence around it."""
+    rendering = speaker.say(LETTERS.get(text, text), voice=voice, rate_wpm=150)
+    sounds = [phone for phone in rendering.phones if phone.symbol]
     if not sounds:
         raise InputError(f"expected words to align, got {text!r}, of which espeak-ng says nothing")
     first, last = sounds[0].start_s, sounds[-1].end_s
-    samples = said.samples[int(first * SAMPLE_RATE) : int(last * SAMPLE_RATE)]
+    samples = rendering.samples[int(first * SAMPLE_RATE) : int(last * SAMPLE_RATE)]
     moved = tuple(Phone(phone.symbol, phone.start_s - first, phone.end_s - first) for phone in sounds)
-    return SynthesisedSpeech(samples, moved, said.words)
+    return SynthesisedSpeech(samples, moved, rendering.words)
 
 
-def _align_word(heard: FloatArray, word: Word, rendering: SynthesisedSpeech) -> list[Phone]:
-    """The sounds of one word, which fill its time."""
+def _align_word(cepstra: FloatArray, word: Word, rendering: SynthesisedSpeech) -> list[Phone]:
+    """Align the sounds of one word, which fill its time."""
     first, end = round(word.start_s * MEL_RATE), round(word.end_s * MEL_RATE)
-    real, made = heard[first : max(end, first + 2)], _cepstra(rendering.samples)
+    real, made = cepstra[first : max(end, first + 2)], _cepstra(rendering.samples)
     if len(real) < 2 or len(made) < 2 or word.end_s <= word.start_s:
         return []
     # Each without its mean: another voice, another microphone.
@@ -172,7 +172,7 @@ def _align_word(heard: FloatArray, word: Word, rendering: SynthesisedSpeech) -> 
 
 
 def _warp_whole(real: FloatArray, made: FloatArray) -> np.ndarray:
-    """Dynamic time warping of one word onto another from end to end (Sakoe & Chiba 1978): (pairs, 2) frame numbers."""
+    """Warp one word onto another in time from end to end (Sakoe & Chiba 1978): (pairs, 2) frame numbers."""
     cost = np.sqrt(((real[:, None] - made[None]) ** 2).sum(axis=2)).tolist()
     rows, columns = len(real), len(made)
     total = [[np.inf] * (columns + 1) for _ in range(rows + 1)]
@@ -192,7 +192,7 @@ def _warp_whole(real: FloatArray, made: FloatArray) -> np.ndarray:
 
 
 def _cepstra(samples: FloatArray) -> FloatArray:
-    """(M, C): normalised cepstra and how they change; the level of silence is the same in all recordings."""
+    """Return normalised cepstra and how they change, (M, C); the level of silence is the same in all recordings."""
     mel = log_mel(samples)
     mel = np.maximum(mel, mel.max() - RANGE)
     cepstra = mfcc(mel)
@@ -204,7 +204,7 @@ def _cepstra(samples: FloatArray) -> FloatArray:
 
 
 def _template(rendering: SynthesisedSpeech) -> _Template:
-    """Frames of a rendering's sounds, with a silent one before, between and after its words."""
+    """Collect the frames of a rendering's sounds, with a silent one before, between and after its words."""
     cepstra = _cepstra(rendering.samples)
     sounds = [phone for phone in rendering.phones if phone.symbol]
     if not sounds:
@@ -234,31 +234,31 @@ def _template(rendering: SynthesisedSpeech) -> _Template:
     return _Template(cepstra[frames_array], silent, phone_of, word, tuple(sound.symbol for sound in sounds))
 
 
-def _warp(heard: FloatArray, template: _Template, limits: np.ndarray) -> np.ndarray:
-    """For every frame of the recording the template's, (M,), the way through that costs least.
+def _warp(cepstra: FloatArray, template: _Template, limits: np.ndarray) -> np.ndarray:
+    """Find the template's frame for every frame of the recording, (M,), by the path that costs least.
 
     Args:
-        heard: (M, C).
+        cepstra: (M, C).
         template: J frames.
         limits: (words, 2) seconds between which each word must lie.
     """
-    level = heard[:, 0]
-    silence = heard[level <= np.quantile(level, 0.08)].mean(axis=0)
+    level = cepstra[:, 0]
+    silence = cepstra[level <= np.quantile(level, 0.08)].mean(axis=0)
     pattern = np.where(template.silent[:, None], silence, template.cepstra)
-    time_s = np.arange(len(heard)) / MEL_RATE
+    time_s = np.arange(len(cepstra)) / MEL_RATE
     word = np.maximum(template.word, 0)
     low = np.where(template.silent, -np.inf, limits[word, 0])
     high = np.where(template.silent, np.inf, limits[word, 1])
     total = np.full(len(pattern), _FORBIDDEN, dtype=np.float32)
-    came = np.zeros((len(heard), len(pattern)), dtype=np.int8)
+    came = np.zeros((len(cepstra), len(pattern)), dtype=np.int8)
     # Steps are priced by what frames that belong together differ by.
-    unit = np.float32(np.median(np.sqrt(((pattern[:, None] - heard[None, ::7]) ** 2).sum(axis=2)).min(axis=0)))
+    unit = np.float32(np.median(np.sqrt(((pattern[:, None] - cepstra[None, ::7]) ** 2).sum(axis=2)).min(axis=0)))
     steps = _STEPS * unit
     unpopular = np.where(template.silent, 0.6 * unit, 0.0)
     stay = np.where(template.silent, 0.0, steps[0]).astype(np.float32)
     padded = np.full(len(pattern) + 3, 1e12, dtype=np.float32)
-    for frame in range(len(heard)):
-        cost = np.sqrt(((pattern - heard[frame]) ** 2).sum(axis=1))
+    for frame in range(len(cepstra)):
+        cost = np.sqrt(((pattern - cepstra[frame]) ** 2).sum(axis=1))
         cost = cost + unpopular + _FORBIDDEN * ((time_s[frame] < low) | (time_s[frame] > high))
         if frame == 0:
             total[:] = 1e12
@@ -269,18 +269,18 @@ def _warp(heard: FloatArray, template: _Template, limits: np.ndarray) -> np.ndar
         options = np.stack([total + stay, padded[2:-1] + steps[1], padded[1:-2] + steps[2], padded[:-3] + steps[3]])
         came[frame] = options.argmin(axis=0)
         total = options.min(axis=0) + cost
-    path = np.empty(len(heard), dtype=np.intp)
+    path = np.empty(len(cepstra), dtype=np.intp)
     at = len(pattern) - 1
     if total[-2] < total[-1]:
         at -= 1
-    for frame in range(len(heard) - 1, -1, -1):
+    for frame in range(len(cepstra) - 1, -1, -1):
         path[frame] = at
         at -= int(came[frame, at])
     return path
 
 
 def _phones(path: np.ndarray, template: _Template) -> tuple[Phone, ...]:
-    """Sounds with the times at which the path passes them."""
+    """Return the sounds with the times at which the path passes them."""
     count = len(template.symbols)
     sounding = ~template.silent[path]
     phone = template.phone[path]
@@ -303,7 +303,7 @@ def _phones(path: np.ndarray, template: _Template) -> tuple[Phone, ...]:
 
 
 def _fill_gaps(starts: np.ndarray, ends: np.ndarray) -> None:
-    """Sounds that the path jumped over get a place between their neighbours."""
+    """Give sounds that the path jumped over a place between their neighbours."""
     known = np.flatnonzero(~np.isnan(starts))
     for index in np.flatnonzero(np.isnan(starts)):
         before, after = known[known < index], known[known > index]
@@ -312,7 +312,7 @@ def _fill_gaps(starts: np.ndarray, ends: np.ndarray) -> None:
 
 
 def _lengthen(starts: np.ndarray, ends: np.ndarray) -> None:
-    """Sounds that are too short take time from their longer neighbours; in place."""
+    """Give sounds that are too short time of their longer neighbours; in place."""
     for index in range(len(starts)):
         missing = SHORTEST_PHONE_S - (ends[index] - starts[index])
         if missing <= 1e-9:

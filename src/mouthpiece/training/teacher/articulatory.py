@@ -1,17 +1,17 @@
-"""What articulatory phonetics expects of lips and jaw, in numbers: where one speaker's fifty words don't say it.
+"""Expectations of articulatory phonetics of lips and jaw, in numbers, where one speaker's fifty words show too little.
 
 Sources: Ladefoged & Maddieson, The Sounds of the World's Languages (1996); Ladefoged & Johnson, A Course in Phonetics;
 Handbook of the International Phonetic Association (1999); Cohen & Massaro, Modeling coarticulation in synthetic visual
-speech (1993). They say which sounds open, round or close more than which; how far, in the units of the motion space, is
-chosen here to lie within what GRID's speakers do.
+speech (1993). The order of sounds by opening, rounding and closing is theirs; how far, in the units of the motion
+space, is chosen here to lie within what GRID's speakers do.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from mouthpiece.motion.basis import CHIN, LOWER_LIP, MotionBasis
 from mouthpiece.motion.phonetics import FEATURES, Part
-from mouthpiece.motion.stream import CHIN, LOWER_LIP, MotionBasis
 from mouthpiece.types import FloatArray
 
 UPPER_LIP_TOP, LOWER_LIP_BOTTOM = 0, 17
@@ -28,8 +28,9 @@ MARKED = (
 
 
 def reading_rows(basis: MotionBasis) -> FloatArray:
-    """(R, K): linear readings of a mouth that name the first directions: opening, width, jaw, protrusion, thickness of
-    the lower lip."""
+    """Return linear readings of a mouth that name the first directions, (R, K).
+
+    They are opening, width, jaw, protrusion, thickness of the lower lip."""
 
     def of(point: int, axis: int) -> FloatArray:
         return np.asarray(basis.components[:, basis.row(point), axis], dtype=np.float32)
@@ -46,7 +47,7 @@ def reading_rows(basis: MotionBasis) -> FloatArray:
 
 
 def expected_readings(part: Part) -> FloatArray:
-    """What articulatory phonetics expects a mouth to do, at the scale of GRID's speech: (R,) as `reading_rows`, in
+    """Return the readings that phonetics expects of a mouth, at the scale of GRID's speech: (R,) as `reading_rows`, in
     canonical units.
 
     Vowels: the jaw lowers with openness, lips narrow, advance and come nearer with rounding, corners go apart in front
@@ -76,8 +77,11 @@ def expected_readings(part: Part) -> FloatArray:
 
 
 def expected_dominance(directions: int) -> FloatArray:
-    """(F, D): logarithms of dominance to start from and to lean to: closures insist on the opening, rounding on width
-    and protrusion, hissing sounds on the jaw, what the tongue does alone on next to nothing (Cohen & Massaro 1993)."""
+    """Return logarithms of dominance to start from and to lean to, (F, D).
+
+    Closures insist on the opening, rounding on width and protrusion, hissing sounds on the jaw, what the
+    tongue does alone on next to nothing (Cohen & Massaro 1993).
+    """
     rows = dict.fromkeys(FEATURES, (0.0, 0.0, 0.0, 0.0, 0.0))
     # opening, width, jaw, protrusion, the rest
     rows |= {
@@ -99,7 +103,10 @@ def expected_dominance(directions: int) -> FloatArray:
 
 
 def directions_of(basis: MotionBasis) -> FloatArray:
-    """(K, K) orthonormal: the readings in their order, each without what the ones before it explain, then the rest."""
+    """Make directions, (K, K) orthonormal.
+
+    First the readings in their order, each without what the ones before it explain, then the rest.
+    """
     wanted = np.concatenate([reading_rows(basis), np.eye(basis.size, dtype=np.float32)])
     kept: list[np.ndarray] = []
     for row in wanted.astype(np.float64):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +12,7 @@ from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_ou
 from mouthpiece.apps.cli.flags import Flags, command
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.errors import EngineError
+from mouthpiece.evaluation.options import CalibrationOptions
 from mouthpiece.options import EngineOptions, SyncOptions
 
 if TYPE_CHECKING:
@@ -32,22 +33,8 @@ def calibrate(
         str, typer.Argument(metavar="ENGINE", show_default=False, help="Who moves the mouth; see: mouthpiece engines.")
     ],
     *,
-    face: Annotated[
-        Path | None,
-        typer.Option("--face", metavar="FILE", show_default=False, help="A photo or video; else the packaged face."),
-    ] = None,
-    speech: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--speech",
-            metavar="FILE",
-            show_default=False,
-            help="What it says; may be given several times. Else the packaged speech, English and Arabic.",
-        ),
-    ] = None,
-    range_ms: Annotated[float, typer.Option("--range-ms", metavar="MS", help="Look so far to either side.")] = 200.0,
-    step_ms: Annotated[float, typer.Option("--step-ms", metavar="MS", help="The offset is a multiple of this.")] = 20.0,
-    options: Annotated[EngineOptions, CALIBRATED],
+    options: CalibrationOptions,
+    chosen: Annotated[EngineOptions, CALIBRATED],
 ) -> None:
     """Find the audio offset that puts ENGINE's mouth in sync with the speech.
 
@@ -56,17 +43,10 @@ def calibrate(
     """
     from mouthpiece.evaluation import calibration
 
-    chosen = EngineOptions(engine, options.device, own=options.own)
-    search = calibration.CalibrationOptions(SyncOptions(engine=chosen), range_ms / 1000, step_ms / 1000)
-    sample_face, sample_speech = calibration.sample_inputs()
+    sync = SyncOptions(engine=EngineOptions(engine, chosen.device, own=chosen.own))
     with interruptible("cancelled") as interruption, console.progress("drawing") as display:
-        found = calibration.calibrate(
-            face or sample_face,
-            speech or sample_speech,
-            search,
-            progress=ItemProgress(display, "clips"),
-            cancelled=interruption,
-        )
+        progress = ItemProgress(display, "clips")
+        found = calibration.calibrate(replace(options, sync=sync), progress=progress, cancelled=interruption)
     _report(console, found)
 
 

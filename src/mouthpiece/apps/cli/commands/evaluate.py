@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.atomic_write import write_text
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_event, print_out
 from mouthpiece.apps.cli.flags import command, group
+from mouthpiece.atomic_write import write_text
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
+from mouthpiece.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from mouthpiece.evaluation.motion import MotionScore
@@ -28,44 +29,7 @@ def add_to(app: typer.Typer) -> None:
 def motion(
     console: Console,
     *,
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            show_default=False,
-            help="A corpus, a folder of corpora, or one of prepared clips; may be given several times.",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache", metavar="DIR", show_default=False, help="Where corpora are prepared; alone, what to judge by."
-        ),
-    ] = None,
-    weights: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--weights",
-            metavar="FILE",
-            show_default=False,
-            help="A network, its basis beside it; may be given several times. The packaged ones if not given.",
-        ),
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--split",
-            metavar="NAME",
-            show_default=False,
-            help="train, val, test or unseen; may be given several times. Test and unseen if not given.",
-        ),
-    ] = None,
-    intensity: Annotated[float, typer.Option("--intensity", help="How strongly the mouth moves; 1 is natural.")] = 1.0,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="CLIPS", help="Take only so many clips of each set.")
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes that measure faces.")] = 2,
+    options: EvaluationOptions,
     clips: Annotated[bool, typer.Option("--clips", help="Say r and lag of every clip, too.")] = False,
     out: Annotated[
         Path | None,
@@ -78,19 +42,20 @@ def motion(
     Prints a Markdown table, a row for each set of clips and network; docs/evaluation.md says what each column means.
     """
     _check_output(out, overwrite=yes)
-    from mouthpiece.evaluation.motion import score_table, shipped_networks
-    from mouthpiece.evaluation.sets import HELD_OUT, SetOptions, find_sets
+    from mouthpiece.evaluation.motion import shipped_networks
+    from mouthpiece.evaluation.report import score_table
+    from mouthpiece.evaluation.sets import find_sets
 
     listener = _Listener(console, clips)
-    networks, missing = ({path.stem: path for path in weights}, []) if weights else shipped_networks()
+    given = {path.stem: path for path in options.weights}
+    networks, missing = (given, []) if given else shipped_networks()
     with console.progress("measuring faces") as display:
-        options = SetOptions(tuple(split or HELD_OUT), limit, workers, ItemProgress(display, "clips"))
-        sets, notes = find_sets(data or [], cache, options)
+        sets, notes = find_sets(options, progress=ItemProgress(display, "clips"))
     for note in missing + notes:
         listener.note(note)
     if not sets:
         raise InputError("found no clips to judge by; docs/evaluation.md says what --data takes")
-    scores = [score for judged in sets for score in _scores(judged, networks, intensity, limit, listener)]
+    scores = [score for judged in sets for score in _scores(judged, networks, options, listener)]
     table = score_table(scores)
     if out is not None:
         write_text(out, table + "\n")
@@ -129,7 +94,7 @@ class _Listener:
 
 
 def _scores(
-    judged: MotionSet, networks: dict[str, Path], intensity: float, limit: int | None, listener: _Listener
+    judged: MotionSet, networks: dict[str, Path], options: EvaluationOptions, listener: _Listener
 ) -> Iterator[MotionScore]:
     """Every network on one set, told as they come."""
     from mouthpiece.evaluation.motion import evaluate_motion
@@ -142,8 +107,8 @@ def _scores(
                 judged.corpus,
                 judged.split,
                 weights=weights,
-                intensity=intensity,
-                limit=limit,
+                intensity=options.intensity,
+                limit=options.limit,
                 network=name,
                 progress=ItemProgress(display, "clips"),
             )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.commands.live import AllowHost
 from mouthpiece.apps.cli.console import Console
 from mouthpiece.apps.cli.flags import command
 from mouthpiece.apps.cli.interruption import Stopped
@@ -35,15 +34,17 @@ def studio(
     most_minutes: Annotated[
         float, typer.Option("--max-minutes", min=0.1, max=600, help="The longest speech or video.")
     ] = 10.0,
-    allow_host: AllowHost = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", show_default=False, help="The server's name behind a proxy."),
+    ] = None,
 ) -> None:
     """Make videos on a page in your browser (extra 'studio')."""
     if find_spec("streamlit") is None:
         raise MissingExtraError("the studio", "studio")
-    from mouthpiece.apps.addresses import is_loopback
     from mouthpiece.apps.studio.serving import serve
     from mouthpiece.apps.studio.settings import Settings
-    from mouthpiece.apps.uploads import MEGABYTE, Limits
+    from mouthpiece.apps.web import MEGABYTE, Limits, is_loopback
 
     def ready(address: str) -> None:
         console.tell("ready", {"url": address}, f"the studio is open: {address} (Ctrl-C closes it)")

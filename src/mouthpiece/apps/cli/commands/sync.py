@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.commands.weights import ensure_weights
-from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, box_text, clock
+from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, box_text
 from mouthpiece.apps.cli.flags import Flags, command
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.options import SyncOptions
 
@@ -93,7 +94,7 @@ def run_sync(console: Console, face: Path, speech: Path, out: Path, options: Syn
 def show_progress(display: ProgressDisplay, progress: Progress, description: str) -> None:
     """Show how far a job over frames is."""
     total = max(progress.total_frames, progress.frames)
-    text = f"{progress.frames}/{total} frames  {progress.speed:.1f}x real time  {clock(progress.left_s)} left"
+    text = f"{progress.frames}/{total} frames  {progress.speed:.1f}x real time  {format_clock(progress.left_s)} left"
     content = as_json(progress) | {"speed": round(progress.speed, 3), "left_s": round(progress.left_s, 3)}
     display.update(progress.frames, total, text=text, content=content, description=description)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, OptionError
-from mouthpiece.motion.coarticulation import CoarticulationModel, load_model
+from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulatedMotion, CoarticulationModel
 from mouthpiece.motion.phonetics import parse
-from mouthpiece.motion.stream import MOTION_RATE, MotionBasis
+from mouthpiece.training.model_card import card_path
+from mouthpiece.training.options import TeacherOptions
 from mouthpiece.training.teacher.articulatory import (
     MARKED,
     WIDTH,
@@ -20,7 +25,8 @@ from mouthpiece.training.teacher.articulatory import (
     expected_readings,
     reading_rows,
 )
-from mouthpiece.training.teacher.fit import Taught, card_path, fit_teacher, score_teacher, train_teacher
+from mouthpiece.training.teacher.fitting import Lesson, fit_teacher
+from mouthpiece.training.teacher.train import score_teacher, train_teacher
 from mouthpiece.types import Phone
 
 SYMBOLS = (
@@ -28,9 +34,9 @@ SYMBOLS = (
 )  # fmt: skip
 
 
-def lesson(teacher: CoarticulationModel, seed: int, seconds: float = 10.0) -> Taught:
+def lesson(teacher: CoarticulationModel, seed: int, seconds: float = 10.0) -> Lesson:
     """Random phones, shown by a teacher."""
-    from mouthpiece.training.motion.examples import Targets
+    from mouthpiece.training.motion.targets import Targets
 
     rng = np.random.default_rng(seed)
     phones: list[Phone] = []
@@ -52,7 +58,7 @@ def lesson(teacher: CoarticulationModel, seed: int, seconds: float = 10.0) -> Ta
         "opening_weight": ones,
         "closure_weight": ones,
     }
-    return Taught(tuple(phones), Targets(**{n: values.get(n, zeros) for n in Targets.__dataclass_fields__}))
+    return Lesson(tuple(phones), Targets(**{n: values.get(n, zeros) for n in Targets.__dataclass_fields__}))
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,28 @@ def test_a_teacher_agrees_with_itself(basis: MotionBasis) -> None:
     assert score.closure_auc == 1 and score.spread_ratio == pytest.approx(1, abs=1e-4)
 
 
+class _TwoOpenings:
+    """A teacher that opens by a step: all but a few of its openings are equal."""
+
+    basis = MotionBasis.load()
+
+    def motion(self, phones: Sequence[Phone], count: int) -> CoarticulatedMotion:
+        opening = np.where(np.arange(count) % 3 == 0, 0.05, 0.0).astype(np.float32)
+        coefficients = np.outer(opening, np.ones(self.basis.size, np.float32))
+        return CoarticulatedMotion(coefficients, opening, opening, opening)
+
+
+def test_equal_openings_count_half(basis: MotionBasis) -> None:
+    """Mann-Whitney's statistic, with scipy as the oracle."""
+    shown = lesson(CoarticulationModel.load(basis=basis), 3)
+    score = score_teacher(_TwoOpenings(), "test", [shown])  # type: ignore[arg-type]
+    opening, on = shown.targets.opening, shown.targets.activity > 0.5
+    sure = on & ((opening < CLOSED_BELOW) | (opening > OPEN_ABOVE))
+    made, closed = -_TwoOpenings().motion((), len(opening)).opening[sure], opening[sure] < CLOSED_BELOW
+    expected = stats.mannwhitneyu(made[closed], made[~closed]).statistic / closed.sum() / (~closed).sum()
+    assert score.closure_auc == pytest.approx(float(expected), abs=1e-9)
+
+
 def test_directions_are_orthonormal_and_the_first_one_is_the_opening(basis: MotionBasis) -> None:
     directions = directions_of(basis)
     np.testing.assert_allclose(directions @ directions.T, np.eye(basis.size), atol=1e-5)
@@ -101,7 +129,7 @@ def test_phonetics_is_expected_of_every_letter_and_mark() -> None:
 
 
 def test_the_shipped_teacher_is_near_what_phonetics_expects(basis: MotionBasis) -> None:
-    model = CoarticulationModel.load(basis=basis).model
+    model = CoarticulationModel.load(basis=basis).weights
     rows = reading_rows(basis)
     for letter in model.letters:
         (part,) = parse(letter)
@@ -116,13 +144,13 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
     from mouthpiece.datasets.layouts import find_sources
     from mouthpiece.datasets.measuring import measure_video
     from mouthpiece.synthesis.espeak import EspeakSynthesiser
-    from mouthpiece.training.motion.examples import face_targets
+    from mouthpiece.training.motion.targets import face_targets
     from mouthpiece.training.teacher.alignment import align_phones
 
     sources = [source for source in find_sources(shared_data / "grid_s1") if source.split == "test"][:4]
     with EspeakSynthesiser() as speaker:
         taught = [
-            Taught(align_phones(clip.samples, clip.words, speaker=speaker), face_targets(clip, basis))
+            Lesson(align_phones(clip.samples, clip.words, speaker=speaker), face_targets(clip, basis))
             for source in sources
             for clip in measure_video(source)
         ]
@@ -133,8 +161,8 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
 def test_training_refuses_what_it_can_not_use(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"ends in \.npz"):
         train_teacher(tmp_path, tmp_path / "teacher.onnx")
-    with pytest.raises(OptionError, match="at least one clip"):
-        train_teacher(tmp_path, tmp_path / "teacher.npz", clips=0)
+    with pytest.raises(OptionError, match="clips expects at least 1"):
+        TeacherOptions(clips=0)
     with pytest.raises(InputError):
         train_teacher(tmp_path, tmp_path / "teacher.npz")
 
@@ -144,8 +172,10 @@ def test_training_writes_a_teacher_and_its_card(made_corpora: tuple[Path, Path, 
         pytest.skip("the extra 'speech' is not installed")
     faces, _, work = made_corpora
     out = tmp_path / "teacher.npz"
-    scores = train_teacher(faces, out, work=work, steps=3, workers=1)
+    scores = train_teacher(faces, out, TeacherOptions(work=work, steps=3, workers=1))
     assert [(score.split, score.clips) for score in scores] == [("test", 1), ("val", 1), ("train", 3)]
-    assert CoarticulationModel(load_model(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    assert (
+        CoarticulationModel(load_weights(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
+    )
     card = card_path(out).read_text(encoding="utf-8")
     assert "| train | 3 |" in card and "made" in card

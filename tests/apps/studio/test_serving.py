@@ -18,9 +18,15 @@ from tests.apps.staging import Said
 
 from mouthpiece.apps.cli.commands import studio
 from mouthpiece.apps.studio.folders import PREFIX
-from mouthpiece.apps.studio.serving import address, free_port, hosts, options, stay_silent
+from mouthpiece.apps.studio.serving import (
+    allowed_hosts,
+    disable_external_ip_lookup,
+    free_port,
+    local_url,
+    streamlit_options,
+)
 from mouthpiece.apps.studio.settings import Settings
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import OptionError
 
 STOP_S = 60.0
@@ -42,15 +48,15 @@ def test_a_taken_port_and_a_strange_host(run: Callable[..., Said]) -> None:
         taken.listen()
         said = run("studio", "--port", str(taken.getsockname()[1]))
     assert said.code == 1 and "choose another with --port" in said.err and said.err.count("\n") == 1
-    said = run("studio", "--host", "no such host")
+    said = run("studio", "--port", "0", "--host", "no such host")
     assert said.code == 2 and "--host expects an address of this machine" in said.err
-    assert run("studio", "--jobs", "0").code == 2
-    said = run("studio", "--allow-host", "https://lips.example.org")
+    assert run("studio", "--port", "0", "--jobs", "0").code == 2
+    said = run("studio", "--port", "0", "--allow-host", "https://lips.example.org")
     assert said.code == 2 and "allow-host expects a name" in said.err
 
 
 def test_settings_of_streamlit() -> None:
-    chosen = options("127.0.0.1", 8501, Settings(limits=Limits(most_bytes=7 << 20)))
+    chosen = streamlit_options("127.0.0.1", 1234, Settings(limits=Limits(most_bytes=7 << 20)))
     assert chosen["browser.gatherUsageStats"] is False
     assert chosen["server.enableXsrfProtection"] is True and chosen["server.enableCORS"] is True
     assert chosen["server.maxUploadSize"] == 7 and chosen["server.address"] == "127.0.0.1"
@@ -59,12 +65,12 @@ def test_settings_of_streamlit() -> None:
 
 def test_names_by_which_it_is_reached() -> None:
     """Alone, it answers to names of this machine; open to others, to any until somebody says which."""
-    assert {"127.0.0.1", "localhost", "::1"} == set(hosts("127.0.0.1", [])) - {"localhost.localdomain"}
-    assert "lips.example.org" in hosts("127.0.0.1", ["lips.example.org"])
-    assert hosts("0.0.0.0", []) == []
-    assert {"lips.example.org", "localhost", "192.168.1.5"} <= set(hosts("192.168.1.5", ["lips.example.org"]))
+    assert {"127.0.0.1", "localhost", "::1"} == set(allowed_hosts("127.0.0.1", [])) - {"localhost.localdomain"}
+    assert "lips.example.org" in allowed_hosts("127.0.0.1", ["lips.example.org"])
+    assert allowed_hosts("0.0.0.0", []) == []
+    assert {"lips.example.org", "localhost", "192.168.1.5"} <= set(allowed_hosts("192.168.1.5", ["lips.example.org"]))
     with pytest.raises(OptionError, match="allow-host expects"):
-        hosts("127.0.0.1", ["lips.example.org:8501"])
+        allowed_hosts("127.0.0.1", ["lips.example.org:8501"])
 
 
 def test_pages_of_other_sites_are_refused_and_nobody_is_asked_about_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +80,14 @@ def test_pages_of_other_sites_are_refused_and_nobody_is_asked_about_them(monkeyp
     asked: list[str] = []
     monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout=5: asked.append(url))
     monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)  # put back afterwards
-    stay_silent()
+    disable_external_ip_lookup()
     assert not is_url_from_allowed_origins("https://elsewhere.example")
     assert asked == []
 
 
 def test_addresses_and_ports() -> None:
-    assert address("0.0.0.0", 80) == "http://127.0.0.1:80"
-    assert address("::1", 80) == "http://[::1]:80"
+    assert local_url("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert local_url("::1", 80) == "http://[::1]:80"
     assert free_port("127.0.0.1", 0) > 0
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from mouthpiece.apps.studio.folders import PREFIX, VisitFolders, remove_left_over
+from mouthpiece.apps.studio.folders import PREFIX, VisitFolders, remove_abandoned
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[VisitFolders]:
-    opened = VisitFolders(gone_after_s=60, kept_s=600, parent=tmp_path)
+    opened = VisitFolders(disconnect_timeout_s=60, idle_timeout_s=600, parent=tmp_path)
     yield opened
     opened.close()
     assert not opened.path.exists()
@@ -30,9 +30,9 @@ def test_visits_are_apart_and_private(server: VisitFolders) -> None:
         assert path.stat().st_mode & 0o077 == 0
     content = io.BytesIO(b"0123")
     content.seek(2)
-    kept = one.keep(content, "face")
+    kept = one.store(content, "face")
     assert kept.read_bytes() == b"0123" and kept.parent == one.path and kept.suffix == ".upload"
-    assert one.keep(content, "face") != kept
+    assert one.store(content, "face") != kept
 
 
 def test_what_cannot_be_kept_leaves_nothing(server: VisitFolders) -> None:
@@ -42,7 +42,7 @@ def test_what_cannot_be_kept_leaves_nothing(server: VisitFolders) -> None:
 
     visit = server.open(lambda: True)
     with pytest.raises(OSError, match="No space"):
-        visit.keep(Broken(), "face")
+        visit.store(Broken(), "face")
     assert list(visit.path.iterdir()) == []
 
 
@@ -99,7 +99,7 @@ def test_what_a_killed_server_left_is_removed(tmp_path: Path) -> None:
         assert process.stdout is not None
         left = Path(process.stdout.readline().strip())
         assert left.is_dir()
-        remove_left_over(tmp_path)
+        remove_abandoned(tmp_path)
         assert left.is_dir(), "its server still runs"
         process.communicate()
     elsewhere = tmp_path / "elsewhere"
@@ -107,8 +107,8 @@ def test_what_a_killed_server_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / f"{PREFIX}link").symlink_to(elsewhere)
     fresh = tmp_path / f"{PREFIX}fresh"
     fresh.mkdir()
-    remove_left_over(tmp_path)
+    remove_abandoned(tmp_path)
     assert not left.exists() and elsewhere.is_dir() and fresh.is_dir()
     os.utime(fresh, (1, 1))
-    remove_left_over(tmp_path)
+    remove_abandoned(tmp_path)
     assert not fresh.exists()

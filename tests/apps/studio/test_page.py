@@ -14,11 +14,14 @@ from streamlit.testing.v1 import AppTest
 from tests.apps.studio.conftest import Player
 
 from mouthpiece import samples
-from mouthpiece.apps.studio import page, result_card
-from mouthpiece.apps.studio.jobs import State
-from mouthpiece.apps.uploads import Limits
+from mouthpiece.apps.studio import networks, page
+from mouthpiece.apps.studio.jobs import JobState
+from mouthpiece.apps.web import Limits
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import NoFaceError, WeightsError
+from mouthpiece.notices import notice
+from mouthpiece.options import EngineOptions
+from mouthpiece.types import EngineInfo
 
 Studio = Callable[..., AppTest]
 FACE = samples.sample_face().read_bytes()
@@ -52,7 +55,7 @@ def await_end(at: AppTest) -> AppTest:
 
 def await_frame(at: AppTest) -> AppTest:
     until = time.monotonic() + 20
-    while at.session_state["visit"].job.standing.progress is None:
+    while at.session_state["visit"].job.status.progress is None:
         assert time.monotonic() < until
         time.sleep(0.01)
     return at.run()
@@ -76,7 +79,7 @@ def test_from_click_to_video(studio: Studio, player: Player) -> None:
     at = await_frame(at)
     assert at.get("progress")[0].proto.text == "25 of 100 frames · 2.0× real time · about 0:02 left"
     assert "make" not in [button.key for button in at.button]
-    player.warnings = ("odd size 3x3: kept",)
+    player.warnings = (notice("odd-size", width=3, height=3),)
     player.go_on.set()
     at = await_end(at)
     assert not at.exception
@@ -87,8 +90,8 @@ def test_from_click_to_video(studio: Studio, player: Player) -> None:
     asked = player.asked[0]
     assert asked["face"].stem == avatars[-1].removeprefix("avatar-")
     assert asked["speech"] == samples.sample_speech("ar")
-    assert asked["options"].engine == "mesh"
-    first = at.session_state["visit"].job.standing.result.path
+    assert asked["options"].engine.name == "mesh"
+    first = at.session_state["visit"].job.status.result.path
     at = await_end(at.button(key="make").click().run())
     assert len(player.asked) == 2 and not first.exists(), "a new video takes the place of the last"
 
@@ -99,7 +102,7 @@ def test_cancel_cancels(studio: Studio, player: Player) -> None:
     at = await_frame(at)
     job = at.session_state["visit"].job
     at.button(key="cancel").click().run()
-    assert job.standing.state is State.CANCELLED and job.join(10), "its thread ends, which nobody let go on"
+    assert job.status.state is JobState.CANCELLED and job.join(10), "its thread ends, which nobody let go on"
     at.run()
     assert at.info[0].value == "Cancelled. Nothing was kept."
     assert not at.button(key="make").disabled
@@ -116,7 +119,7 @@ def test_choices_reach_the_pipeline(studio: Studio, player: Player) -> None:
     player.go_on.set()
     at = await_end(at.button(key="make").click().run())
     options = player.asked[0]["options"]
-    assert (options.intensity, options.rest, options.face, options.quality) == (1.5, 0.25, "left", "best")
+    assert (options.engine.intensity, options.engine.rest, options.face, options.quality) == (1.5, 0.25, "left", "best")
 
 
 def test_a_page_tells_of_what_is_being_made(studio: Studio, player: Player) -> None:
@@ -245,7 +248,7 @@ def test_a_picture_of_nobody_is_told(studio: Studio, player: Player) -> None:
 
 def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Player) -> None:
     one, other = with_sample(studio(jobs_at_once=1)), with_sample(studio())
-    bench = page.the_bench()
+    state = page.studio_state()
     assert one.session_state["visit"].folder.path != other.session_state["visit"].folder.path
     one = await_frame(one.button(key="make").click().run())
     other = other.button(key="make").click().run()
@@ -254,13 +257,13 @@ def test_two_visits_are_apart_and_wait_for_each_other(studio: Studio, player: Pl
     assert not other.exception, "its page goes on"
     player.go_on.set()
     one, other = await_end(one), await_end(other)
-    results = [at.session_state["visit"].job.standing.result.path for at in (one, other)]
+    results = [at.session_state["visit"].job.status.result.path for at in (one, other)]
     assert results[0].parent != results[1].parent and all(path.is_file() for path in results)
     one.session_state["visit"].folder.close()
     assert not results[0].exists() and results[1].is_file()
-    assert page.the_bench() is bench, "one for the server"
-    page.the_bench.clear()
-    assert page.the_bench() is bench, "whoever clears Streamlit's caches"
+    assert page.studio_state() is state, "one for the server"
+    page.studio_state.clear()
+    assert page.studio_state() is state, "whoever clears Streamlit's caches"
 
 
 def test_a_visit_that_was_over_begins_anew(studio: Studio, player: Player) -> None:
@@ -268,7 +271,7 @@ def test_a_visit_that_was_over_begins_anew(studio: Studio, player: Player) -> No
     at = await_frame(at.button(key="make").click().run())
     before = at.session_state["visit"]
     before.folder.close()
-    assert before.job is not None and before.job.standing.state is State.CANCELLED
+    assert before.job is not None and before.job.status.state is JobState.CANCELLED
     at = at.run()
     assert not at.exception and at.session_state["visit"] is not before
     assert not at.button(key="make").disabled
@@ -279,23 +282,52 @@ def test_a_broken_engine_of_another_package_says_so(
 ) -> None:
     class Broken:
         supported_options = frozenset({"intensity"})
+        checkpoints = ()
 
         @classmethod
         def describe(cls, _: object) -> None:
             raise ZeroDivisionError("theirs")
 
-    monkeypatch.setattr(result_card, "engine_names", lambda: ["mesh", "their*s"])
-    monkeypatch.setattr(result_card, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
+    monkeypatch.setattr(networks, "engine_names", lambda: ["mesh", "their*s"])
+    monkeypatch.setattr(networks, "load_engine", lambda name: Broken if name == "their*s" else load_engine(name))
     at = with_sample(studio())
     at = at.selectbox(key="engine-en").set_value("their*s").run()
     assert not at.exception and at.button(key="make").disabled
     assert "ZeroDivisionError: theirs" in at.warning[0].value.replace("\\", "")
 
 
+def test_an_engine_of_another_package_has_checkpoints_of_its_own(
+    studio: Studio, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its menu is that of wav2lip; what is chosen goes to it as its option, and its terms are shown."""
+
+    class Theirs:
+        supported_options = frozenset({"rest"})
+        checkpoints = ("theirs-small", "theirs-large", "theirs-missing")
+
+        @classmethod
+        def describe(cls, options: EngineOptions) -> EngineInfo:
+            return EngineInfo(options.name, "", 0.1, "ask *them*", "CPU", str(options.own), ready=True)
+
+    monkeypatch.setattr(networks, "engine_names", lambda: ["theirs", "mesh", "fake"])
+    monkeypatch.setattr(networks, "load_engine", lambda name: Theirs if name == "theirs" else load_engine(name))
+    monkeypatch.setattr(networks, "cached_path", lambda name: None if name == "theirs-missing" else Path(name))
+    at = with_sample(studio())
+    assert at.selectbox(key="engine-en").options[1] == "theirs", "the default engine comes first"
+    at = at.selectbox(key="engine-en").set_value("theirs").run()
+    at = at.selectbox(key="checkpoint").set_value("theirs-large").run()
+    assert len(at.selectbox(key="checkpoint").options) == 2 and not at.exception
+    assert "ask *them*" in at.caption[0].value.replace("\\", "")
+    player.go_on.set()
+    await_end(at.button(key="make").click().run())
+    engine = player.asked[0]["options"].engine
+    assert (engine.name, dict(engine.own)) == ("theirs", {"checkpoint": "theirs-large"})
+
+
 def loaded_anew(studio: Studio, before: AppTest) -> AppTest:
     """The page loaded again from its own address; its connection is new."""
     visit = before.session_state["visit"]
-    visit.folder.reopened(lambda: False)
+    visit.folder.reopen(lambda: False)
     at = studio(run=False)
     at.query_params["visit"] = visit.token
     return at.run()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mouthpiece import samples
-from mouthpiece.apps.uploads import Kind, Limits, check_face, check_speech, examine, safe_name
+from mouthpiece.apps.web import Limits, MediaKind, check_face, check_speech, inspect_upload, safe_name
 from mouthpiece.errors import InputError, NoPictureError, NoSoundError, NotMediaError, PictureSizeError
 
 ARABIC = "صورتي الجميلة.jpg"
@@ -52,19 +52,19 @@ def video(ffmpeg: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_content_tells_what_a_file_is(video: Path) -> None:
-    assert examine(picture("JPEG")).kind is Kind.PICTURE
-    assert examine(animation()).kind is Kind.VIDEO
-    assert examine(sound()).kind is Kind.SOUND
-    assert examine(video).kind is Kind.VIDEO, "the suffix says .wav"
+    assert inspect_upload(picture("JPEG")).kind is MediaKind.PICTURE
+    assert inspect_upload(animation()).kind is MediaKind.VIDEO
+    assert inspect_upload(sound()).kind is MediaKind.SOUND
+    assert inspect_upload(video).kind is MediaKind.VIDEO, "the suffix says .wav"
     with video.open("rb") as file:
         file.seek(99)
-        assert examine(file).kind is Kind.VIDEO, "read from its beginning"
+        assert inspect_upload(file).kind is MediaKind.VIDEO, "read from its beginning"
 
 
 def test_what_is_found() -> None:
-    found = examine(samples.sample_face())
+    found = inspect_upload(samples.sample_face())
     assert (found.width, found.height, found.duration_s, found.has_sound) == (768, 960, None, False)
-    heard = examine(samples.sample_speech("ar"))
+    heard = inspect_upload(samples.sample_speech("ar"))
     assert heard.has_sound and heard.width is None and heard.duration_s == pytest.approx(6.5, abs=2)
 
 
@@ -73,7 +73,7 @@ def test_what_is_found() -> None:
 )
 def test_what_is_no_media(junk: bytes) -> None:
     with pytest.raises(NotMediaError, match=ARABIC) as caught:
-        examine(junk, f"../../{ARABIC}")
+        inspect_upload(junk, f"../../{ARABIC}")
     assert "file object" not in str(caught.value) and "\n" not in str(caught.value) and ".." not in str(caught.value)
 
 
@@ -86,9 +86,9 @@ def test_messages_call_a_stored_file_by_its_senders_name(tmp_path: Path) -> None
 
 
 def test_faces_are_pictures_and_speech_is_sound(video: Path) -> None:
-    assert check_face(picture()).kind is Kind.PICTURE
-    assert check_face(video).kind is Kind.VIDEO
-    assert check_speech(sound()).kind is Kind.SOUND
+    assert check_face(picture()).kind is MediaKind.PICTURE
+    assert check_face(video).kind is MediaKind.VIDEO
+    assert check_speech(sound()).kind is MediaKind.SOUND
     with pytest.raises(NoPictureError, match=r"a\.jpg is sound only"):
         check_face(sound(), "a.jpg")
     with pytest.raises(NoSoundError, match=r"a\.wav is a picture"):

@@ -1,9 +1,9 @@
-"""Make the mean look: what every upper face has in common, which says nothing about who it is.
+"""Make the mean descriptor: the part that all upper faces share, by which people can't be told apart.
 
-    python -m tools.make_mean_look shared/data src/mouthpiece/face/mean_look.npy
+    python -m tools.make_mean_descriptor shared/data src/mouthpiece/face/mean_descriptor.npy
 
-Averages the thumbnails that `mouthpiece.face.tracker` compares people by over people (not frames) and over their mirror
-images, and writes float32 (480,). Only pictures that may be used for anything are taken.
+Averages the raw descriptors of `mouthpiece.face.descriptor` over people (not frames) and over their mirror images, and
+writes float32 (480,). Only pictures that may be used for anything are taken.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from tools.open_pictures import pictures, unseen_speakers
 
 from mouthpiece.face import FaceTracker
-from mouthpiece.face.tracker import LOOK_SIZE, thumbnail_of_face
+from mouthpiece.face.descriptor import DESCRIPTOR_CROP, raw_descriptor
 from mouthpiece.types import FloatArray, Frame
 
 
@@ -29,8 +29,8 @@ def main(data: Path, out: Path) -> None:
         tracker.reset()
         face = tracker.track(Frame(Fraction(0), Fraction(1, 25), rgb)).face
         if face is not None:
-            people.setdefault(person, []).append(thumbnail_of_face(rgb, face.landmarks))
-    mean = np.mean([np.mean(looks, axis=0) for looks in people.values()], axis=0).reshape(LOOK_SIZE[::-1])
+            people.setdefault(person, []).append(raw_descriptor(rgb, face.landmarks))
+    mean = np.mean([np.mean(raw, axis=0) for raw in people.values()], axis=0).reshape(DESCRIPTOR_CROP[::-1])
     both = (mean + mean[:, ::-1]) / 2
     np.save(out, both.reshape(-1).astype(np.float32))
     print(f"{sum(map(len, people.values()))} frames of {len(people)} people -> {out}")

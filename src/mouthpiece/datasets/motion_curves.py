@@ -1,0 +1,103 @@
+"""Opening, width and jaw over time: as the mesh engine plays them for a speech, and as they were measured on a face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mouthpiece.datasets.motion_space import measure_motion
+from mouthpiece.datasets.recordings import Recording
+from mouthpiece.datasets.rig import OPENING_CURVE, rig_width
+from mouthpiece.motion.basis import CHIN, LEFT_CORNER, RIGHT_CORNER
+from mouthpiece.motion.network import WEIGHTS
+from mouthpiece.motion.stream import Motion, MotionStream
+from mouthpiece.speech import SpeechStream, features
+from mouthpiece.types import SAMPLE_RATE, FloatArray, SpeechChunk
+
+LIVE_CHUNK = SAMPLE_RATE // 50
+"""Samples that live sound comes in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Opening, width and jaw at the frames of a clip, each (T,) float32; None where not known."""
+
+    opening: FloatArray
+    width: FloatArray | None = None
+    jaw: FloatArray | None = None
+
+
+def measured_curves(recording: Recording) -> Curves:
+    """Return what was measured on the speaker; of a rig, its jaw curve stands for opening and jaw."""
+    if recording.landmarks is not None:
+        measured = measure_motion(recording)
+        return Curves(measured.opening, measured.width, measured.jaw)
+    jaw = recording.curves[OPENING_CURVE]
+    return Curves(jaw, rig_width(recording), jaw)
+
+
+def play(
+    samples: FloatArray,
+    times_s: NDArray[np.float64],
+    weights: Path = WEIGHTS,
+    intensity: float = 1.0,
+    *,
+    bare: bool = False,
+    live: bool = False,
+) -> tuple[Curves, FloatArray]:
+    """Make the motion that the mesh engine would play for a speech.
+
+    Args:
+        samples: (n,) mono, SAMPLE_RATE.
+        times_s: (T,) ascending moments.
+        weights: the network.
+        intensity: as of the engine.
+        bare: without gate and closure.
+        live: the sound comes in pieces, and its level is not known beforehand.
+
+    Returns:
+        Its curves at these moments, and the gate, (T,) 0-1.
+    """
+    stream = MotionStream(intensity=intensity, weights=weights, gate=not bare, closure=not bare)
+    return play_on(stream, chunks_of(samples, live=live), times_s)
+
+
+def play_on(
+    stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]
+) -> tuple[Curves, FloatArray]:
+    """Do the same on a stream at the beginning of a speech; many clips are quicker with one stream."""
+    motions = list(_motions(stream, chunks, times_s))
+    moved = np.stack([motion.displacement for motion in motions])
+    basis = stream.basis
+    opening = np.array([motion.opening for motion in motions], dtype=np.float32)
+    width = moved[:, basis.row(RIGHT_CORNER), 0] - moved[:, basis.row(LEFT_CORNER), 0]
+    gate = np.array([motion.activity for motion in motions], dtype=np.float32)
+    return Curves(opening, width, moved[:, basis.row(CHIN), 1]), gate
+
+
+def chunks_of(samples: FloatArray, *, live: bool = False) -> Iterator[SpeechChunk]:
+    """Yield speech as an engine gets it: a file in one piece at a known level, or pieces as from a microphone."""
+    if not live:
+        yield SpeechChunk(0, samples, 0, *features(samples))
+        return
+    speech = SpeechStream(live=True)
+    for start in range(0, len(samples), LIVE_CHUNK):
+        yield speech.push(samples[start : start + LIVE_CHUNK])
+    yield speech.finish()
+
+
+def _motions(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]) -> Iterator[Motion]:
+    """Yield the motion at each moment as soon as the stream has it: it forgets what is long past."""
+    asked = 0
+    for chunk in chunks:
+        stream.push(chunk)
+        while asked < len(times_s) and times_s[asked] < stream.ready_until_s:
+            yield stream.at(float(times_s[asked]))
+            asked += 1
+    stream.finish()
+    for time_s in times_s[asked:]:
+        yield stream.at(float(time_s))

@@ -1,0 +1,180 @@
+"""The material of a motion training: prepared corpora, the motion space, examples with their targets.
+
+    folders --prepare_corpus--> recordings --fit_basis--> motion space --Teacher.targets, augment--> Material
+
+Whatever is slow is kept in a working folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mouthpiece.datasets.motion_space import fit_basis, measure_motion
+from mouthpiece.datasets.options import PrepareOptions
+from mouthpiece.datasets.prepare import prepare_corpus
+from mouthpiece.datasets.recordings import Recording, load_corpus
+from mouthpiece.errors import InputError, OptionError
+from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.training.motion.examples import (
+    EXAMPLES_VERSION,
+    Example,
+    augment,
+    augment_all,
+    load_examples,
+    save_examples,
+)
+from mouthpiece.training.motion.targets import (
+    CurveMapping,
+    Targets,
+    common_phones,
+    curve_targets,
+    face_targets,
+    fit_curve_mapping,
+    phone_targets,
+)
+from mouthpiece.training.options import SYNTHETIC, TrainOptions
+from mouthpiece.types import SAMPLE_RATE
+
+AUGMENTED_S, MOST_AUGMENTATIONS = 6700.0, 12
+"""Further corpora are augmented until they last so long, but no more than so many times."""
+MAPPED_FACES = 200
+"""Clips of faces that a rig's curves are compared with."""
+
+Log = Callable[[str], None]
+"""Called with a line of text now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that a training looks at."""
+
+    basis: MotionBasis
+    corpora: tuple[tuple[Example, ...], ...]
+    """Training examples by corpus, the main one first."""
+    validation: dict[str, tuple[Example, ...]]
+    """Unaltered validation examples by corpus."""
+    chosen_on: tuple[str, ...]
+    """The corpora of free speech and of synthetic voices, on which the best moment of a training is chosen."""
+    phones: int
+    """How many phones the examples tell apart."""
+
+
+class Teacher:
+    """Targets for any recording, by whatever it brings: a face, rig curves or phones."""
+
+    def __init__(self, basis: MotionBasis, faces: Sequence[Recording]) -> None:
+        """Keep the motion space.
+
+        Args:
+            basis: the motion space.
+            faces: clips that rig curves are compared with.
+        """
+        self._basis = basis
+        self._faces = [face_targets(face, basis) for face in faces[:MAPPED_FACES]]
+        self._mapping: dict[str, CurveMapping] = {}
+        self._phone_teacher: CoarticulationModel | None = None
+        self.phones: dict[str, int] = {}
+        """Number of each phone that is told apart, from 1 on."""
+
+    def learn_rig(self, clips: Sequence[Recording]) -> None:
+        """Fit how a rig's curves compare with measured faces."""
+        rigs = [clip for clip in clips if clip.landmarks is None]
+        if rigs:
+            self._mapping[rigs[0].corpus] = fit_curve_mapping(rigs, self._faces)
+
+    def learn_phones(self, clips: Sequence[Recording]) -> None:
+        """Load the phone teacher and number the phones that are frequent."""
+        self._phone_teacher = CoarticulationModel.load(basis=self._basis)
+        self.phones = common_phones(clips)
+
+    def targets(self, recording: Recording) -> Targets:
+        """Make the targets of a recording of any kind."""
+        if recording.landmarks is not None:
+            return face_targets(recording, self._basis)
+        if recording.curves:
+            return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
+        assert self._phone_teacher is not None, "learn_phones comes first"
+        return phone_targets(recording, self._phone_teacher, self.phones)
+
+    def digest(self) -> str:
+        """Hash everything but the recording that its targets depend on."""
+        model = self._phone_teacher.weights if self._phone_teacher else None
+        parts = [asdict(self._basis), {name: asdict(mapping) for name, mapping in self._mapping.items()}, self.phones]
+        text = json.dumps([*parts, asdict(model) if model else None], default=_array_digest, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _array_digest(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _line: None) -> Material:
+    """Prepare the corpora, fit the motion space, make the examples."""
+    cache = work / "corpora"
+    for folder in (data, *options.more_corpora):
+        log(f"measuring the clips of {folder.name}")
+        report = prepare_corpus(folder, cache, PrepareOptions(workers=options.workers, limit=options.limit))
+        for name, reason in report.skipped:
+            log(f"left out {name}: {reason}")
+    main = load_corpus(cache, data.name, "train", options.limit)
+    if any(clip.landmarks is None for clip in main):
+        raise OptionError(f"the main corpus must show faces, {data.name} holds no landmarks; give it with --corpus")
+    log(f"fitting the motion space to {len(main)} clips")
+    basis = fit_basis([measure_motion(clip) for clip in main])
+    teacher = Teacher(basis, main)
+    corpora = [_examples(main, teacher, options.augmentations, options, work, log=log)]
+    validation = {data.name: _unaltered(cache, data.name, teacher, options)}
+    for folder in options.more_corpora:
+        clips = load_corpus(cache, folder.name, "train", options.limit)
+        teacher.learn_rig(clips)
+        # A corpus of few minutes is augmented more often, so that nothing is seen too often.
+        seconds = sum(len(clip.samples) for clip in clips) / SAMPLE_RATE
+        count = max(options.augmentations, min(MOST_AUGMENTATIONS, int(AUGMENTED_S / max(1.0, seconds))))
+        corpora.append(_examples(clips, teacher, count if options.limit is None else 2, options, work, log=log))
+        validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
+    if options.synthetic:
+        clips = load_corpus(options.synthetic, SYNTHETIC, "train", options.limit)
+        teacher.learn_phones(clips)
+        # Every utterance is another voice in another place already.
+        corpora.append(_examples(clips, teacher, 1, options, work, log=log))
+        validation[SYNTHETIC] = _unaltered(options.synthetic, SYNTHETIC, teacher, options)
+    validation = {name: clips for name, clips in validation.items() if clips}
+    chosen_on = tuple(name for name in validation if name != data.name) or (data.name,)
+    return Material(basis, tuple(map(tuple, corpora)), validation, chosen_on, len(teacher.phones))
+
+
+def _examples(
+    clips: Sequence[Recording], teacher: Teacher, count: int, options: TrainOptions, work: Path, *, log: Log
+) -> list[Example]:
+    """Augment all clips; kept in the working folder, for it takes minutes."""
+    names = [[clip.name, len(clip.samples), clip.offset_s] for clip in clips]
+    corpus, perturbation = clips[0].corpus, options.voice_perturbation
+    key = [names, count, options.seed, perturbation, corpus, EXAMPLES_VERSION, teacher.digest()]
+    path = work / f"examples-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}.npz"
+    if path.is_file():
+        return load_examples(path)
+
+    def progress(done: int) -> None:
+        if done % 100 == 0:
+            log(f"sounds of {corpus}: {done} of {len(clips)}")
+
+    pairs = [(clip, teacher.targets(clip)) for clip in clips]
+    made = augment_all(pairs, count, options.seed, perturbation, workers=options.workers, progress=progress)
+    save_examples(made, path)
+    return made
+
+
+def _unaltered(cache: Path, corpus: str, teacher: Teacher, options: TrainOptions) -> tuple[Example, ...]:
+    """Make examples of the validation clips as they are; none if the corpus has none."""
+    try:
+        clips = load_corpus(cache, corpus, "val", options.limit)
+    except InputError:
+        return ()
+    return tuple(example for clip in clips for example in augment(clip, teacher.targets(clip), 1, options.seed))

@@ -1,0 +1,200 @@
+"""How networks and teachers are trained, and what is synthesised for it. Needs no NumPy: command lines are made from
+these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mouthpiece.errors import OptionError
+from mouthpiece.options import check_ranges, option
+from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
+
+LATENCIES = {"offline": 0.2, "live": 0.06}
+"""By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms
+more pass until the next motion frame is there: 80 ms together."""
+SYNTHETIC = "synthetic"
+"""Name of the corpus of synthetic speech."""
+SHARES = (0.4, 0.15, 0.45)
+"""Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How a motion network is trained."""
+
+    more_corpora: tuple[Path, ...] = option(
+        (), flag="--corpus", kind=list[Path], metavar="DIR", help="A further corpus; may be given several times."
+    )
+    """Further folders to learn from, of any known layout."""
+    synthetic: Path | None = option(
+        None,
+        flag="--synthetic",
+        kind=Path,
+        metavar="DIR",
+        help="What `mouthpiece train synthesise` made, to learn from too.",
+    )
+    """Folder that `mouthpiece train synthesise` filled: speech with known phones, taught by the phone teacher."""
+    shares: tuple[float, ...] = option(
+        (),
+        flag="--share",
+        kind=list[float],
+        help="Share of each corpus in a batch, the main one first; given once a corpus.",
+    )
+    """Share of each corpus in a batch: the main one, the further ones, the synthetic one; SHARES if empty."""
+    score_on: tuple[Path, ...] = option(
+        (),
+        flag="--score-on",
+        kind=list[Path],
+        metavar="DIR",
+        help="A corpus only for the model card's scores; several times.",
+    )
+    """Folders that nothing is learned from, scored for the model card."""
+    steps: int = option(9000, flag="--steps", help="Steps of training.", low=1)
+    """Steps of training."""
+    batch: int = option(16, flag="--batch", help="Sequences in a step.", low=1)
+    """Sequences in a step."""
+    seconds: float = option(2.0, help="Length of the sequences learned from.", low=0.5, high=10.0)
+    """Length of the sequences learned from."""
+    learning_rate: float = option(1.5e-3, help="Learning rate at its highest.")
+    """Learning rate at its highest."""
+    seed: int = option(1, flag="--seed", help="The same seed repeats a training.")
+    """The same seed repeats a training."""
+    augmentations: int = option(
+        4, flag="--augmentations", help="Variants of each clip's sound to learn from, itself among them.", low=1
+    )
+    """Variants of the sound of each clip of the main corpus: as it is, and altered."""
+    voice_perturbation: float = option(
+        0.75,
+        flag="--voice-perturbation",
+        help="Share of altered variants that another voice speaks, 0 to 1.",
+        low=0.0,
+        high=1.0,
+    )
+    """Share of the altered variants that another voice speaks; more than 0 needs the extra `speech`."""
+    dropout: float = option(0.1, help="Share of activations that are dropped in training.", low=0.0)
+    """Share of activations that are dropped in training."""
+    splice: float = option(
+        0.5,
+        flag="--splice",
+        help="Share of sequences spliced together from several clips, 0 to 1.",
+        low=0.0,
+        high=1.0,
+    )
+    """Share of the sequences of further and synthetic corpora that are spliced together from several examples."""
+    spread: float = option(0.0, help="What moving less than the teacher counts in the loss.")
+    """What moving less than the teacher counts in the loss; the player spreads the motion anyway."""
+    latency: str = option("offline", flag="--latency", metavar="offline|live", help="For files, or for live speech.")
+    """One of LATENCIES."""
+    look_ahead_s: float | None = option(
+        None, flag="--look-ahead", kind=float, metavar="SECONDS", help="Speech after a moment that it may use."
+    )
+    """How much speech after a moment the network may look at, if not as the latency has it."""
+    channels: int = option(144, flag="--channels", help="Width of the network.", low=1)
+    """Width of the network."""
+    workers: int = option(2, flag="--workers", help="Processes and threads.", low=1)
+    """Processes and threads."""
+    limit: int | None = option(
+        None, flag="--limit", kind=int, metavar="CLIPS", help="Take only so many clips, to try things out."
+    )
+    """Take only so many clips of each split (for trying things out)."""
+    check_every: int = option(250, help="Steps between two looks at the validation clips.", low=1)
+    """Steps between two looks at the validation clips."""
+    work: Path | None = option(
+        None,
+        flag="--work",
+        kind=Path,
+        metavar="DIR",
+        help="Cache and checkpoints; a hidden folder beside FILE if not given.",
+    )
+    """Folder for the cache and checkpoints; a hidden one beside the output if not given."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: one makes no sense, or the shares don't fit the corpora.
+        """
+        check_ranges(self)
+        corpora = 1 + len(self.more_corpora) + (self.synthetic is not None)
+        if self.shares and len(self.shares) != corpora:
+            raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
+        if self.dropout >= 1:
+            raise OptionError(f"dropout expects a share from 0 to below 1, got {self.dropout:g}")
+        if self.latency not in LATENCIES:
+            raise OptionError(f"latency expects one of {', '.join(LATENCIES)}, got {self.latency!r}")
+
+    def ahead_s(self) -> float:
+        """Return how much speech after a moment the network may look at."""
+        return LATENCIES[self.latency] if self.look_ahead_s is None else self.look_ahead_s
+
+    def all_shares(self) -> tuple[float, ...]:
+        """Return the share of each corpus, the main one first, the synthetic one last."""
+        if self.shares:
+            return self.shares
+        main, others, synthetic = SHARES
+        count = len(self.more_corpora)
+        return (main, *([others / count] * count if count else []), *([synthetic] if self.synthetic else []))
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherOptions:
+    """How the phone teacher is fitted."""
+
+    clips: int = option(300, flag="--clips", help="Learn from at most so many clips.", low=1)
+    """At most so many clips to learn from, by name."""
+    steps: int = option(220, flag="--steps", help="Steps of the fit.", low=1)
+    """Steps of gradient descent, over all frames each."""
+    voice: str = option("en-gb", flag="--voice", help="espeak-ng's language code of what is said.")
+    """espeak-ng's language code of what is said."""
+    workers: int = option(2, flag="--workers", help="Processes that measure clips.", low=1)
+    """Processes that measure clips."""
+    work: Path | None = option(
+        None,
+        flag="--work",
+        kind=Path,
+        metavar="DIR",
+        help="Where prepared clips lie; a hidden folder beside FILE if not given.",
+    )
+    """Folder whose `corpora` holds prepared clips; a hidden one beside the output if not given."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: there is no clip, step or worker.
+        """
+        check_ranges(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticOptions:
+    """What speech is synthesised."""
+
+    hours: float = option(2.5, flag="--hours", help="How much speech, about.")
+    """Of speech, about, all splits together."""
+    seed: int = option(0, flag="--seed", help="The same seed makes the same speech.")
+    """The same seed makes the same speech."""
+    languages: tuple[str, ...] = option(
+        (),
+        flag="--language",
+        kind=list[str],
+        metavar="CODE",
+        help="Only this one; may be given several times. All if not given.",
+    )
+    """Only these (codes as in sentences.txt); empty for all. The splits' languages stay as they are."""
+    workers: int = option(2, flag="--workers", help="Processes.", low=1)
+    """Processes."""
+
+    def __post_init__(self) -> None:
+        """Check languages and numbers.
+
+        Raises:
+            OptionError: one makes no sense.
+        """
+        check_ranges(self)
+        for language in self.languages:
+            if language not in (known := languages_with_sentences()):
+                raise OptionError(f"expected languages with sentences, got {language!r}; of {', '.join(known)}")
+        if not 0 < self.hours <= 1000:
+            raise OptionError(f"expected hours above 0 up to 1000, got {self.hours:g}")
