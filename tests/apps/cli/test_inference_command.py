@@ -21,7 +21,7 @@ from mouthpiece.apps.cli import main, parameters
 from mouthpiece.apps.cli.commands.inference import with_static_value
 from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions, Precision, Runtime
 from mouthpiece.errors import InputError
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.options import FrameTransform, SyncOptions
 
 Run = Callable[..., Said]
