@@ -22,6 +22,7 @@ from mouthpiece.evaluation.motion import energy_envelope, evaluate_motion, is_li
 from mouthpiece.evaluation.reference import in_speech, joined_words, reference_of, stretches
 from mouthpiece.evaluation.report import score_table
 from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulatedMotion
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, measure_level
 from mouthpiece.types import SAMPLE_RATE, Phone
