@@ -261,7 +261,7 @@ def drawn_together(
         opened = [stack.enter_context(open_speech((voice, RATE))) for voice in voices]
         lanes = [Lane(source, one, (), Journal(), lambda: None) for one in options]
         frames = fan_out(source.frames(seconds, Fit.LOOP), len(lanes))
-        patches = [lane.patches(*given, again=True) for lane, *given in zip(lanes, frames, opened, strict=True)]
+        patches = [one.patches(*given, again=True) for one, given in zip(lanes, zip(frames, opened, strict=True), strict=True)]
         return list(composite(patches))
 
 

@@ -95,7 +95,9 @@ class _Group:
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
             elif self.prefix + name in values:
-                made[name] = _from_flag(spec_of(declared), values.pop(self.prefix + name))
+                value = _from_flag(spec_of(declared), values.pop(self.prefix + name))
+                if value is not None:  # nothing given: the field's own default
+                    made[name] = value
             elif name in self.flags.defaults:
                 made[name] = self.flags.defaults[name]
         return self.kind(**made)
