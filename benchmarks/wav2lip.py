@@ -1,4 +1,4 @@
-"""How fast the Wav2Lip generator is: `python -m benchmarks.wav2lip [DATA] [--checkpoint FILE] [--repeat 3]`.
+"""Measure the speed of the Wav2Lip generator: `python -m benchmarks.wav2lip [DATA] [--checkpoint FILE] [--repeat 3]`.
 
 Times each runtime and precision at batches of 1, 8 and 32, each in a process of its own; repetitions take turns
 (A B C A B C ...), medians are reported. With DATA, syncs of a 720p video follow. Without a checkpoint the weights are
@@ -27,15 +27,16 @@ from benchmarks.fresh import FreshRun, sync_in_new_process
 from benchmarks.material import CLIP_720P, ENGLISH, speech_of_length, write_looped_video, write_wav
 from benchmarks.table import Cell, print_table
 
-from mouthpiece.checkpoints.cache import find_checkpoint
-from mouthpiece.checkpoints.catalogue import GENERATORS
+from mouthpiece.checkpoints.store import find_checkpoint
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS
+from mouthpiece.engines.wav2lip.loading import open_generator
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
-from mouthpiece.engines.wav2lip.runtimes import Generator, open_generator
+from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
-from mouthpiece.networks.layers import GENERATOR, Activation, Layer
+from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
+from mouthpiece.networks.architecture import Activation, Layer
+from mouthpiece.networks.published_weights import GENERATORS
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import FloatArray
 
 BATCHES = (1, 8, 32)
@@ -59,13 +60,13 @@ COLUMNS = ("what", "batch", "ms/frame", "frames/s", "x torch eager", "peak MB", 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What one process found."""
+    """Measurements of one process."""
 
     ms_a_frame: float
     """Median over its batches, wall-clock."""
     peak_rss_mb: float
     """Most resident memory at any time, MB of 1e6 bytes."""
-    said: str
+    description: str
     """Runtime, precision and device."""
 
 
@@ -75,7 +76,7 @@ class Timed:
 class _Eager:
     """PyTorch as the published script runs it."""
 
-    said = "PyTorch, f32, cpu"
+    description = "PyTorch, f32, cpu"
     device = "cpu"
     warnings = ()
 
@@ -94,7 +95,7 @@ class _Eager:
 
 
 def opened(variant: str, checkpoint: Path) -> Generator:
-    """A variant, ready to draw."""
+    """Open a variant."""
     if variant == EAGER:
         return _Eager(checkpoint)
     runtime, precision = VARIANTS[variant]
@@ -102,7 +103,7 @@ def opened(variant: str, checkpoint: Path) -> Generator:
 
 
 def measure(variant: str, batch: int, checkpoint: Path, pictures: Path | None) -> Timed:
-    """Time a variant in this process; keep what it draws, if that is asked for."""
+    """Time a variant in this process; keep its pictures, if that is asked for."""
     mel, face = crops(PICTURES, after=CALIBRATION_CROPS)
     generator = opened(variant, checkpoint)
     generator(mel[:batch], face[:batch])
@@ -114,7 +115,7 @@ def measure(variant: str, batch: int, checkpoint: Path, pictures: Path | None) -
     peak_mb = _peak_rss_mb()
     if pictures is not None:
         np.save(pictures, np.concatenate([generator(mel[i : i + 8], face[i : i + 8]) for i in range(0, PICTURES, 8)]))
-    return Timed(1000 * statistics.median(taken_s) / batch, peak_mb, generator.said)
+    return Timed(1000 * statistics.median(taken_s) / batch, peak_mb, generator.description)
 
 
 def _peak_rss_mb() -> float:
@@ -126,7 +127,7 @@ def _peak_rss_mb() -> float:
 
 
 def variants_here() -> list[str]:
-    """Those that are installed and that the CPU computes itself, PyTorch first."""
+    """Return the variants that are installed and that the CPU computes itself, PyTorch first."""
     native = native_precisions("CPU")
     needed = {Runtime.TORCH: "torch", Runtime.ONNX: "onnxruntime", Runtime.OPENVINO: "openvino"}
     found = [EAGER]
@@ -138,10 +139,10 @@ def variants_here() -> list[str]:
 
 
 def measure_in_new_process(variant: str, batch: int, checkpoint: Path, pictures: Path | None = None) -> Timed:
-    """`measure` in a process that has done nothing else.
+    """Run `measure` in a process that has done nothing else.
 
     Raises:
-        subprocess.CalledProcessError: it failed; its own words were printed.
+        subprocess.CalledProcessError: it failed; its own message was printed.
     """
     command = [sys.executable, "-m", "benchmarks.wav2lip", "--one", variant, str(batch), str(checkpoint)]
     command += [str(pictures)] if pictures else []
@@ -152,7 +153,7 @@ def measure_in_new_process(variant: str, batch: int, checkpoint: Path, pictures:
 def rounds(
     variants: Sequence[str], batches: Sequence[int], checkpoint: Path, repeat: int, folder: Path
 ) -> tuple[dict[tuple[str, int], Timed], dict[str, FloatArray]]:
-    """Every variant and batch in turn, `repeat` times; medians, and each variant's pictures."""
+    """Time every variant and batch in turn, `repeat` times; return medians, and each variant's pictures."""
     for variant in variants:  # models are made and precisions chosen before anything is timed
         measure_in_new_process(variant, batches[0], checkpoint, folder / f"{variant}.npy")
     found: dict[tuple[str, int], list[Timed]] = {}
@@ -164,7 +165,7 @@ def rounds(
         case: Timed(
             statistics.median(one.ms_a_frame for one in timed),
             statistics.median(one.peak_rss_mb for one in timed),
-            timed[0].said,
+            timed[0].description,
         )
         for case, timed in found.items()
     }
@@ -172,7 +173,7 @@ def rounds(
 
 
 def rows_of(timed: dict[tuple[str, int], Timed], pictures: dict[str, FloatArray]) -> list[tuple[Cell, ...]]:
-    """The table's part about the generator."""
+    """Make the table's rows of the generator."""
     rows: list[tuple[Cell, ...]] = []
     for (variant, batch), one in timed.items():
         ratio = timed[EAGER, batch].ms_a_frame / one.ms_a_frame
@@ -182,7 +183,7 @@ def rows_of(timed: dict[tuple[str, int], Timed], pictures: dict[str, FloatArray]
 
 
 def syncs(data: Path, checkpoint: Path, seconds: float, repeat: int, folder: Path) -> FreshRun:
-    """The median of some syncs of a 720p video, by their time."""
+    """Sync a 720p video several times; return the median run, by time."""
     video, speech = folder / "video.mp4", folder / "speech.wav"
     write_looped_video(data / CLIP_720P, video, seconds)
     write_wav(speech_of_length(data / ENGLISH, seconds), speech)
@@ -191,14 +192,14 @@ def syncs(data: Path, checkpoint: Path, seconds: float, repeat: int, folder: Pat
 
 
 def sync_row(run: FreshRun) -> tuple[Cell, ...]:
-    """The table's part about the whole."""
+    """Make the table's row of a sync."""
     ms = 1000 * run.elapsed_s / run.frames
     speed = run.seconds / run.elapsed_s
     return ("sync of 720p video, auto", None, ms, 1000 / ms, None, run.peak_rss_mb, None, speed)
 
 
 def random_checkpoint(folder: Path) -> Path:
-    """Random weights under which pictures have contrast, in a file."""
+    """Write random weights under which pictures have contrast."""
     from safetensors.numpy import save_file
 
     random = np.random.default_rng(0)
@@ -209,7 +210,7 @@ def random_checkpoint(folder: Path) -> Path:
 
 
 def _random(layer: Layer, random: np.random.Generator) -> dict[str, Any]:
-    """A layer whose results are about as large as what it reads."""
+    """Draw a layer's weights such that its results are about as large as its input."""
     read = layer.channels_in * layer.kernel**2 / (layer.stride[0] * layer.stride[1] if layer.transposed else 1)
     gain = 0.3 if layer.residual else 2.5 if layer.activation is Activation.SIGMOID else 1.4
     arrays: dict[str, Any] = {}
@@ -225,7 +226,7 @@ def _random(layer: Layer, random: np.random.Generator) -> dict[str, Any]:
 
 
 def cpu_notes() -> tuple[str, ...]:
-    """What this CPU has of what matters here."""
+    """Describe the CPU's features that matter here."""
     processor = this_processor()
     bf16 = "yes" if processor.computes_bf16 else "no"
     if not processor.lists_tiles:
@@ -240,7 +241,7 @@ def cpu_notes() -> tuple[str, ...]:
 
 
 def _one(variant: str, batch: str, checkpoint: str, pictures: str = "") -> Timed:
-    """What a process of its own does, from its arguments."""
+    """Run a process of its own, from its arguments."""
     return measure(variant, int(batch), Path(checkpoint), Path(pictures) if pictures else None)
 
 
@@ -265,7 +266,7 @@ def main() -> None:
         rows = rows_of(timed, pictures)
         if given.data:
             rows.append(sync_row(syncs(given.data, checkpoint, given.seconds, given.repeat, folder)))
-    chosen = sorted({one.said for (variant, _), one in timed.items() if variant == "OpenVINO auto"})
+    chosen = sorted({one.description for (variant, _), one in timed.items() if variant == "OpenVINO auto"})
     print_table(
         f"The Wav2Lip generator, medians of {given.repeat} rounds, each in a process of its own",
         COLUMNS,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.networks.layers import Activation, Architecture, Layer
+from mouthpiece.networks.architecture import Activation, Architecture, Layer
 
-State = Mapping[str, NDArray[Any]]
+StateDict = Mapping[str, NDArray[Any]]
 
 
 def seeded_state(architecture: Architecture, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -53,7 +53,7 @@ def _entry(random: np.random.Generator, layer: Layer, part: str, shape: tuple[in
 
 def write_checkpoint(
     path: Path,
-    state: State,
+    state: StateDict,
     *,
     wrapped: bool = True,
     prefix: str = "module.",
@@ -97,7 +97,7 @@ def _adam(tensors: list[Any]) -> dict[str, Any]:
     return {"state": moments, "param_groups": [{**group, "params": list(moments)}]}
 
 
-def write_safetensors(path: Path, state: State) -> Path:
+def write_safetensors(path: Path, state: StateDict) -> Path:
     """Save a state dict as a bare safetensors file; no PyTorch needed."""
     from safetensors.numpy import save_file
 

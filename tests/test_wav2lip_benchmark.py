@@ -9,9 +9,9 @@ import pytest
 from benchmarks import wav2lip
 from benchmarks.fresh import FreshRun
 
+from mouthpiece.engines.wav2lip.loading import open_generator
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision
-from mouthpiece.engines.wav2lip.runtimes import open_generator
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
+from mouthpiece.engines.wav2lip.sample_crops import crops
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_random_weights_draw_with_contrast_and_are_timed(tmp_path: Path) -> None
     assert drawn.std() > 0.1
     kept = tmp_path / "kept.npy"
     found = wav2lip.measure_in_new_process("OpenVINO f32", 1, checkpoint, kept)
-    assert found.said == "OpenVINO, f32, CPU"
+    assert found.description == "OpenVINO, f32, CPU"
     assert 0.1 < found.ms_a_frame < 60_000
     assert 100 < found.peak_rss_mb < 1500
     assert np.load(kept).shape == (wav2lip.PICTURES, 3, 96, 96)

@@ -1,8 +1,7 @@
-"""Make what int8 models of the Wav2Lip generator are calibrated with: `python -m tools.make_calibration`.
+"""Make the crops that int8 models of the Wav2Lip generator are calibrated with: `python -m tools.make_calibration`.
 
 From the packaged sample face and the packaged sample speech in both languages, and from nothing else, so that the file
-may ship with the package: `src/mouthpiece/engines/wav2lip/runtimes/calibration.npz`. The one that ships shows the
-sample face of its time, another drawn woman; made anew, it changes every int8 model.
+may ship with the package: `src/mouthpiece/engines/wav2lip/sample_crops.npz`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from mouthpiece import samples
 from mouthpiece.engines.wav2lip.crop import CropBox, crop_map
 from mouthpiece.engines.wav2lip.mel_windows import mel_spectrogram
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import FILE, MARGIN, SIDE
+from mouthpiece.engines.wav2lip.sample_crops import FILE, MARGIN, SIDE
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import open_face, open_speech
 from mouthpiece.types import FloatArray, Picture
@@ -27,7 +26,7 @@ PADS = (0, 10, 0, 0)
 
 
 def face_picture() -> Picture:
-    """(SIDE, SIDE, 3) uint8 RGB: the sample face's box, MARGIN times as wide and high."""
+    """Cut out the sample face's box, MARGIN times as wide and high, (SIDE, SIDE, 3) uint8 RGB."""
     with open_face(samples.sample_face()) as source:
         [frame] = source.sample_frames(1)
     tracked = FaceTracker().track(frame)
@@ -49,7 +48,7 @@ def face_picture() -> Picture:
 
 
 def mel_of(language: str) -> FloatArray:
-    """(m, 80) float32: the sample speech as the network hears it."""
+    """Compute the mel spectrogram of the sample speech, (m, 80) float32."""
     with open_speech(samples.sample_speech(language)) as speech:
         return mel_spectrogram(np.concatenate(list(speech.samples())))
 

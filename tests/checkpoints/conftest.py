@@ -26,8 +26,17 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Publish:
     def put(
         *sources: str, name: str = "tiny", size: int | None = None, sha256: str | None = CONTENT_SHA256
     ) -> Checkpoint:
-        made = Checkpoint(name, "a test's weights", f"{name}.pth", sources, size, sha256, "for this test only")
-        monkeypatch.setattr(catalogue, "CATALOGUE", {**catalogue.CATALOGUE, name: made})
+        made = Checkpoint(
+            name=name,
+            title="a test's weights",
+            file_name=f"{name}.pth",
+            licence="for this test only",
+            sources=sources,
+            size=size,
+            sha256=sha256,
+        )
+        known = {**catalogue.known_checkpoints(), name: made}
+        monkeypatch.setattr(catalogue, "_load_all", lambda: (known, ()))
         return made
 
     return put

@@ -10,22 +10,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.checkpoints.conftest import Publish
 from tests.checkpoints.serving import CONTENT, CONTENT_SHA256
 
-from mouthpiece.checkpoints import cache, catalogue
-from mouthpiece.checkpoints.cache import Record, State, cached_path, find_checkpoint, sha256_of, state_of
-from mouthpiece.checkpoints.catalogue import GENERATORS, Checkpoint
+from mouthpiece.checkpoints import cache, catalogue, store
+from mouthpiece.checkpoints.cache import sha256_of
+from mouthpiece.checkpoints.store import CheckpointState, Record, cached_path, find_checkpoint, state_of
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
+from mouthpiece.networks.published_weights import GENERATORS
 
 
 def lay(name: str, content: bytes = CONTENT, file_name: str | None = None) -> Path:
     """Put a file where the cache has it, as a user might."""
-    folder = cache.made(cache.folder_of(name))
-    path = folder / (file_name or catalogue.CATALOGUE[name].file_name)
+    folder = cache.ensure_folder(store.folder_of(name))
+    path = folder / (file_name or catalogue.known_checkpoints()[name].file_name)
     path.write_bytes(content)
     return path
 
@@ -50,15 +52,15 @@ def test_without_it_the_platform_says_where(tmp_path: Path, monkeypatch: pytest.
 
 def test_looking_makes_nothing(cache_folder: Path) -> None:
     assert cached_path("wav2lip") is None
-    assert state_of("wav2lip") is State.MISSING
-    assert cache.remove("wav2lip") == []
+    assert state_of("wav2lip") is CheckpointState.MISSING
+    assert store.remove("wav2lip") == []
     with pytest.raises(WeightsError):
         find_checkpoint(None, ("wav2lip-gan", "wav2lip"))
     assert not cache_folder.exists()
 
 
 def test_folders_are_for_this_user_alone(cache_folder: Path) -> None:
-    made = cache.made(cache.folder_of("wav2lip"))
+    made = cache.ensure_folder(store.folder_of("wav2lip"))
     assert [oct(folder.stat().st_mode & 0o777) for folder in (made, made.parent, cache_folder)] == ["0o700"] * 3
 
 
@@ -66,9 +68,9 @@ def test_a_cache_that_cannot_be_made_is_one_line(cache_folder: Path, publish: Pu
     publish()
     cache_folder.write_text("in the way")
     with pytest.raises(WeightsError, match=r"expected to write into the cache .*set MOUTHPIECE_CACHE") as caught:
-        cache.keep_file(content_file, "tiny")
+        store.keep_file(content_file, "tiny")
     assert "\n" not in str(caught.value)
-    assert state_of("tiny") is State.MISSING
+    assert state_of("tiny") is CheckpointState.MISSING
 
 
 def test_a_read_only_cache_is_one_line(publish: Publish, content_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +81,7 @@ def test_a_read_only_cache_is_one_line(publish: Publish, content_file: Path, mon
 
     monkeypatch.setattr(tempfile, "mkstemp", refused)
     with pytest.raises(WeightsError, match="Read-only file system; set MOUTHPIECE_CACHE"):
-        cache.keep_file(content_file, "tiny")
+        store.keep_file(content_file, "tiny")
 
 
 def test_what_is_in_a_read_only_cache_can_be_used(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +202,11 @@ class TestKeepFile:
     def test_it_is_copied_and_left_alone(self, publish: Publish, content_file: Path) -> None:
         publish()
         before = content_file.stat()
-        kept = cache.keep_file(content_file, "tiny")
+        kept = store.keep_file(content_file, "tiny")
         assert kept.read_bytes() == CONTENT
         assert not kept.samefile(content_file)
         assert content_file.stat().st_mtime_ns == before.st_mtime_ns
-        assert state_of("tiny") is State.HERE
+        assert state_of("tiny") is CheckpointState.HERE
         assert sorted(path.name for path in kept.parent.iterdir()) == ["record.json", "tiny.pth"]
 
     def test_its_own_bytes_count_even_if_they_are_not_the_published_ones(
@@ -212,23 +214,23 @@ class TestKeepFile:
     ) -> None:
         publish()
         (tmp_path / "tuned.safetensors").write_bytes(b"finer")
-        kept = cache.keep_file(tmp_path / "tuned.safetensors", "tiny")
+        kept = store.keep_file(tmp_path / "tuned.safetensors", "tiny")
         assert kept.name == "tiny.safetensors"
-        assert state_of("tiny") is State.HERE
-        assert cache.record_of("tiny") == Record(hashlib.sha256(b"finer").hexdigest(), "added")
+        assert state_of("tiny") is CheckpointState.HERE
+        assert store.read_record("tiny") == Record(hashlib.sha256(b"finer").hexdigest(), "added")
         kept.write_bytes(b"coarser")
-        assert state_of("tiny") is State.DAMAGED
+        assert state_of("tiny") is CheckpointState.DAMAGED
 
     def test_it_takes_the_place_of_what_was_there_and_of_its_models(
         self, publish: Publish, content_file: Path, tmp_path: Path
     ) -> None:
         publish()
         (tmp_path / "tuned.safetensors").write_bytes(b"finer")
-        cache.keep_file(tmp_path / "tuned.safetensors", "tiny")
+        store.keep_file(tmp_path / "tuned.safetensors", "tiny")
         old = hashlib.sha256(b"finer").hexdigest()
-        model = cache.made(cache.models_dir()) / f"{old[:16]}-f32.xml"
+        model = cache.ensure_folder(cache.models_dir()) / f"{old[:16]}-f32.xml"
         model.touch()
-        kept = cache.keep_file(content_file, "tiny")
+        kept = store.keep_file(content_file, "tiny")
         assert cached_path("tiny") == kept
         assert kept.name == "tiny.pth"
         assert not model.exists()
@@ -237,35 +239,35 @@ class TestKeepFile:
         publish()
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
         with pytest.raises(DiskFullError, match=r"expected room for 67 MB in .*, got 1 bytes"):
-            cache.keep_file(content_file, "tiny")
+            store.keep_file(content_file, "tiny")
 
     def test_it_can_be_stopped(self, publish: Publish, content_file: Path) -> None:
         publish()
         with pytest.raises(Cancelled):
-            cache.keep_file(content_file, "tiny", cancelled=lambda: True)
-        assert list(cache.folder_of("tiny").iterdir()) == []
+            store.keep_file(content_file, "tiny", cancelled=lambda: True)
+        assert list(store.folder_of("tiny").iterdir()) == []
 
 
 def test_removing_takes_the_file_its_memory_and_its_models(publish: Publish, content_file: Path) -> None:
     publish()
-    kept = cache.keep_file(content_file, "tiny")
-    models = cache.made(cache.models_dir())
+    kept = store.keep_file(content_file, "tiny")
+    models = cache.ensure_folder(cache.models_dir())
     mine, mine_too = models / f"{CONTENT_SHA256[:16]}.xml", models / f"x-{CONTENT_SHA256[:12]}"
     mine.touch()
     mine_too.mkdir()
     (mine_too / "model.bin").touch()
     other = models / f"{'0' * 16}.xml"
     other.touch()
-    assert set(cache.remove("tiny")) == {kept, mine, mine_too}
+    assert set(store.remove("tiny")) == {kept, mine, mine_too}
     assert list(models.iterdir()) == [other]
-    assert state_of("tiny") is State.MISSING
-    assert cache.record_of("tiny") is None
+    assert state_of("tiny") is CheckpointState.MISSING
+    assert store.read_record("tiny") is None
 
 
 def test_a_name_is_no_path() -> None:
     for name in ("../../etc", "wav2lip/..", "", "/tmp"):
         with pytest.raises(WeightsError, match="no weights are called"):
-            cache.folder_of(name)
+            store.folder_of(name)
 
 
 def test_one_process_at_a_time(publish: Publish, tmp_path: Path) -> None:
@@ -274,8 +276,8 @@ def test_one_process_at_a_time(publish: Publish, tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from mouthpiece.checkpoints import cache\n"
-            "with cache.locked('wav2lip'): print('held', flush=True); sys.stdin.read()",
+            "import sys; from mouthpiece.checkpoints import store\n"
+            "with store.locked('wav2lip'): print('held', flush=True); sys.stdin.read()",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -287,22 +289,22 @@ def test_one_process_at_a_time(publish: Publish, tmp_path: Path) -> None:
         said: list[str] = []
         with (
             pytest.raises(Cancelled),
-            cache.locked("wav2lip", waiting=lambda: said.append("w"), cancelled=lambda: True),
+            store.locked("wav2lip", waiting=lambda: said.append("w"), cancelled=lambda: True),
         ):
             pass
         assert said == ["w"]
         other.stdin.close()
-        with cache.locked("wav2lip"):
+        with store.locked("wav2lip"):
             pass
-    with cache.locked("wav2lip"), cache.locked("tiny"):
+    with store.locked("wav2lip"), store.locked("tiny"):
         pass
 
 
 def test_terms_are_noted_by_what_they_say(publish: Publish) -> None:
     checkpoint = publish()
-    assert not cache.terms_shown(checkpoint)
-    cache.note_terms_shown(checkpoint)
-    assert cache.terms_shown(checkpoint)
-    assert not cache.terms_shown(catalogue.CATALOGUE["wav2lip"])
-    changed = Checkpoint(checkpoint.name, "", checkpoint.file_name, licence="stricter now")
-    assert not cache.terms_shown(changed)
+    assert not store.terms_shown(checkpoint)
+    store.note_terms_shown(checkpoint)
+    assert store.terms_shown(checkpoint)
+    assert not store.terms_shown(catalogue.checkpoint_named("wav2lip"))
+    changed = replace(checkpoint, licence="stricter now")
+    assert not store.terms_shown(changed)

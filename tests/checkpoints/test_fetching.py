@@ -19,10 +19,11 @@ from tests.checkpoints import serving
 from tests.checkpoints.conftest import Publish
 from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
 
-from mouthpiece.checkpoints import cache, fetching
-from mouthpiece.checkpoints.cache import State, state_of
+from mouthpiece.checkpoints import cache, download, store
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer, fetch
+from mouthpiece.checkpoints.download import RetryPolicy, Transfer
+from mouthpiece.checkpoints.fetching import fetch
+from mouthpiece.checkpoints.store import CheckpointState, state_of
 from mouthpiece.errors import Cancelled, DiskFullError, WeightsError
 
 QUICK = RetryPolicy(tries=3, backoff_s=0.01)
@@ -31,27 +32,27 @@ SIZE = len(CONTENT)
 
 def fetched(checkpoint: Checkpoint, patience: RetryPolicy = QUICK) -> Path:
     """Fetch without waiting long, and see that it went well."""
-    path = fetch(checkpoint, patience=patience)
+    path = fetch(checkpoint, policy=patience)
     assert path.read_bytes() == CONTENT
     assert left_behind(checkpoint) == {checkpoint.file_name, "record.json"}
-    assert state_of(checkpoint.name) is State.HERE
+    assert state_of(checkpoint.name) is CheckpointState.HERE
     return path
 
 
 def refused(checkpoint: Checkpoint, expecting: str) -> str:
     """Fetch in vain, and see that it is one line and leaves nothing."""
     with pytest.raises(WeightsError, match=expecting) as caught:
-        fetch(checkpoint, patience=QUICK)
+        fetch(checkpoint, policy=QUICK)
     said = str(caught.value)
     assert "\n" not in said
     assert f"get {checkpoint.file_name} elsewhere and run: mouthpiece weights add FILE" in said
-    assert state_of(checkpoint.name) is State.MISSING
+    assert state_of(checkpoint.name) is CheckpointState.MISSING
     return said
 
 
 def left_behind(checkpoint: Checkpoint) -> set[str]:
     """What lies in a checkpoint's folder."""
-    folder = cache.folder_of(checkpoint.name)
+    folder = store.folder_of(checkpoint.name)
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
@@ -60,8 +61,8 @@ def start_part(checkpoint: Checkpoint, server: Server, count: int) -> None:
     vain = RetryPolicy(tries=1, backoff_s=0.0)
     server.then(serving.cut_after(count))
     with pytest.raises(WeightsError, match="broke off"):
-        fetch(checkpoint, patience=vain)
-    part = cache.part_of(cache.folder_of(checkpoint.name) / checkpoint.file_name)
+        fetch(checkpoint, policy=vain)
+    part = store.part_path(store.folder_of(checkpoint.name) / checkpoint.file_name)
     assert part.read_bytes() == CONTENT[:count]
     server.asked.clear()
 
@@ -69,10 +70,10 @@ def start_part(checkpoint: Checkpoint, server: Server, count: int) -> None:
 def test_a_good_server(server: Server, publish: Publish) -> None:
     checkpoint = publish(server.url(), size=SIZE)
     path = fetched(checkpoint)
-    assert path == cache.cached_path("tiny")
+    assert path == store.cached_path("tiny")
     assert server.ranges == [None]
     assert server.asked[0][1]["User-Agent"].startswith("mouthpiece/")
-    assert cache.record_of("tiny") == cache.Record(CONTENT_SHA256, server.url())
+    assert store.read_record("tiny") == store.Record(CONTENT_SHA256, server.url())
     fetched(checkpoint)
     assert len(server.asked) == 1
 
@@ -130,21 +131,21 @@ class TestBrokenConnections:
     def test_a_part_that_was_whole(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url())
         start_part(checkpoint, server, 1000)
-        cache.part_of(cache.folder_of("tiny") / "tiny.pth").write_bytes(CONTENT)
+        store.part_path(store.folder_of("tiny") / "tiny.pth").write_bytes(CONTENT)
         fetched(checkpoint)
         assert server.ranges == [f"bytes={SIZE}-"]
 
     def test_a_part_that_is_too_long_starts_over(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url())
         start_part(checkpoint, server, 1000)
-        cache.part_of(cache.folder_of("tiny") / "tiny.pth").write_bytes(CONTENT + b"more")
+        store.part_path(store.folder_of("tiny") / "tiny.pth").write_bytes(CONTENT + b"more")
         fetched(checkpoint)
         assert server.ranges == [f"bytes={SIZE + 4}-", None]
 
     def test_a_spoilt_part_is_found_out_and_fetched_anew(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url())
         start_part(checkpoint, server, 1000)
-        cache.part_of(cache.folder_of("tiny") / "tiny.pth").write_bytes(bytes(1000))
+        store.part_path(store.folder_of("tiny") / "tiny.pth").write_bytes(bytes(1000))
         fetched(checkpoint)
         assert server.ranges == ["bytes=1000-", None]
 
@@ -152,7 +153,7 @@ class TestBrokenConnections:
         checkpoint = publish(server.url(), sha256=None)
         start_part(checkpoint, server, 1000)
         server.content, server.etag = CONTENT[::-1], '"second"'
-        assert fetch(checkpoint, patience=QUICK).read_bytes() == CONTENT[::-1]
+        assert fetch(checkpoint, policy=QUICK).read_bytes() == CONTENT[::-1]
         assert server.ranges == ["bytes=1000-"]
 
     def test_a_changed_file_that_does_not_heed_if_range_starts_over(self, server: Server, publish: Publish) -> None:
@@ -165,7 +166,7 @@ class TestBrokenConnections:
 
         server.content, server.etag = CONTENT[::-1], '"second"'
         server.always = heedless
-        assert fetch(checkpoint, patience=QUICK).read_bytes() == CONTENT[::-1]
+        assert fetch(checkpoint, policy=QUICK).read_bytes() == CONTENT[::-1]
         assert server.ranges == ["bytes=1000-", None]
 
     def test_without_a_version_unknown_bytes_start_over(self, server: Server, publish: Publish) -> None:
@@ -199,7 +200,7 @@ class TestBrokenConnections:
     def test_a_spoilt_note_starts_over(self, server: Server, publish: Publish, note: object) -> None:
         checkpoint = publish(server.url())
         start_part(checkpoint, server, 1000)
-        cache.part_note(cache.folder_of("tiny") / "tiny.pth").write_text(json.dumps(note))
+        store.part_note_path(store.folder_of("tiny") / "tiny.pth").write_text(json.dumps(note))
         fetched(checkpoint)
         assert server.ranges == [None]
 
@@ -253,7 +254,7 @@ class TestServersThatLie:
         checkpoint = publish(server.url(), size=SIZE)
         refused(checkpoint, f"sends more than the {SIZE} bytes expected; it was cut off")
         assert left_behind(checkpoint) == set()
-        monkeypatch.setattr(fetching, "MAX_BYTES", 1_000_000)
+        monkeypatch.setattr(download, "MAX_BYTES", 1_000_000)
         checkpoint = publish(server.url(), name="other", sha256=None)
         refused(checkpoint, "sends more than the 1000000 bytes expected; it was cut off")
         assert left_behind(checkpoint) == set()
@@ -261,7 +262,7 @@ class TestServersThatLie:
     def test_more_than_any_checkpoint_is_refused(
         self, server: Server, publish: Publish, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fetching, "MAX_BYTES", 100_000)
+        monkeypatch.setattr(download, "MAX_BYTES", 100_000)
         refused(publish(server.url()), "has a file of 300000 bytes, more than 100.0 kB")
 
     def test_packed_bodies_are_refused(self, server: Server, publish: Publish) -> None:
@@ -272,10 +273,10 @@ class TestServersThatLie:
     def test_what_first_came_is_remembered_where_nothing_is_published(self, server: Server, publish: Publish) -> None:
         checkpoint = publish(server.url(), sha256=None)
         fetched(checkpoint).write_bytes(b"spoilt")
-        assert state_of("tiny") is State.DAMAGED
+        assert state_of("tiny") is CheckpointState.DAMAGED
         server.then(serving.wrong_bytes)
         with pytest.raises(WeightsError, match="wrong sha256"):
-            fetch(checkpoint, patience=QUICK)
+            fetch(checkpoint, policy=QUICK)
         fetched(checkpoint)
 
 
@@ -316,7 +317,7 @@ class TestErrors:
 
     def test_no_network(self, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
         """Asking again would only take time."""
-        monkeypatch.setattr(fetching._Download, "_wait", lambda *_: pytest.fail("asked again"))
+        monkeypatch.setattr(download.Download, "_wait", lambda *_: pytest.fail("asked again"))
         said = refused(publish("https://weights.invalid/a", "https://other.invalid/b"), "is there a network")
         assert said == (
             "tiny could not be fetched (weights.invalid: not found; is there a network?; other.invalid: not found; "
@@ -324,10 +325,10 @@ class TestErrors:
         )
 
     def test_no_source(self, publish: Publish) -> None:
-        checkpoint = publish()
+        checkpoint = replace(publish(), project_page="https://example.org")
         refused(
             checkpoint,
-            r"nothing is known to serve tiny \(its project is at https://github.com/Rudrabha/Wav2Lip\); get tiny.pth",
+            r"nothing is known to serve tiny \(its project is at https://example\.org\); get tiny.pth",
         )
         assert left_behind(checkpoint) == set()
 
@@ -355,14 +356,14 @@ class TestRedirects:
     def test_in_circles(self, server: Server, publish: Publish) -> None:
         server.always = serving.redirecting("/again")
         refused(publish(server.url()), "redirected more than 5 times")
-        assert len(server.asked) == fetching.MAX_REDIRECTS + 1
+        assert len(server.asked) == download.MAX_REDIRECTS + 1
 
     def test_plain_http_is_for_this_machine(self, publish: Publish) -> None:
         refused(publish("http://example.com/weights.pth"), "leads to http://example.com, and only https is safe")
 
     def test_a_public_source_does_not_reach_into_this_machine(self) -> None:
-        with pytest.raises(fetching._SourceFailed):
-            fetching._check_safe("http://127.0.0.1/", local=False)
+        with pytest.raises(download.SourceFailed):
+            download._check_safe("http://127.0.0.1/", local=False)
 
 
 class TestStopping:
@@ -385,7 +386,7 @@ class TestStopping:
             fetch(
                 publish(server.url()),
                 cancelled=lambda: time.monotonic() - began > 0.3,
-                patience=RetryPolicy(backoff_s=30.0),
+                policy=RetryPolicy(backoff_s=30.0),
             )
         assert time.monotonic() - began < 15
 
@@ -404,7 +405,7 @@ class TestStopping:
         checkpoint = publish(server.url())
         server.then(serving.stalling(100_000, 60.0))
         with _process(server) as other:
-            part = cache.part_of(cache.folder_of("tiny") / "tiny.pth")
+            part = store.part_path(store.folder_of("tiny") / "tiny.pth")
             deadline = time.monotonic() + 20
             while not (part.is_file() and part.stat().st_size) and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -450,8 +451,10 @@ FETCHING = """
 import sys
 from mouthpiece.checkpoints import catalogue
 from mouthpiece.checkpoints.fetching import fetch
-tiny = catalogue.Checkpoint("tiny", "", "tiny.pth", (sys.argv[1],), None, sys.argv[2])
-catalogue.CATALOGUE = {"tiny": tiny}
+tiny = catalogue.Checkpoint(
+    name="tiny", title="", file_name="tiny.pth", licence="", sources=(sys.argv[1],), sha256=sys.argv[2]
+)
+catalogue._load_all = lambda: ({"tiny": tiny}, ())
 print(fetch(tiny, waiting=lambda: print("waiting", flush=True)))
 """
 

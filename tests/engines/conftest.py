@@ -19,7 +19,7 @@ from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision
 from mouthpiece.errors import EngineError
 from mouthpiece.face import FaceTracker
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import SAMPLE_RATE, FloatArray, TrackedFrame
 
 PICTURE_SIZE = 320

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.checkpoint_files import seeded_state, write_checkpoint, write_safetensors
 
-from mouthpiece.networks.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
+from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 
 @pytest.fixture(scope="session")

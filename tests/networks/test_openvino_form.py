@@ -14,8 +14,10 @@ from tests.checkpoint_files import seeded_inputs
 
 from mouthpiece.errors import WeightsError
 from mouthpiece.inference import core
-from mouthpiece.networks.layers import ARCHITECTURES, GENERATOR, SYNC_EXPERT, Architecture
-from mouthpiece.networks.openvino_form import folded, openvino_model
+from mouthpiece.networks.architecture import Architecture
+from mouthpiece.networks.openvino_form import fold_batch_norm, openvino_model
+from mouthpiece.networks.state_dict import ARCHITECTURES
+from mouthpiece.networks.wav2lip import GENERATOR, SYNC_EXPERT
 
 States = dict[str, dict[str, NDArray[Any]]]
 
@@ -78,7 +80,7 @@ def test_embeddings_of_nothing_are_nothing(states: States) -> None:
 
 def test_folding_is_the_same_arithmetic(generator_state: dict[str, NDArray[Any]]) -> None:
     layer = next(layer for layer in GENERATOR.layers if layer.transposed)
-    arrays = folded(layer, generator_state)
+    arrays = fold_batch_norm(layer, generator_state)
     weight, bias = arrays.weight, arrays.bias
     norm = {part: generator_state[f"{layer.norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")}
     scale = norm["weight"].astype(float) / np.sqrt(norm["running_var"].astype(float) + 1e-5)
@@ -111,7 +113,7 @@ sys.modules["torch"] = None
 from pathlib import Path
 from mouthpiece.checkpoints.reading import read_state
 from mouthpiece.networks.openvino_form import openvino_model
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 print(len(openvino_model(GENERATOR, read_state(Path(sys.argv[1]))).get_ops()) > 100)
 """
     ran = subprocess.run(

@@ -17,10 +17,11 @@ from tests.checkpoint_files import seeded_inputs, write_checkpoint
 
 from mouthpiece.checkpoints.reading import read_state
 from mouthpiece.errors import WeightsError
-from mouthpiece.networks.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT, Architecture
+from mouthpiece.networks.architecture import Architecture
+from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 torch = pytest.importorskip("torch")
-from mouthpiece.networks import torch_form  # noqa: E402
+from mouthpiece.networks import torch_form  # noqa: E402 - it imports PyTorch
 
 States = dict[str, dict[str, NDArray[Any]]]
 

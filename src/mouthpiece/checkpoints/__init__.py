@@ -1,18 +1,28 @@
-"""Published weights: which there are, where they are kept, how they get there, and how they are read safely."""
+"""Published weights: the catalogue, the cache, fetching, and safe reading of their files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mouthpiece.checkpoints.cache import cache_dir, find_checkpoint, sha256_of
-    from mouthpiece.checkpoints.catalogue import CATALOGUE, Checkpoint, licence_line
+    from mouthpiece.checkpoints.cache import cache_dir, sha256_of
+    from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named, known_checkpoints
+    from mouthpiece.checkpoints.store import cached_path, find_checkpoint
 
-__all__ = ["CATALOGUE", "Checkpoint", "cache_dir", "find_checkpoint", "licence_line", "sha256_of"]
+__all__ = [
+    "Checkpoint",
+    "cache_dir",
+    "cached_path",
+    "checkpoint_named",
+    "find_checkpoint",
+    "known_checkpoints",
+    "sha256_of",
+]
 
 _MODULES = {
-    "cache": ("cache_dir", "find_checkpoint", "sha256_of"),
-    "catalogue": ("CATALOGUE", "Checkpoint", "licence_line"),
+    "cache": ("cache_dir", "sha256_of"),
+    "catalogue": ("Checkpoint", "checkpoint_named", "known_checkpoints"),
+    "store": ("cached_path", "find_checkpoint"),
 }
 
 

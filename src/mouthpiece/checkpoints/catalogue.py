@@ -1,124 +1,131 @@
-"""The published checkpoints: names, sources, hashes and licence terms.
+"""The catalogue of published checkpoints, which any package can add to.
 
-The files are those of Prajwal, Mukhopadhyay, Namboodiri and Jawahar, "A Lip Sync Expert Is All You Need for Speech to
-Lip Generation In The Wild", ACM Multimedia 2020. What serves them are copies that others made; whoever serves them, the
-sha256 decides: other bytes are thrown away.
+A package declares a tuple of `Checkpoint` by
+
+    [project.entry-points."mouthpiece.checkpoints"]
+    name = "its.module:CHECKPOINTS"
+
+and `mouthpiece weights`, `doctor` and the page have them; `Engine.checkpoints` names those that an engine runs. The
+module should load quickly: it is imported whenever checkpoints are listed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 
 from mouthpiece.errors import WeightsError
 
-PROJECT_PAGE = "https://github.com/Rudrabha/Wav2Lip"
-"""The published project's own page, which lists the files."""
-LRS2_TERMS = (
-    "trained on the LRS2 dataset: for research and personal use only, commercial use is prohibited by its authors "
-    f"({PROJECT_PAGE})"
-)
-"""The terms that the published project states for its models and for what is made with them."""
+GROUP = "mouthpiece.checkpoints"
+"""The entry point group."""
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+"""Suffixes of state dicts, which may take one another's place."""
 
-_RELEASE = "https://github.com/justinjohn0306/Wav2Lip/releases/download/models"
-_COPY = "https://huggingface.co/camenduru/Wav2Lip/resolve/main/checkpoints"
+_BUILT_IN = "mouthpiece.networks.published_weights:CHECKPOINTS"
+"""As in pyproject.toml: a source tree that was never installed has no metadata to read it from."""
+_FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
     """One file of published weights."""
 
     name: str
-    """What users call it."""
+    """For users: letters, digits, dots, dashes and underscores."""
     title: str
     """One line for people."""
     file_name: str
     """As published; no folder in it."""
+    licence: str
+    """Terms of use, one line; shown once before the file is fetched."""
     sources: tuple[str, ...] = ()
     """URLs to be tried in this order; empty where none is known."""
     size: int | None = None
     """Bytes, where known."""
     sha256: str | None = None
     """64 lower-case hex digits, where known; else the hash of the first file that came is remembered."""
-    licence: str = LRS2_TERMS
-    """Terms of use, one line."""
+    project_page: str | None = None
+    """URL of the project that published it."""
+    network: str = ""
+    """The network in it, as `recognise` names it."""
+    recognise: Callable[[Path], str] | None = None
+    """Function from a file to the name of the network in it, which raises WeightsError where it holds none; one and the
+    same for all checkpoints of a family. None: files are not looked into, and users say which checkpoint they add."""
+
+    def __post_init__(self) -> None:
+        """Check what names files on this machine.
+
+        Raises:
+            WeightsError: a name or the hash makes no sense.
+        """
+        if not _FILE_NAME.fullmatch(self.name) or not _FILE_NAME.fullmatch(self.file_name):
+            raise WeightsError(f"a checkpoint expects plain names, got {self.name!r} in the file {self.file_name!r}")
+        if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
+            raise WeightsError(f"the checkpoint {self.name} expects 64 lower-case hex digits, got {self.sha256!r}")
 
     @property
     def fetchable(self) -> bool:
-        """Whether anything is known to serve it."""
+        """Whether a source is known."""
         return bool(self.sources)
 
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Names that its file may have in the cache: a state dict may come in another format than published."""
+        published = Path(self.file_name)
+        others = SUFFIXES if published.suffix in SUFFIXES else (published.suffix,)
+        return tuple(published.with_suffix(suffix).name for suffix in others)
 
-CATALOGUE: Mapping[str, Checkpoint] = MappingProxyType(
-    {
-        checkpoint.name: checkpoint
-        for checkpoint in (
-            Checkpoint(
-                name="wav2lip",
-                title="Wav2Lip generator: the more exact lip-sync",
-                file_name="wav2lip.pth",
-                sources=(
-                    f"{_RELEASE}/wav2lip.pth",
-                    "https://huggingface.co/rippertnt/wav2lip/resolve/main/checkpoints/wav2lip.pth",
-                ),
-                size=435_807_851,
-                sha256="b78b681b68ad9fe6c6fb1debc6ff43ad05834a8af8a62ffc4167b7b34ef63c37",
-            ),
-            Checkpoint(
-                name="wav2lip-gan",
-                title="Wav2Lip generator, trained against a discriminator too: the sharper picture",
-                file_name="wav2lip_gan.pth",
-                sources=(f"{_RELEASE}/wav2lip_gan.pth", f"{_COPY}/wav2lip_gan.pth"),
-                size=435_801_865,
-                sha256="ca9ab7b7b812c0e80a6e70a5977c545a1e8a365a6c49d5e533023c034d7ac3d8",
-            ),
-            Checkpoint(
-                name="lipsync-expert",
-                title="SyncNet expert: judges whether lips and speech go together",
-                file_name="lipsync_expert.pth",
-                sources=(f"{_COPY}/lipsync_expert.pth",),
-                sha256="9b9936c721696446eeed353032cab242a8cf0eed8c46cde540366f6ae5493be5",
-            ),
-            Checkpoint(
-                name="visual-quality-disc",
-                title="visual quality discriminator: judges whether a face looks real; for training",
-                file_name="visual_quality_disc.pth",
-                sources=(f"{_COPY}/visual_quality_disc.pth",),
-                sha256="b3f8f6f7e954af02f2ffe0f3ea11f3259af89bff6e70933001c7c6bc8c145d96",
-            ),
-        )
-    }
-)
-"""Name -> checkpoint."""
 
-GENERATORS = ("wav2lip-gan", "wav2lip")
-"""The checkpoints that can draw mouths, the one to take first at the front."""
+@lru_cache(maxsize=1)
+def _load_all() -> tuple[Mapping[str, Checkpoint], tuple[str, ...]]:
+    """Load all entry points, the built-in one first; return checkpoints by name, and a line for each broken one."""
+    from importlib.metadata import EntryPoint, entry_points  # slow to load
+
+    found: dict[str, Checkpoint] = {}
+    broken: list[str] = []
+    others = sorted((entry for entry in entry_points(group=GROUP) if entry.value != _BUILT_IN), key=lambda e: e.name)
+    for entry in (EntryPoint("mouthpiece", _BUILT_IN, GROUP), *others):
+        try:
+            for checkpoint in entry.load():
+                if not isinstance(checkpoint, Checkpoint):
+                    raise TypeError(f"expected Checkpoint, found {checkpoint!r}")
+                found.setdefault(checkpoint.name, checkpoint)
+        except Exception as error:  # whatever a stranger's module does on import
+            broken.append(f"checkpoints {entry.name!r} ({entry.value}) can't be loaded: {error}")
+    return MappingProxyType(found), tuple(broken)
+
+
+def known_checkpoints() -> Mapping[str, Checkpoint]:
+    """Return all checkpoints by name, the built-in ones first. Their names can't be taken by another package's."""
+    return _load_all()[0]
+
+
+def broken_entries() -> tuple[str, ...]:
+    """Describe the entry points that can't be loaded, one line each; they hide no others."""
+    return _load_all()[1]
 
 
 def checkpoint_named(name: str) -> Checkpoint:
-    """The checkpoint of that name.
+    """Return the checkpoint of that name.
 
     Raises:
         WeightsError: there is none; the text lists the known ones.
     """
-    if name not in CATALOGUE:
-        raise WeightsError(f"no weights are called {name!r}; known are: {', '.join(CATALOGUE)}")
-    return CATALOGUE[name]
-
-
-def licence_line(name: str) -> str:
-    """The terms of a checkpoint, one line.
-
-    Raises:
-        WeightsError: no checkpoint has that name.
-    """
-    return checkpoint_named(name).licence
+    known = known_checkpoints()
+    if name not in known:
+        raise WeightsError(f"no weights are called {name!r}; known are: {', '.join(known)}")
+    return known[name]
 
 
 def how_to_get(checkpoint: Checkpoint) -> str:
-    """What a user can do to have it here: an imperative without a full stop."""
+    """Describe how a user gets a checkpoint: an imperative without a full stop."""
     by_hand = f"a {checkpoint.file_name} that you got elsewhere goes in by 'mouthpiece weights add FILE'"
     if checkpoint.fetchable:
         return f"fetch it with 'mouthpiece weights fetch {checkpoint.name}'; {by_hand}"
-    return f"nothing is known to serve it: see {PROJECT_PAGE}; {by_hand}"
+    page = f": see {checkpoint.project_page}" if checkpoint.project_page else ""
+    return f"nothing is known to serve it{page}; {by_hand}"

@@ -1,4 +1,4 @@
-"""What a pickle describes, without running it: no name in it is ever looked up, nothing in it is ever called.
+"""The content of a pickle, read without running it: no name in it is ever looked up, nothing in it is ever called.
 
 PyTorch's checkpoints are pickles, and a pickle is a program: Python's own unpickler calls whatever function it names.
 Here the program is read as data. Of its instructions those are followed that build numbers, texts, lists and
@@ -50,11 +50,11 @@ _IGNORED = frozenset(
         *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("dict", "list", "set")),
     }
 )
-"""Names that stand in honest files beside the weights, in the optimiser's state say: nothing is made of them."""
+"""Names in honest files beside the weights, in an optimiser's state for example: nothing is made of them."""
 
 
 class Unreadable(ValueError):
-    """The file can't be made use of; the text says why and stands behind its name."""
+    """A file that can't be used; the reason, to stand behind the file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class _Name:
 
 
 class _Ignored:
-    """Stands for whatever is not needed."""
+    """Placeholder for a value that is not needed."""
 
 
 _IGNORED_VALUE = _Ignored()
@@ -96,7 +96,7 @@ _MARK = object()
 
 @dataclass(frozen=True, slots=True)
 class Pickled:
-    """What a pickle describes."""
+    """The content of a pickle."""
 
     content: object
     """Dictionaries, lists, tuples, texts, numbers, `Tensor`s, and placeholders."""
@@ -134,7 +134,7 @@ class _Machine:
     storages: dict[str, Storage] = field(default_factory=dict)
 
     def follow(self, instruction: str, argument: Any) -> None:
-        """Do one instruction."""
+        """Follow one instruction."""
         if instruction in _PUSH_ARGUMENT:
             self.stack.append(argument)
         elif instruction in _PUSH_NEW:
@@ -206,14 +206,14 @@ class _Machine:
         self.stack.append(storage)
 
     def make(self) -> None:
-        """What Python's own unpickler would do by calling."""
+        """Make the value that Python's own unpickler would make by a call."""
         arguments, name = self.pop(), self.pop()
         if not isinstance(arguments, tuple):
             raise Unreadable("its description of the tensors is garbled")
         self.stack.append(_made(name, arguments))
 
     def build(self) -> None:
-        """Attributes given to a value: none of them are needed (a state dict carries its layers' versions)."""
+        """Drop the attributes given to a value: none are needed (a state dict carries its layers' versions)."""
         self.pop()
         if not isinstance(self.stack[-1], dict | _Ignored):
             raise Unreadable("it changes a value that isn't its own; nothing was run")
@@ -265,14 +265,14 @@ _ACTIONS: dict[str, Callable[[_Machine, Any], object]] = {
 
 
 def _dictionary(items: list[Any]) -> dict[Any, Any]:
-    """Keys and values in turn. Keys are plain: hashing tuples of tuples of the same tuple may take for ever."""
+    """Make a dictionary of keys and values in turn; keys are plain, as hashing nested tuples may take for ever."""
     if len(items) % 2 or any(not isinstance(key, str | int | float | bytes | None) for key in items[::2]):
         raise Unreadable("its description of the tensors is garbled")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def _known(text: str) -> _Name | _Ignored:
-    """The name, if a checkpoint may say it."""
+    """Return the name if a checkpoint may use it."""
     if text in _IGNORED:
         return _IGNORED_VALUE
     name = _Name(text)
@@ -280,12 +280,12 @@ def _known(text: str) -> _Name | _Ignored:
         try:
             _storage_type(name)
         except KeyError:
-            raise Unreadable(f"it asks for {_shown(text)}, which no checkpoint needs; nothing was run") from None
+            raise Unreadable(f"it asks for {printable(text)}, which no checkpoint needs; nothing was run") from None
     return name
 
 
 def _storage_type(name: _Name) -> str:
-    """NumPy's type of a storage; KeyError for another name."""
+    """Return NumPy's type of a storage; KeyError for another name."""
     module, _, kind = name.text.rpartition(".")
     if module not in ("torch", "torch.cuda"):
         raise KeyError(kind)
@@ -293,7 +293,7 @@ def _storage_type(name: _Name) -> str:
 
 
 def _made(name: object, arguments: tuple[Any, ...]) -> object:
-    """The value that a known name makes of its arguments."""
+    """Make the value of a known name and its arguments."""
     if name is _IGNORED_VALUE:
         return _IGNORED_VALUE
     if not isinstance(name, _Name):
@@ -309,7 +309,7 @@ def _made(name: object, arguments: tuple[Any, ...]) -> object:
 
 
 def _ordered(arguments: tuple[Any, ...]) -> dict[Any, Any]:
-    """An ordered dictionary, empty or of pairs."""
+    """Make an ordered dictionary, empty or of pairs."""
     [pairs] = arguments or ([],)
     if not isinstance(pairs, list):
         raise Unreadable("its description of the tensors is garbled")
@@ -321,7 +321,7 @@ def _ordered(arguments: tuple[Any, ...]) -> dict[Any, Any]:
 
 
 def _tensor(storage: object, offset: object, shape: object, strides: object) -> Tensor:
-    """A tensor of checked parts."""
+    """Make a tensor of checked parts."""
     if not isinstance(storage, Storage) or not isinstance(shape, tuple) or not isinstance(strides, tuple):
         raise Unreadable("its description of the tensors is garbled")
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
@@ -330,13 +330,13 @@ def _tensor(storage: object, offset: object, shape: object, strides: object) -> 
 
 
 def _whole(number: object) -> int:
-    """A size, stride or offset that may be reckoned with."""
+    """Check a size, stride or offset."""
     if not isinstance(number, int) or not 0 <= number <= MAX_INTEGER:
         raise Unreadable("it describes a tensor with a size, stride or offset that can't be")
     return number
 
 
-def _shown(text: str) -> str:
-    """The name as it may stand in a line for people."""
-    printable = text if text.isprintable() else ascii(text)
-    return printable if len(printable) <= 60 else f"{printable[:60]}..."
+def printable(text: str) -> str:
+    """Return a text out of a file, printable and short enough for a message."""
+    shown = text if text.isprintable() else ascii(text)
+    return shown if len(shown) <= 60 else f"{shown[:60]}..."

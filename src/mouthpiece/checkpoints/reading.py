@@ -28,7 +28,7 @@ MAX_GROWTH = 2
 """How many times its file's size a state dict may take in memory: half precision becomes float32."""
 CHUNK_BYTES = 1 << 20
 
-State = dict[str, NDArray[Any]]
+_StateDict = dict[str, NDArray[Any]]
 
 _ZIP = b"PK\x03\x04"
 _LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
@@ -62,11 +62,11 @@ _FOREIGN: Final = {
     b"\x80": "a pickle that PyTorch didn't write",
     b"\x08": "another kind of file (an ONNX model?)",
 }
-"""How other files begin that people end up with."""
+"""Beginnings of other files that people end up with."""
 
 
-def read_state(path: Path) -> State:
-    """A network's state dict, whichever of the known kinds the file is of, found by its content.
+def read_state(path: Path) -> _StateDict:
+    """Read a network's state dict from a file of any known kind, found by its content.
 
     The dictionary may stand under "state_dict", as in the published files, or be all there is; a `module.` before all
     names is taken off. Only its own tensors are read: an optimiser's state beside it costs nothing.
@@ -92,7 +92,7 @@ def read_state(path: Path) -> State:
     return _without_prefix(state)
 
 
-def _read(file: BufferedReader, path: Path) -> State:
+def _read(file: BufferedReader, path: Path) -> _StateDict:
     """Choose the reader by the first bytes."""
     head = file.read(512)
     size = file.seek(0, 2)
@@ -103,11 +103,11 @@ def _read(file: BufferedReader, path: Path) -> State:
         return _read_legacy(file, size)
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size:
         return _read_safetensors(file, path)
-    raise Unreadable(f"expected a PyTorch or safetensors file, got {_described(head)}; fetch it again")
+    raise Unreadable(f"expected a PyTorch or safetensors file, got {_describe(head)}; fetch it again")
 
 
-def _described(head: bytes) -> str:
-    """What a file is that is no checkpoint, by how it begins."""
+def _describe(head: bytes) -> str:
+    """Describe a file that is no checkpoint by its beginning."""
     if not head:
         return "an empty file"
     text = head.lstrip().lower()
@@ -129,12 +129,12 @@ class _Numbers:
     size_of: Callable[[Storage], int]
     """Bytes that the file holds for a storage; Unreadable where it holds none."""
     fill: Callable[[Storage, memoryview], None]
-    """Read them."""
+    """Read a storage into memory."""
     little_endian: bool = True
     _last: tuple[str, NDArray[Any]] | None = field(default=None, repr=False)
 
     def check(self, tensor: Tensor) -> int:
-        """Bytes that the tensor will take in memory, found out before anything is read.
+        """Compute the bytes that the tensor will take in memory, before anything is read.
 
         Raises:
             Unreadable: it reaches beyond its storage, or the storage isn't there.
@@ -155,7 +155,7 @@ class _Numbers:
         return count * (4 if storage.dtype in _FLOATING else _width(storage.dtype))
 
     def array(self, tensor: Tensor) -> NDArray[Any]:
-        """The tensor, which was checked, in its own memory unless it is all of a storage."""
+        """Read the tensor, which was checked, into its own memory unless it is all of a storage."""
         row = self._row(tensor.storage)
         if tensor.offset == 0 and prod(tensor.shape) == len(row) and _is_contiguous(tensor):
             return row.reshape(tensor.shape)
@@ -164,7 +164,7 @@ class _Numbers:
         return view.copy(order="C")
 
     def _row(self, storage: Storage) -> NDArray[Any]:
-        """A storage's numbers."""
+        """Read a storage's numbers."""
         if self._last is None or self._last[0] != storage.key:
             self._last = None  # Before the next one is read: one at a time.
             buffer = np.empty(self.size_of(storage), dtype=np.uint8)
@@ -174,17 +174,17 @@ class _Numbers:
 
 
 def _width(dtype: str) -> int:
-    """Bytes of a number as stored."""
+    """Return the bytes of a number as stored."""
     return 2 if dtype == "bf16" else np.dtype(dtype).itemsize
 
 
 def _bytes_of(storage: Storage) -> int:
-    """Bytes that a storage should have."""
+    """Return the bytes that a storage should have."""
     return storage.length * _width(storage.dtype)
 
 
 def _is_contiguous(tensor: Tensor) -> bool:
-    """Whether the numbers lie as NumPy would lay them."""
+    """Check whether the numbers lie in NumPy's own order."""
     step = 1
     for size, stride in zip(reversed(tensor.shape), reversed(tensor.strides), strict=True):
         if size != 1 and stride != step:
@@ -194,7 +194,7 @@ def _is_contiguous(tensor: Tensor) -> bool:
 
 
 def _converted(buffer: NDArray[np.uint8], dtype: str, little_endian: bool) -> NDArray[Any]:
-    """The bytes as numbers: floating point in float32, others as they are, in this machine's byte order."""
+    """Convert bytes to numbers: floating point in float32, others as they are, in this machine's byte order."""
     order = "<" if little_endian else ">"
     if dtype == "bf16":
         return (buffer.view(f"{order}u2").astype(np.uint32) << np.uint32(16)).view(np.float32)
@@ -202,12 +202,12 @@ def _converted(buffer: NDArray[np.uint8], dtype: str, little_endian: bool) -> ND
         return buffer.astype(np.bool_)
     numbers = buffer.view(f"{order}{dtype}")
     kind = np.dtype(np.float32) if numbers.dtype.kind == "f" else numbers.dtype.newbyteorder("=")
-    with np.errstate(over="ignore"):  # A double beyond float32 becomes infinite; whoever uses the state will say so.
+    with np.errstate(over="ignore"):  # A double beyond float32 becomes infinite; `check_state` finds it.
         converted: NDArray[Any] = numbers.astype(kind, copy=False)
     return converted
 
 
-def _state_of(content: object, numbers: _Numbers, file_bytes: int) -> State:
+def _state_of(content: object, numbers: _Numbers, file_bytes: int) -> _StateDict:
     """Find the state dict and read its tensors, once they are known to fit."""
     tensors = _tensors(content)
     total = sum(numbers.check(tensor) for tensor in tensors.values())
@@ -218,7 +218,7 @@ def _state_of(content: object, numbers: _Numbers, file_bytes: int) -> State:
 
 
 def _by_storage(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names of tensors, those that share a storage one after the other: each is read once, however they take turns."""
+    """Order the names of tensors by storage, so that each storage is read once."""
     sharing: dict[str, list[str]] = {}
     for name, tensor in tensors.items():
         sharing.setdefault(tensor.storage.key, []).append(name)
@@ -226,7 +226,7 @@ def _by_storage(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def _tensors(content: object) -> dict[str, Tensor]:
-    """The state dict in what the pickle described."""
+    """Find the state dict in a pickle's content."""
     wrapped = isinstance(content, dict) and isinstance(content.get("state_dict"), dict)
     found = content["state_dict"] if isinstance(content, dict) and wrapped else content
     if not isinstance(found, dict) or not any(isinstance(value, Tensor) for value in found.values()):
@@ -240,8 +240,8 @@ def _tensors(content: object) -> dict[str, Tensor]:
 # The zip format
 
 
-def _read_zip(file: BufferedReader, size: int) -> State:
-    """What `torch.save` writes: the description in data.pkl, each row of numbers in a member of its own, as it is."""
+def _read_zip(file: BufferedReader, size: int) -> _StateDict:
+    """Read a file of `torch.save`: the description in data.pkl, each row of numbers in a member of its own."""
     with _zip_trouble(), zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
         root = _root(members)
@@ -262,7 +262,7 @@ def _read_zip(file: BufferedReader, size: int) -> State:
 
 
 def _root(members: Mapping[str, zipfile.ZipInfo]) -> str:
-    """The folder that all members stand in, with its slash."""
+    """Return the folder of all members, with its slash."""
     roots = [name.removesuffix("data.pkl") for name in members if name == "data.pkl" or name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise Unreadable("expected a PyTorch file, got another zip archive (unpack it?)")
@@ -273,7 +273,7 @@ def _root(members: Mapping[str, zipfile.ZipInfo]) -> str:
 
 
 def _member(members: Mapping[str, zipfile.ZipInfo], name: str, most: int) -> zipfile.ZipInfo:
-    """A member that can be read as it lies in the file."""
+    """Return a member that can be read as it lies in the file."""
     member = members.get(name)
     if member is None:
         raise Unreadable("one of its parts is missing; fetch it again")
@@ -286,7 +286,7 @@ def _member(members: Mapping[str, zipfile.ZipInfo], name: str, most: int) -> zip
 
 @contextmanager
 def _zip_trouble() -> Iterator[None]:
-    """Say what the zip reader's many exceptions mean."""
+    """Translate the zip reader's many exceptions."""
     try:
         yield
     except Unreadable:
@@ -308,8 +308,8 @@ def _fill(readinto: Callable[[memoryview], int | None], buffer: memoryview) -> N
 # The format before PyTorch 1.6
 
 
-def _read_legacy(file: BufferedReader, size: int) -> State:
-    """Five pickles (magic number, version, machine, content, keys), then each key's numbers: count, bytes."""
+def _read_legacy(file: BufferedReader, size: int) -> _StateDict:
+    """Read five pickles (magic number, version, machine, content, keys), then each key's numbers: count, bytes."""
     described, keys, start = _legacy_pickles(file)
     places = _legacy_places(file, size, start, keys, described.storages)
 
@@ -326,7 +326,7 @@ def _read_legacy(file: BufferedReader, size: int) -> State:
 
 
 def _legacy_pickles(file: BufferedReader) -> tuple[Pickled, list[str], int]:
-    """The content, the keys, and where the numbers begin."""
+    """Read the content, the keys, and the place where the numbers begin."""
     head = BytesIO(file.read(MAX_PICKLE_BYTES))
     read_pickle(head)
     if read_pickle(head).content != _LEGACY_PROTOCOL:
@@ -341,7 +341,7 @@ def _legacy_pickles(file: BufferedReader) -> tuple[Pickled, list[str], int]:
 def _legacy_places(
     file: BufferedReader, size: int, start: int, keys: list[str], storages: Mapping[str, Storage]
 ) -> dict[str, int]:
-    """Where each storage's numbers begin in the file."""
+    """Find where each storage's numbers begin in the file."""
     places: dict[str, int] = {}
     for key in keys:
         if key not in storages or key in places:
@@ -359,8 +359,8 @@ def _legacy_places(
 # Safetensors
 
 
-def _read_safetensors(file: BufferedReader, path: Path) -> State:
-    """A header in JSON, then all numbers. The library judges the header; the numbers are read as in other files."""
+def _read_safetensors(file: BufferedReader, path: Path) -> _StateDict:
+    """Read a header in JSON, checked by the library, then all numbers as in other files."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -377,7 +377,7 @@ def _read_safetensors(file: BufferedReader, path: Path) -> State:
 
 
 def _safetensor(file: BufferedReader, start: int, entry: Mapping[str, Any]) -> NDArray[Any]:
-    """One entry of the header, which the library found to lie within the file."""
+    """Read one entry of the header, which the library found to lie within the file."""
     dtype, (first, last) = entry["dtype"], entry["data_offsets"]
     if dtype not in _SAFETENSORS:
         raise Unreadable(f"expected floating point or whole numbers in its tensors, got {dtype}")
@@ -387,8 +387,8 @@ def _safetensor(file: BufferedReader, start: int, entry: Mapping[str, Any]) -> N
     return _converted(buffer, _SAFETENSORS[dtype], little_endian=True).reshape(entry["shape"])
 
 
-def _without_prefix(state: State) -> State:
-    """Names as the network says them."""
+def _without_prefix(state: _StateDict) -> _StateDict:
+    """Remove the prefix that training on several GPUs puts before all names."""
     if all(name.startswith(_PREFIX) for name in state):
         return {name.removeprefix(_PREFIX): array for name, array in state.items()}
     return state

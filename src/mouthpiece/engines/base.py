@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mouthpiece.checkpoints.cache import cached_path
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
+from mouthpiece.checkpoints.store import cached_path
 from mouthpiece.notices import Notice
 from mouthpiece.options import EngineOptions, read_options
 from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame

@@ -1,17 +1,15 @@
-"""The generator as an ONNX file, written straight from a checkpoint's arrays; needs the extra `onnx`, not PyTorch."""
+"""Networks as ONNX files, written straight from a checkpoint's arrays; needs the extra `onnx`, not PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from mouthpiece.errors import MissingExtraError
-from mouthpiece.networks.layers import Activation, Architecture, Layer, check_state
-from mouthpiece.networks.openvino_form import folded
+from mouthpiece.networks.architecture import Activation, Architecture, Layer, StateDict
+from mouthpiece.networks.openvino_form import fold_batch_norm
+from mouthpiece.networks.state_dict import check_state
 
 if TYPE_CHECKING:
     import onnx
@@ -25,7 +23,7 @@ _OPERATORS = {Activation.RELU: "Relu", Activation.SIGMOID: "Sigmoid"}
 
 
 def require_onnx() -> None:
-    """See that ONNX's own library is here.
+    """Check that ONNX's own library is installed.
 
     Raises:
         MissingExtraError: it isn't.
@@ -34,8 +32,8 @@ def require_onnx() -> None:
         raise MissingExtraError("writing an ONNX model", "onnx")
 
 
-def write_onnx(architecture: Architecture, state: Mapping[str, NDArray[Any]], path: Path) -> None:
-    """Write a network of plain layers (the generator, that is), batch norm folded into the convolutions.
+def write_onnx(architecture: Architecture, state: StateDict, path: Path) -> None:
+    """Write a network of convolutions with ReLU or sigmoid and one output, batch norm folded in.
 
     Raises:
         MissingExtraError: ONNX's library isn't installed.
@@ -48,12 +46,12 @@ def write_onnx(architecture: Architecture, state: Mapping[str, NDArray[Any]], pa
     onnx.save(_model(architecture, state), str(path))
 
 
-def _model(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> onnx.ModelProto:
+def _model(architecture: Architecture, state: StateDict) -> onnx.ModelProto:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes, constants = [], []
     for layer in architecture.layers:
-        arrays = folded(layer, state)
+        arrays = fold_batch_norm(layer, state)
         constants += [
             numpy_helper.from_array(arrays.weight, f"{layer.name}.weight"),
             numpy_helper.from_array(arrays.bias, f"{layer.name}.bias"),
@@ -79,8 +77,8 @@ def _model(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> onn
     return model
 
 
-def with_f16_weights(path: Path) -> None:
-    """Keep an ONNX file's weights in f16, half as large; runtimes still compute in f32."""
+def store_weights_in_f16(path: Path) -> None:
+    """Rewrite an ONNX file with its weights in f16, half as large; runtimes still compute in f32."""
     import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -101,7 +99,7 @@ def with_f16_weights(path: Path) -> None:
 
 
 def _nodes(layer: Layer) -> list[onnx.NodeProto]:
-    """The operators of one layer; the last one's result carries its name."""
+    """Build the operators of one layer; the last one's result carries its name."""
     from onnx import helper
 
     nodes = []

@@ -1,4 +1,4 @@
-"""The published networks as OpenVINO models, built straight from a checkpoint's arrays: nothing here needs PyTorch."""
+"""Networks as OpenVINO models, built straight from a checkpoint's arrays, without PyTorch."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mouthpiece.errors import WeightsError
-from mouthpiece.networks.layers import (
+from mouthpiece.networks.architecture import (
     BATCH_NORM_EPS,
     LEAK,
     NORM_FLOOR,
     Activation,
     Architecture,
-    Ending,
     Layer,
-    check_state,
+    OutputTransform,
+    StateDict,
 )
+from mouthpiece.networks.state_dict import check_state
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
     import openvino
 
-State = Mapping[str, NDArray[Any]]
-
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class FoldedConvolution:
     """A layer's convolution and batch norm as one convolution."""
 
     weight: FloatArray
@@ -39,17 +37,17 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
-class Rounding:
-    """How a layer's convolution is brought to 8 bits."""
+class LayerQuantisation:
+    """The ranges of a layer's convolution in 8 bits."""
 
     entering: float
-    """What it reads is clipped to 0 ... entering, in 255 steps."""
+    """Its input is clipped to 0 ... entering, in 255 steps."""
     weight: FloatArray
     """The greatest absolute weight of each output channel, shaped to go with the weights; 127 steps to either side."""
 
 
-def openvino_model(architecture: Architecture, state: State) -> openvino.Model:
-    """The network with the weights of a state dict, batch norm folded into the convolutions.
+def openvino_model(architecture: Architecture, state: StateDict) -> openvino.Model:
+    """Build the network with the weights of a state dict, batch norm folded into the convolutions.
 
     Returns:
         A model whose inputs and outputs carry the architecture's names, float32, the first dimension (the batch) open.
@@ -57,23 +55,23 @@ def openvino_model(architecture: Architecture, state: State) -> openvino.Model:
     Raises:
         WeightsError: the state dict is not this network's.
     """
-    return folded_model(architecture, all_folded(architecture, state))
+    return folded_openvino_model(architecture, fold_layers(architecture, state))
 
 
-def folded_model(
+def folded_openvino_model(
     architecture: Architecture,
-    arrays: Mapping[str, Folded],
-    roundings: Mapping[str, Rounding] | None = None,
+    arrays: Mapping[str, FoldedConvolution],
+    quantisations: Mapping[str, LayerQuantisation] | None = None,
     *,
-    shown: bool = False,
+    expose: bool = False,
 ) -> openvino.Model:
-    """As `openvino_model`, of layers that are folded already.
+    """Build the model as `openvino_model` does, of layers that are folded already.
 
     Args:
         architecture: the network.
         arrays: by the layers' names.
-        roundings: the layers that are computed in 8 bits; the others, and all sums, are not.
-        shown: whether what every layer gives follows the outputs, in the layers' order.
+        quantisations: the layers that are computed in 8 bits; the others, and all sums, are not.
+        expose: whether the results of all layers follow the outputs, in the layers' order.
     """
     import openvino
     from openvino import opset13 as op
@@ -82,29 +80,30 @@ def folded_model(
     values: dict[str, Any] = dict(inputs)
     for layer in architecture.layers:
         read = [values[name] for name in layer.reads]
-        values[layer.name] = _layer(layer, arrays[layer.name], read, (roundings or {}).get(layer.name))
+        values[layer.name] = _layer(layer, arrays[layer.name], read, (quantisations or {}).get(layer.name))
     results = [
-        op.result(_ended(values[output.reads], output.ending), name=output.name) for output in architecture.outputs
+        op.result(_transformed(values[output.reads], output.transform), name=output.name)
+        for output in architecture.outputs
     ]
     for name, end in (*inputs.items(), *zip((output.name for output in architecture.outputs), results, strict=True)):
         end.output(0).get_tensor().set_names({name})
-    if shown:
+    if expose:
         results += [op.result(values[layer.name]) for layer in architecture.layers]
     return openvino.Model(results, list(inputs.values()), architecture.name.removeprefix("the "))
 
 
-def all_folded(architecture: Architecture, state: State) -> dict[str, Folded]:
-    """Every layer of a state dict, by its name.
+def fold_layers(architecture: Architecture, state: StateDict) -> dict[str, FoldedConvolution]:
+    """Fold every layer of a state dict, by name.
 
     Raises:
         WeightsError: the state dict is not this network's.
     """
     check_state(state, architecture)
-    return {layer.name: folded(layer, state) for layer in architecture.layers}
+    return {layer.name: fold_batch_norm(layer, state) for layer in architecture.layers}
 
 
-def folded(layer: Layer, state: State) -> Folded:
-    """One layer of a state dict; float32, reckoned in float64.
+def fold_batch_norm(layer: Layer, state: StateDict) -> FoldedConvolution:
+    """Fold one layer of a state dict; float32, computed in float64.
 
     Raises:
         WeightsError: float32 can't hold it.
@@ -120,21 +119,21 @@ def folded(layer: Layer, state: State) -> Folded:
         bias = (bias - mean) * scale + shift
     if max(np.abs(weight).max(), np.abs(bias).max()) > np.finfo(np.float32).max:
         raise WeightsError(f"expected weights that float32 can hold, got larger ones in {layer.name}; fetch them again")
-    return Folded(as_float(weight), as_float(bias))
+    return FoldedConvolution(as_float(weight), as_float(bias))
 
 
-def _layer(layer: Layer, arrays: Folded, read: list[Any], rounding: Rounding | None) -> Any:
-    """The nodes of one layer; the last carries its name."""
+def _layer(layer: Layer, arrays: FoldedConvolution, read: list[Any], quantisation: LayerQuantisation | None) -> Any:
+    """Build the nodes of one layer; the last carries its name."""
     from openvino import opset13 as op
 
     weight = op.constant(arrays.weight)
-    entering = _side_by_side(read)
-    if rounding is None:
+    entering = _concatenated(read)
+    if quantisation is None:
         multiplied = entering
     else:
         # Each of several maps by itself, and by the same steps: so they are put together in 8 bits.
-        multiplied = _side_by_side([_rounded(map_, np.float32(0), rounding.entering, 256) for map_ in read])
-        weight = _rounded(weight, -rounding.weight, rounding.weight, 255)
+        multiplied = _concatenated([_quantised(map_, np.float32(0), quantisation.entering, 256) for map_ in read])
+        weight = _quantised(weight, -quantisation.weight, quantisation.weight, 255)
     padding, even = [layer.padding] * 2, [1, 1]
     if layer.transposed:
         value = op.convolution_backprop_data(
@@ -156,15 +155,15 @@ def _layer(layer: Layer, arrays: Folded, read: list[Any], rounding: Rounding | N
     return value
 
 
-def _side_by_side(maps: list[Any]) -> Any:
-    """Maps put together along their channels."""
+def _concatenated(maps: list[Any]) -> Any:
+    """Concatenate maps along their channels."""
     from openvino import opset13 as op
 
     return maps[0] if len(maps) == 1 else op.concat(maps, 1)
 
 
-def _rounded(value: Any, low: Any, high: Any, levels: int) -> Any:
-    """A value clipped and brought to so many levels; OpenVINO then multiplies in 8 bits."""
+def _quantised(value: Any, low: Any, high: Any, levels: int) -> Any:
+    """Clip a value and bring it to so many levels, so that OpenVINO multiplies in 8 bits."""
     from openvino import opset13 as op
 
     ends = [op.constant(np.asarray(end, dtype=np.float32)) for end in (low, high)]
@@ -172,7 +171,7 @@ def _rounded(value: Any, low: Any, high: Any, levels: int) -> Any:
 
 
 def _activated(value: Any, activation: Activation) -> Any:
-    """What follows the convolution."""
+    """Apply the activation function."""
     from openvino import opset13 as op
 
     match activation:
@@ -184,14 +183,14 @@ def _activated(value: Any, activation: Activation) -> Any:
             return op.sigmoid(value)
 
 
-def _ended(value: Any, ending: Ending) -> Any:
-    """The layer's result as the network's output."""
+def _transformed(value: Any, transform: OutputTransform) -> Any:
+    """Make the network's output of a layer's result."""
     from openvino import opset13 as op
 
-    if ending is Ending.AS_IS:
+    if transform is OutputTransform.AS_IS:
         return value
     flat = op.squeeze(value, op.constant(np.array([2, 3])))
-    if ending is Ending.FLAT:
+    if transform is OutputTransform.FLAT:
         return flat
     length = op.reduce_l2(flat, op.constant(np.array([1])), keep_dims=True)
     return op.divide(flat, op.maximum(length, op.constant(np.array([[NORM_FLOOR]], dtype=np.float32))))

@@ -1,27 +1,24 @@
-"""The published networks as PyTorch modules, for training and for the `torch` runtime; needs the extra `torch`.
+"""Networks as PyTorch modules, for training and for the `torch` runtime; needs the extra `torch`.
 
 Importing this module imports PyTorch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from mouthpiece.errors import MissingExtraError
-from mouthpiece.networks.layers import (
+from mouthpiece.networks.architecture import (
     BATCH_NORM_EPS,
     LEAK,
     NORM_FLOOR,
     Activation,
     Architecture,
-    Ending,
     Layer,
-    check_state,
+    OutputTransform,
+    StateDict,
 )
+from mouthpiece.networks.state_dict import check_state
 
 try:
     import torch
@@ -31,7 +28,7 @@ except ModuleNotFoundError as missing:
 
 
 class PublishedNetwork(nn.Module):
-    """One of the published networks; its state dict has the published names and shapes.
+    """A network of plain layers; its state dict has the published names and shapes.
 
     Called with the architecture's inputs in their order, (B, ...) float32 each; returns its output, or a tuple of them.
     """
@@ -46,7 +43,7 @@ class PublishedNetwork(nn.Module):
                 self._place(layer.norm, nn.BatchNorm2d(layer.channels_out, eps=BATCH_NORM_EPS))
 
     def _place(self, path: str, module: nn.Module) -> None:
-        """Put a module at a dotted path; what lies on the way is made where it is missing."""
+        """Add a module at a dotted path, with empty modules above it where they are missing."""
         *way, last = path.split(".")
         holder: nn.Module = self
         for part in way:
@@ -56,18 +53,18 @@ class PublishedNetwork(nn.Module):
         holder.add_module(last, module)
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Run the layers in their order; maps are forgotten once nobody needs them."""
+        """Run the layers in their order, each map released after its last read."""
         values = dict(zip(self.architecture.inputs, inputs, strict=True))
         for layer in self.architecture.layers:
             read = [values[name] for name in layer.reads]
             values[layer.name] = self._run(layer, read[0] if len(read) == 1 else torch.cat(read, dim=1))
-            for name in self.architecture.done_with[layer.name]:
+            for name in self.architecture.last_reads[layer.name]:
                 del values[name]
-        outputs = tuple(_ended(values[output.reads], output.ending) for output in self.architecture.outputs)
+        outputs = tuple(_transformed(values[output.reads], output.transform) for output in self.architecture.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _run(self, layer: Layer, entering: Tensor) -> Tensor:
-        """One layer, (B, C, H, W) -> (B, C', H', W')."""
+        """Run one layer, (B, C, H, W) -> (B, C', H', W')."""
         value: Tensor = self.get_submodule(layer.conv)(entering)
         if layer.normed:
             value = self.get_submodule(layer.norm)(value)
@@ -77,12 +74,12 @@ class PublishedNetwork(nn.Module):
 
 
 def build(architecture: Architecture) -> PublishedNetwork:
-    """The network with random weights, ready to be trained."""
+    """Build the network with random weights, for training."""
     return PublishedNetwork(architecture)
 
 
-def load(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> PublishedNetwork:
-    """The network with the weights of a state dict (copied), in eval mode.
+def load(architecture: Architecture, state: StateDict) -> PublishedNetwork:
+    """Build the network with the weights of a state dict (copied), in eval mode.
 
     Raises:
         WeightsError: the state dict is not this network's.
@@ -90,14 +87,14 @@ def load(architecture: Architecture, state: Mapping[str, NDArray[Any]]) -> Publi
     check_state(state, architecture)
     with torch.device("meta"):
         network = PublishedNetwork(architecture)
-    # What may be absent are the counters of batch norm; they matter to no result.
+    # The counters of batch norm may be absent; no result depends on them.
     arrays = {name: state.get(name, np.zeros(shape, dtype=np.int64)) for name, shape in architecture.entries.items()}
     network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, assign=True)
     return network.eval()
 
 
 def _convolution(layer: Layer) -> nn.Module:
-    """The layer's convolution."""
+    """Build the layer's convolution."""
     if layer.transposed:
         return nn.ConvTranspose2d(
             layer.channels_in, layer.channels_out, layer.kernel, layer.stride, layer.padding, layer.output_padding
@@ -106,7 +103,7 @@ def _convolution(layer: Layer) -> nn.Module:
 
 
 def _activated(value: Tensor, activation: Activation) -> Tensor:
-    """What follows the convolution."""
+    """Apply the activation function."""
     match activation:
         case Activation.RELU:
             return torch.relu(value)
@@ -116,12 +113,12 @@ def _activated(value: Tensor, activation: Activation) -> Tensor:
             return torch.sigmoid(value)
 
 
-def _ended(value: Tensor, ending: Ending) -> Tensor:
-    """The layer's result as the network's output."""
-    match ending:
-        case Ending.AS_IS:
+def _transformed(value: Tensor, transform: OutputTransform) -> Tensor:
+    """Make the network's output of a layer's result."""
+    match transform:
+        case OutputTransform.AS_IS:
             return value
-        case Ending.FLAT:
+        case OutputTransform.FLAT:
             return value.flatten(1)
-        case Ending.UNIT_LENGTH:
+        case OutputTransform.UNIT_LENGTH:
             return nn.functional.normalize(value.flatten(1), dim=1, eps=NORM_FLOOR)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mouthpiece.errors import OptionError
 from mouthpiece.options import check_ranges, option
-from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
+from mouthpiece.training.sentences import languages as languages_with_sentences
 
 LATENCIES = {"offline": 0.2, "live": 0.06}
 """By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms

@@ -16,7 +16,7 @@ from mouthpiece.engines.wav2lip import export
 from mouthpiece.engines.wav2lip.export import Format, Via, export_generator
 from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.errors import EngineError, OutputError
-from mouthpiece.networks.layers import GENERATOR, SYNC_EXPERT
+from mouthpiece.networks.wav2lip import GENERATOR, SYNC_EXPERT
 from mouthpiece.types import FloatArray
 
 Run = Callable[..., Said]
@@ -151,7 +151,7 @@ def test_int8_for_openvino_needs_no_further_library(
     monkeypatch.setattr(export, "make_int8", write)
     with pytest.raises(EngineError, match="as far as"):
         export_generator(checkpoint, tmp_path / "g.xml", Format.OPENVINO, Precision.INT8, Via.ARRAYS)
-    assert [(source, target.name) for source, target in made] == [(checkpoint, "generator.xml")]
+    assert [(source, target.name) for source, target in made] == [(checkpoint, "int8.xml")]
 
 
 def test_an_export_that_draws_something_else_is_not_kept(

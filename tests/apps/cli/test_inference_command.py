@@ -24,7 +24,7 @@ from mouthpiece.apps.cli.console import Console
 from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
 from mouthpiece.engines.wav2lip.options import Precision, Runtime, Wav2LipOptions
 from mouthpiece.errors import InputError
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.options import EngineOptions, Fit, FrameTransform, SyncOptions
 
 Run = Callable[..., Said]

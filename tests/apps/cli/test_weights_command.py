@@ -20,13 +20,13 @@ from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
 
 from mouthpiece import samples
 from mouthpiece.apps.cli.commands import weights
-from mouthpiece.checkpoints import cache, catalogue
+from mouthpiece.checkpoints import cache, catalogue, store
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.fetching import RetryPolicy, Transfer
+from mouthpiece.checkpoints.download import RetryPolicy, Transfer
 from mouthpiece.engines.wav2lip import runtimes
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
 from mouthpiece.errors import MissingExtraError, WeightsError
-from mouthpiece.networks.layers import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
+from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 Run = Callable[..., Said]
 TERMS = "for this test only"
@@ -79,8 +79,8 @@ class TestList:
 
     def test_what_is_here_and_damaged_and_half_fetched(self, run: Run, server: Server) -> None:
         assert run("weights", "fetch", "wav2lip-gan").code == 0
-        cache.made(cache.folder_of("wav2lip")).joinpath("wav2lip.pth").write_bytes(b"spoilt")
-        part = cache.made(cache.folder_of("lipsync-expert")) / "lipsync_expert.pth.part"
+        cache.ensure_folder(store.folder_of("wav2lip")).joinpath("wav2lip.pth").write_bytes(b"spoilt")
+        part = cache.ensure_folder(store.folder_of("lipsync-expert")) / "lipsync_expert.pth.part"
         part.write_bytes(bytes(2_000_000))
         states = [line.split(maxsplit=1)[1] for line in run("weights", "list").out.splitlines() if "    state" in line]
         assert states == ["damaged", "here", "not here, 2 MB of it fetched", "not here"]
@@ -96,7 +96,7 @@ class TestList:
             "state": "here",
             "size": len(CONTENT),
             "fetched_bytes": 0,
-            "path": str(cache.cached_path("wav2lip-gan")),
+            "path": str(store.cached_path("wav2lip-gan")),
             "sha256": CONTENT_SHA256,
             "published": True,
             "origin": server.url(),
@@ -110,7 +110,7 @@ class TestFetch:
 
     def test_terms_come_first_and_once(self, run: Run) -> None:
         said = run("weights", "fetch", "wav2lip-gan")
-        path = cache.cached_path("wav2lip-gan")
+        path = store.cached_path("wav2lip-gan")
         assert said == Said(
             0,
             "",
@@ -151,7 +151,7 @@ class TestFetch:
         assert "wrong sha256" in said.events[-1]["message"]
 
     def test_damaged_ones_are_fetched_anew(self, run: Run) -> None:
-        path = cache.made(cache.folder_of("wav2lip-gan")) / "wav2lip_gan.pth"
+        path = cache.ensure_folder(store.folder_of("wav2lip-gan")) / "wav2lip_gan.pth"
         path.write_bytes(b"spoilt")
         said = run("weights", "fetch", "wav2lip-gan")
         assert "mouthpiece: wav2lip-gan is damaged and will be fetched anew\n" in said.err
@@ -166,8 +166,8 @@ class TestFetch:
     def test_bytes_without_a_published_hash_must_hold_a_network(self, run: Run) -> None:
         said = run("weights", "fetch", "-q", "lipsync-expert")
         assert said.code == 1
-        assert cache.state_of("lipsync-expert") is cache.State.MISSING
-        assert cache.record_of("lipsync-expert") is None
+        assert store.state_of("lipsync-expert") is store.CheckpointState.MISSING
+        assert store.read_record("lipsync-expert") is None
 
     def test_they_are_remembered_from_the_first_time(self, run: Run, holds: Callable[[str], None]) -> None:
         holds(SYNC_EXPERT.name)
@@ -215,7 +215,7 @@ class TestAdd:
     def test_the_published_file_is_known_by_its_hash(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "whatever.bin").write_bytes(CONTENT)
         said = run("weights", "add", str(tmp_path / "whatever.bin"))
-        path = cache.cached_path("wav2lip-gan")
+        path = store.cached_path("wav2lip-gan")
         assert said.err == f"wav2lip-gan: added from {tmp_path / 'whatever.bin'}; {path}\n"
         assert path and path.name == "wav2lip_gan.pth"
         assert path.read_bytes() == CONTENT
@@ -231,7 +231,7 @@ class TestAdd:
         file = write_safetensors(tmp_path / "critic.safetensors", seeded_state(QUALITY_DISCRIMINATOR))
         before = hashlib.sha256(file.read_bytes()).hexdigest()
         assert run("weights", "add", str(file)).code == 0
-        path = cache.cached_path("visual-quality-disc")
+        path = store.cached_path("visual-quality-disc")
         assert path and path.name == "visual_quality_disc.safetensors"
         assert hashlib.sha256(path.read_bytes()).hexdigest() == before
         assert hashlib.sha256(file.read_bytes()).hexdigest() == before
@@ -245,7 +245,7 @@ class TestAdd:
         said = run("weights", "add", str(mine), "--name", "wav2lip")
         assert said.code == 0
         assert ", not the published file; " in said.err
-        assert cache.state_of("wav2lip") is cache.State.HERE
+        assert store.state_of("wav2lip") is store.CheckpointState.HERE
 
     def test_a_name_of_another_network(self, run: Run, mine: Path, holds: Callable[[str], None]) -> None:
         holds(GENERATOR.name)
@@ -264,7 +264,7 @@ class TestAdd:
         assert said.code == 1
         assert said.events[-1]["code"] == "output-exists"
         assert run("weights", "add", str(better), "--yes").code == 0
-        path = cache.cached_path("lipsync-expert")
+        path = store.cached_path("lipsync-expert")
         assert path and path.read_bytes() == b"better"
 
     @pytest.mark.parametrize("content", [b"", b"no weights", b"\x80\x04cposix\nsystem\n(S'touch x'\ntR."])
@@ -276,7 +276,7 @@ class TestAdd:
         assert said.err.count("\n") == 1
         assert said.err.startswith("mouthpiece: ")
         assert "unexpected" not in said.err
-        assert cache.state_of("wav2lip") is cache.State.MISSING
+        assert store.state_of("wav2lip") is store.CheckpointState.MISSING
 
     def test_weights_of_something_else(self, run: Run, tmp_path: Path) -> None:
         file = write_safetensors(tmp_path / "other.safetensors", {"layer.weight": np.zeros((3, 3), np.float32)})
@@ -305,7 +305,7 @@ class TestVerify:
         holds(GENERATOR.name)
         run("weights", "fetch", "wav2lip-gan")
         assert run("weights", "verify").code == 0
-        path = cache.cached_path("wav2lip-gan")
+        path = store.cached_path("wav2lip-gan")
         assert path
         times = path.stat()
         path.write_bytes(CONTENT[:-1] + b"?")
@@ -332,8 +332,8 @@ class TestVerify:
 
 def test_remove(run: Run) -> None:
     run("weights", "fetch", "wav2lip-gan")
-    path = cache.cached_path("wav2lip-gan")
-    model = cache.made(cache.models_dir()) / f"{CONTENT_SHA256[:16]}.onnx"
+    path = store.cached_path("wav2lip-gan")
+    model = cache.ensure_folder(cache.models_dir()) / f"{CONTENT_SHA256[:16]}.onnx"
     model.touch()
     said = run("weights", "remove", "wav2lip-gan", "wav2lip")
     assert said == Said(0, "", f"wav2lip-gan: removed {path}, {model}\nwav2lip: was not here\n")
@@ -356,7 +356,7 @@ class TestEnsureWeights:
 
     def test_missing_ones_are_fetched(self, capsys: pytest.CaptureFixture[str]) -> None:
         weights.ensure_weights("wav2lip", NetworkOptions())
-        assert cache.state_of("wav2lip-gan") is cache.State.HERE
+        assert store.state_of("wav2lip-gan") is store.CheckpointState.HERE
         assert capsys.readouterr().err == f"mouthpiece: licence terms of wav2lip-gan: {TERMS}\n"
 
     @pytest.mark.parametrize(
@@ -375,11 +375,11 @@ class TestEnsureWeights:
         assert not server.asked
 
     def test_the_other_generator_will_do_unless_one_is_named(self, server: Server, mine: Path) -> None:
-        cache.keep_file(mine, "wav2lip")
+        store.keep_file(mine, "wav2lip")
         weights.ensure_weights("wav2lip", NetworkOptions())
         assert not server.asked
         weights.ensure_weights("wav2lip", NetworkOptions("wav2lip-gan"))
-        assert cache.state_of("wav2lip-gan") is cache.State.HERE
+        assert store.state_of("wav2lip-gan") is store.CheckpointState.HERE
 
     def test_failure_is_one_line(self, server: Server) -> None:
         server.always = serving.status(404)

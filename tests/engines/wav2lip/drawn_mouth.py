@@ -32,7 +32,7 @@ class DrawnMouth:
     blur: float = 0.0
     """Standard deviation, pixels of the crop."""
     widest: float = WIDEST
-    said: str = "drawn, CPU"
+    description: str = "drawn, CPU"
     device: str = "CPU"
     warnings: tuple[str, ...] = ()
     batches: list[int] = field(default_factory=list)

@@ -167,7 +167,7 @@ def test_detail_goes_at_once_and_comes_back_slowly(woman: TrackedFrame) -> None:
     kept = []
     for drop in (0, 0, 9, 9, 0, 0, 0, 0):
         drawn = open_mouth(crop, drop)
-        kept.append(float(blender._steady_detail(kept_detail(change(drawn, crop.rgb), zone))[zone > 0.9].mean()))
+        kept.append(float(blender._smooth_detail(kept_detail(change(drawn, crop.rgb), zone))[zone > 0.9].mean()))
     assert kept[0] == kept[1] == pytest.approx(1, abs=0.01)
     assert kept[2] < 0.05
     assert 0.05 < kept[4] < kept[5] < kept[6] < kept[7] < 0.8

@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from mouthpiece.engines.wav2lip.int8 import rounding
-from mouthpiece.engines.wav2lip.int8.rounding import Rounder, best_range
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
+from mouthpiece.engines.wav2lip.int8.rounding import Quantiser, best_range
+from mouthpiece.engines.wav2lip.sample_crops import crops
 from mouthpiece.inference import core
-from mouthpiece.networks.layers import GENERATOR
-from mouthpiece.networks.openvino_form import Folded, openvino_model
+from mouthpiece.networks.openvino_form import FoldedConvolution, openvino_model
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import FloatArray
 
 
@@ -26,32 +26,32 @@ def drawn(model: Any, mel: FloatArray, face: FloatArray) -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def rounder(generator_state: dict[str, NDArray[Any]]) -> Rounder:
+def quantiser(generator_state: dict[str, NDArray[Any]]) -> Quantiser:
     """One that has seen little."""
     mel, face = crops(8)
-    return Rounder(GENERATOR, generator_state, {"mel": mel, "face": face})
+    return Quantiser(GENERATOR, generator_state, {"mel": mel, "face": face})
 
 
 def test_channels_are_made_alike_and_nothing_else_changes(
-    rounder: Rounder, generator_state: dict[str, NDArray[Any]]
+    quantiser: Quantiser, generator_state: dict[str, NDArray[Any]]
 ) -> None:
     unseen = crops(2, after=8)
-    same = drawn(rounder.model([layer.name for layer in GENERATOR.layers]), *unseen)
+    same = drawn(quantiser.model([layer.name for layer in GENERATOR.layers]), *unseen)
     np.testing.assert_allclose(same, drawn(openvino_model(GENERATOR, generator_state), *unseen), rtol=0, atol=1e-4)
     before = np.random.default_rng(0).uniform(0.01, 1, 64)
     after = before / rounding._balanced(before.astype(np.float32), np.ones(64, np.float32))
     assert after.max() / after.min() < before.max() / before.min() / 3
 
 
-def test_layers_that_take_no_time_stay_whole(rounder: Rounder) -> None:
-    heavy = {layer.name for layer in rounder._heavy}
+def test_layers_that_take_no_time_stay_whole(quantiser: Quantiser) -> None:
+    heavy = {layer.name for layer in quantiser._heavy_layers}
     assert "output_block.1" not in heavy
     assert "audio_encoder.0" not in heavy, "mels are negative"
     assert {"face_encoder_blocks.0.0", "face_decoder_blocks.6.1", "output_block.0"} <= heavy
-    model = rounder.model()
+    model = quantiser.model()
     kinds = [node.get_type_name() for node in model.get_ops()]
     # One for the weights, one for each map that is read; three blocks of the decoder and the end read two.
-    assert kinds.count("FakeQuantize") == sum(1 + len(layer.reads) for layer in rounder._heavy)
+    assert kinds.count("FakeQuantize") == sum(1 + len(layer.reads) for layer in quantiser._heavy_layers)
 
 
 @pytest.mark.parametrize("tail", [1.0, 3.0])
@@ -79,13 +79,13 @@ def test_rounded_weights_shift_no_mean(transposed: bool) -> None:
     layer = replace(like, reads=("map",), channels_in=5, channels_out=4, stride=(2, 2), residual=False)
     weight = rng.standard_normal((5, 4, 3, 3) if transposed else (4, 5, 3, 3)).astype(np.float32)
     mean = rng.uniform(0, 3, 5).astype(np.float32)
-    seen = rounding._Seen(mean, mean, np.tile(mean, (8, 1)), 64)
-    arrays = Folded(weight, np.zeros(4, np.float32))
-    how = rounding._rounding(layer, arrays, [seen])
+    seen = rounding._MapStatistics(mean, mean, np.tile(mean, (8, 1)), 64)
+    arrays = FoldedConvolution(weight, np.zeros(4, np.float32))
+    how = rounding._quantisation(layer, arrays, [seen])
     coarse = replace(how, weight=how.weight * 20)  # coarse steps shift more
-    made = rounding._with_its_mean(layer, arrays, coarse, [seen])
+    made = rounding._with_mean_corrected(layer, arrays, coarse, [seen])
     step = coarse.weight / rounding.WEIGHT_STEPS
-    rounded = (np.rint(weight / step) * step).astype(np.float32)
+    quantise_state = (np.rint(weight / step) * step).astype(np.float32)
     even = torch.from_numpy(mean)[None, :, None, None].expand(1, 5, 12, 12)
     convolve = torch.nn.functional.conv_transpose2d if transposed else torch.nn.functional.conv2d
 
@@ -96,5 +96,5 @@ def test_rounded_weights_shift_no_mean(transposed: bool) -> None:
         return means
 
     before = middle(weight, arrays.bias)
-    assert np.abs(middle(rounded, arrays.bias) - before).max() > 0.01
-    np.testing.assert_allclose(middle(rounded, made.bias), before, atol=1e-4)
+    assert np.abs(middle(quantise_state, arrays.bias) - before).max() > 0.01
+    np.testing.assert_allclose(middle(quantise_state, made.bias), before, atol=1e-4)

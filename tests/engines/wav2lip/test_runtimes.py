@@ -14,23 +14,29 @@ import pytest
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints import cache
-from mouthpiece.engines.wav2lip.int8 import quantising
-from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
-from mouthpiece.engines.wav2lip.runtimes import (
-    on_openvino,
-    on_torch,
+from mouthpiece.engines.wav2lip.difference import MAX_RMS, Difference
+from mouthpiece.engines.wav2lip.int8 import make_int8, quantisation
+from mouthpiece.engines.wav2lip.loading import (
+    model_store,
     open_generator,
     openvino_models,
     precision_choice,
-    storage,
-    trial,
+    precision_trial,
 )
-from mouthpiece.engines.wav2lip.runtimes.difference import MAX_RMS, Difference
-from mouthpiece.engines.wav2lip.runtimes.precision_choice import Choice, Tried, choose, fastest, judged
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
-from mouthpiece.engines.wav2lip.runtimes.source import Source
+from mouthpiece.engines.wav2lip.loading.generator_file import GeneratorFile
+from mouthpiece.engines.wav2lip.loading.precision_choice import (
+    ChosenPrecision,
+    TrialResult,
+    choose_precision,
+    fastest,
+    judge,
+)
+from mouthpiece.engines.wav2lip.module_process import run_module
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
+from mouthpiece.engines.wav2lip.runtimes import on_openvino, on_torch
+from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import FloatArray
 
 LIMIT = 1e-4
@@ -111,9 +117,9 @@ def test_f32_is_as_pytorch(
 ) -> None:
     generator = open_generator(generator_safetensors, NetworkOptions(runtime=runtime, precision=Precision.F32), "CPU")
     assert generator.warnings == ()
-    assert "f32" in generator.said
+    assert "f32" in generator.description
     assert generator.device.lower() == "cpu"
-    assert generator.said.endswith(generator.device)
+    assert generator.description.endswith(generator.device)
     mel, face = inputs
     kept = []
     for batch in (8, 1, 3):
@@ -150,16 +156,16 @@ def test_half_precision_is_near_where_the_processor_has_it(
         assert generator.warnings[0].endswith(f"doesn't compute in {precision} itself; running f32")
         assert off.greatest < LIMIT
     else:
-        assert precision.value in generator.said
+        assert precision.value in generator.description
 
 
 def test_a_precision_that_the_processor_hasnt_is_not_forced(
     generator_safetensors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openvino_models, "native_precisions", lambda device: (Precision.F32,))
+    monkeypatch.setattr(on_openvino, "native_precisions", lambda device: (Precision.F32,))
     generator = open_generator(generator_safetensors, NetworkOptions(precision=Precision.BF16))
     assert generator.warnings == ("CPU doesn't compute in bf16 itself; running f32",)
-    assert generator.said == "OpenVINO, f32, CPU"
+    assert generator.description == "OpenVINO, f32, CPU"
     pytest.importorskip("torch")
     monkeypatch.setattr(on_torch, "_is_native", lambda precision, place: False)
     options = NetworkOptions(runtime=Runtime.TORCH, precision=Precision.F16)
@@ -191,16 +197,16 @@ def test_a_device_that_isnt_here_is_the_cpu_and_one_line(runtime: Runtime, devic
         generator = open_generator(tiny_model(tmp_path / "tiny.xml"), F32, device)
         why = "is PyTorch's (--runtime torch)" if device in ("cuda", "mps") else "isn't here"
         assert generator.warnings == (f"device {device} {why}; running on CPU",)
-        assert generator.said == "OpenVINO, f32, CPU"
+        assert generator.description == "OpenVINO, f32, CPU"
         assert generator.device == "CPU"
     elif runtime is Runtime.TORCH:
-        place, warnings = on_torch._place(device)
+        place, warnings = on_torch.choose_device(device)
         if place == "cpu":
             assert warnings == (f"device {device} isn't here for PyTorch; running on CPU",)
     else:
         pytest.importorskip("onnx")
         generator = open_generator(tiny_onnx(tmp_path / "tiny.onnx"), NetworkOptions(runtime=runtime), device)
-        assert generator.said.endswith(generator.device)
+        assert generator.description.endswith(generator.device)
         if generator.device == "CPU":
             assert generator.warnings == (f"device {device} isn't here for ONNX Runtime; running on CPU",)
 
@@ -249,7 +255,7 @@ def test_a_missing_library_names_its_extra(
 ) -> None:
     source = tiny_model(tmp_path / "tiny.xml") if precision is Precision.INT8 else generator_safetensors
     found = importlib.util.find_spec
-    for name in ("runtimes", "runtimes.quantising"):
+    for name in ("runtimes.generator", "int8"):
         monkeypatch.setattr(
             f"mouthpiece.engines.wav2lip.{name}.find_spec",
             lambda wanted: None if wanted == module else found(wanted),
@@ -331,17 +337,17 @@ def test_a_model_is_made_once_and_again_when_it_is_damaged(
     generator_safetensors: Path, monkeypatch: pytest.MonkeyPatch, inputs: tuple[FloatArray, FloatArray]
 ) -> None:
     before = open_generator(generator_safetensors, F32)(*inputs)
-    read = Source.openvino_model
+    read = GeneratorFile.openvino_model
     asked: list[Path] = []
 
-    def noted(source: Source) -> Any:
+    def noted(source: GeneratorFile) -> Any:
         asked.append(source.path)
         return read(source)
 
-    monkeypatch.setattr(Source, "openvino_model", noted)
+    monkeypatch.setattr(GeneratorFile, "openvino_model", noted)
     open_generator(generator_safetensors, F32)
     assert not asked
-    digest = Source(generator_safetensors).digest
+    digest = GeneratorFile(generator_safetensors).digest
     [folder] = [path for path in cache.models_dir().iterdir() if path.name.startswith(f"{digest[:12]}-f32-openvino")]
     with (folder / openvino_models.MODEL).with_suffix(".bin").open("r+b") as file:
         file.truncate(1000)
@@ -357,7 +363,7 @@ def test_a_cache_that_cant_be_written_costs_time_only(
     monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path / "file" / "cache"))
     assert open_generator(generator_safetensors, F32)(*inputs).shape == (8, 3, 96, 96)
     generator = open_generator(generator_safetensors, NetworkOptions())
-    assert generator.said == "OpenVINO, f32 (chosen by trial), CPU" or "f32" in generator.said
+    assert generator.description == "OpenVINO, f32 (chosen by trial), CPU" or "f32" in generator.description
     [warning] = generator.warnings
     assert warning.startswith("precision auto tried nothing and runs f32")
 
@@ -371,7 +377,7 @@ def test_processes_that_make_the_same_model_both_get_it(emptied: Path) -> None:
 
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(storage.kept_or_made("ab" * 32, "x", make))) for _ in range(2)
+        threading.Thread(target=lambda: found.append(model_store.ensure_model("ab" * 32, "x", make))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
@@ -389,7 +395,7 @@ def test_a_model_that_cant_be_made_leaves_nothing(emptied: Path) -> None:
         raise WeightsError("no")
 
     with pytest.raises(WeightsError, match="no"):
-        storage.kept_or_made("ab" * 32, "x", make)
+        model_store.ensure_model("ab" * 32, "x", make)
     assert list((emptied / "models").iterdir()) == []
 
 
@@ -404,20 +410,20 @@ def test_int8_of_a_checkpoint_is_as_good(
     generator = open_generator(generator_safetensors, options)
     if generator.warnings:
         pytest.skip("this device has no int8")
-    assert generator.said == "OpenVINO, int8, CPU"
-    unseen = crops(16, after=quantising.CALIBRATION_CROPS + quantising.JUDGED)
+    assert generator.description == "OpenVINO, int8, CPU"
+    unseen = crops(16, after=CALIBRATION_CROPS + quantisation.JUDGED)
     drawn = generator(*unseen)
     off = Difference.between(drawn, open_generator(generator_safetensors, F32)(*unseen))
     assert off.greatest > 0, "it is int8"
     assert off.is_small
-    monkeypatch.setattr(openvino_models, "run_module", lambda *_, **__: pytest.fail("it was made before"))
+    monkeypatch.setattr(openvino_models, "make_int8", lambda *_: pytest.fail("it was made before"))
     np.testing.assert_array_equal(open_generator(generator_safetensors, options)(*unseen), drawn)
 
 
 def test_the_fastest_int8_model_that_is_good_enough_is_taken(
     generator_state: dict[str, NDArray[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Rounder:
+    class Quantiser:
         """Each model is the list of what stays in f32."""
 
         def __init__(self, *_: object) -> None:
@@ -429,19 +435,19 @@ def test_the_fastest_int8_model_that_is_good_enough_is_taken(
     def off_by(error: dict[tuple[str, ...], float]) -> None:
         base = np.random.default_rng(0).random((2, 3, 96, 96)).astype(np.float32)
         monkeypatch.setattr(
-            quantising,
+            quantisation,
             "_pictures",
             lambda model, precision: base + np.float32(error[model] if precision is Precision.INT8 else 0),
         )
 
-    monkeypatch.setattr("mouthpiece.engines.wav2lip.int8.rounding.Rounder", Rounder)
+    monkeypatch.setattr("mouthpiece.engines.wav2lip.int8.rounding.Quantiser", Quantiser)
     monkeypatch.setattr("mouthpiece.networks.openvino_form.openvino_model", lambda *_: None)
-    rungs = quantising.WHOLE
+    rungs = quantisation.WHOLE
     assert all(name in {layer.name for layer in GENERATOR.layers} for rung in rungs for name in rung)
     off_by(dict(zip(rungs, (0.1, 0.001, 0, 0), strict=True)))
-    assert quantising.rounded(generator_state) == rungs[1]
+    assert quantisation.quantise_state(generator_state) == rungs[1]
     off_by(dict.fromkeys(rungs, 0.1))
-    assert quantising.rounded(generator_state) == rungs[-1], "the truest"
+    assert quantisation.quantise_state(generator_state) == rungs[-1], "the truest"
 
 
 def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
@@ -454,14 +460,14 @@ def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
     generator = open_generator(path, options)
     if generator.warnings:
         pytest.skip("this device has no int8")
-    assert generator.said == "OpenVINO, int8, CPU"
+    assert generator.description == "OpenVINO, int8, CPU"
     off = Difference.between(generator(*inputs), whole)
     assert 0 < off.greatest < 0.05, "bright faces are not clipped either"
     monkeypatch.setattr(openvino_models, "nncf_version", lambda: None)
     np.testing.assert_allclose(open_generator(path, options)(*inputs), generator(*inputs), atol=1e-6)
     [model] = emptied.glob("models/*int8*/generator.xml")
     exported = open_generator(model, F32)
-    assert exported.said == "OpenVINO, int8 as exported, CPU"
+    assert exported.description == "OpenVINO, int8 as exported, CPU"
     assert exported.warnings == ("generator.xml was exported in int8 and runs so, not in f32",)
 
 
@@ -469,15 +475,15 @@ def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tu
     for library in ("onnx", "onnxruntime", "nncf"):
         pytest.importorskip(library)
     whole, path = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "int8.onnx"
-    openvino_models.make_int8(whole, path)
+    make_int8(whole, path)
 
     def on_onnx(model: Path, precision: Precision) -> Any:
         return open_generator(model, NetworkOptions(runtime=Runtime.ONNX, precision=precision))
 
     generator = on_onnx(path, Precision.INT8)
     assert generator.warnings == ()
-    assert generator.said == "ONNX Runtime, int8 as exported, CPU"
-    assert on_onnx(path, Precision.AUTO).said == "ONNX Runtime, as exported, CPU"
+    assert generator.description == "ONNX Runtime, int8 as exported, CPU"
+    assert on_onnx(path, Precision.AUTO).description == "ONNX Runtime, as exported, CPU"
     off = Difference.between(generator(*inputs), on_onnx(whole, Precision.F32)(*inputs))
     assert 0 < off.greatest < 0.05
     assert on_onnx(path, Precision.F32).warnings == ("int8.onnx was exported in int8 and runs so, not in f32",)
@@ -507,16 +513,16 @@ def test_calibration_crops_are_faces_and_speech() -> None:
 SHAPE = (2, 3, 4, 4)
 
 
-def drawn(ms: float, error: float = 0.0) -> trial.Trial:
+def drawn(ms: float, error: float = 0.0) -> precision_trial.PrecisionTrial:
     """A trial whose pictures are off by an error of one sign or the other."""
     rng = np.random.default_rng(0)
     base = rng.random(SHAPE).astype(np.float32)
-    return trial.Trial(ms, base + np.float32(error) * rng.choice([-1, 1], SHAPE).astype(np.float32))
+    return precision_trial.PrecisionTrial(ms, base + np.float32(error) * rng.choice([-1, 1], SHAPE).astype(np.float32))
 
 
-def results(**trials: trial.Trial | None) -> dict[Precision, Tried]:
+def results(**trials: precision_trial.PrecisionTrial | None) -> dict[Precision, TrialResult]:
     """Trials by precision, judged."""
-    return {Precision(name): judged(one, trials["f32"]) for name, one in trials.items()}
+    return {Precision(name): judge(one, trials["f32"]) for name, one in trials.items()}
 
 
 def test_the_fastest_that_is_as_good_is_chosen() -> None:
@@ -546,30 +552,32 @@ def test_a_choice_is_made_once(
     tries: list[Precision] = []
     worth: dict[Precision, float] = {}
 
-    def played(path: Path, precision: Precision, device: str, folder: Path, worth_ms: float) -> trial.Trial | None:
+    def played(
+        path: Path, precision: Precision, device: str, folder: Path, worth_ms: float
+    ) -> precision_trial.PrecisionTrial | None:
         tries.append(precision)
         worth[precision] = worth_ms
         return {Precision.F32: drawn(30), Precision.BF16: None, Precision.INT8: drawn(15, 0.001)}[precision]
 
-    monkeypatch.setattr(precision_choice, "tried", played)
+    monkeypatch.setattr(precision_choice, "run_trial", played)
     model = Path("model.xml")
     candidates = {precision: lambda: model for precision in (Precision.F32, Precision.BF16, Precision.INT8)}
     caplog.set_level("INFO", logger=precision_choice.__name__)
-    first = choose("ab" * 32, "CPU", candidates)
+    first = choose_precision("ab" * 32, "CPU", candidates)
     assert first.precision is Precision.INT8
     assert [record.message for record in caplog.records][1] == (
         "chose int8: f32 30.0 ms a frame, int8 15.0 ms a frame, bf16 can't run"
     )
     assert worth == {Precision.F32: np.inf, Precision.BF16: 28.5, Precision.INT8: 28.5}
-    assert choose("ab" * 32, "CPU", candidates) == first
+    assert choose_precision("ab" * 32, "CPU", candidates) == first
     assert len(tries) == 3, "remembered"
     assert precision_choice.remembered_choices() == [first]
-    choose("cd" * 32, "CPU", candidates)
+    choose_precision("cd" * 32, "CPU", candidates)
     del candidates[Precision.BF16]
-    choose("ab" * 32, "CPU", candidates)
+    choose_precision("ab" * 32, "CPU", candidates)
     assert len(tries) == 8, "other weights and other candidates are tried"
     (emptied / "choices.json").write_text('{"damaged')
-    assert choose("ab" * 32, "CPU", candidates).precision is Precision.INT8
+    assert choose_precision("ab" * 32, "CPU", candidates).precision is Precision.INT8
     assert len(tries) == 10
     assert len(json.loads((emptied / "choices.json").read_text())) == 1
 
@@ -577,43 +585,43 @@ def test_a_choice_is_made_once(
 def test_what_is_fast_and_good_ends_the_search(emptied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[Precision] = []
 
-    def played(path: Path, precision: Precision, *_: object) -> trial.Trial:
+    def played(path: Path, precision: Precision, *_: object) -> precision_trial.PrecisionTrial:
         tries.append(precision)
         return drawn(30) if precision is Precision.F32 else drawn(8, error[precision])
 
-    monkeypatch.setattr(precision_choice, "tried", played)
+    monkeypatch.setattr(precision_choice, "run_trial", played)
     candidates = {precision: lambda: Path("x") for precision in (Precision.BF16, Precision.INT8, Precision.F32)}
     error = {Precision.INT8: 0.001, Precision.BF16: 0.0}
-    assert choose("ab" * 32, "CPU", candidates).precision is Precision.INT8
+    assert choose_precision("ab" * 32, "CPU", candidates).precision is Precision.INT8
     assert tries == [Precision.F32, Precision.INT8]
     error[Precision.INT8] = 0.1
-    assert choose("cd" * 32, "CPU", candidates).precision is Precision.BF16
+    assert choose_precision("cd" * 32, "CPU", candidates).precision is Precision.BF16
     assert tries[2:] == [Precision.F32, Precision.INT8, Precision.BF16]
 
 
 def test_a_trial_without_f32_is_no_choice(emptied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision_choice, "tried", lambda *_: None)
-    found = choose("ab" * 32, "CPU", {Precision.F32: lambda: Path("x"), Precision.BF16: lambda: Path("x")})
-    assert isinstance(found, Choice)
+    monkeypatch.setattr(precision_choice, "run_trial", lambda *_: None)
+    found = choose_precision("ab" * 32, "CPU", {Precision.F32: lambda: Path("x"), Precision.BF16: lambda: Path("x")})
+    assert isinstance(found, ChosenPrecision)
     assert found.precision is Precision.F32
     assert precision_choice.remembered_choices() == []
 
 
 def test_a_precision_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny.xml")
-    found = trial.tried(model, Precision.F32, "CPU", tmp_path)
+    found = precision_trial.run_trial(model, Precision.F32, "CPU", tmp_path)
     assert found is not None
     assert found.ms_a_frame > 0
     np.testing.assert_allclose(
         found.pictures,
-        open_generator(model, F32)(*crops(trial.PICTURES, after=quantising.CALIBRATION_CROPS)),
+        open_generator(model, F32)(*crops(precision_trial.PICTURES, after=CALIBRATION_CROPS)),
         rtol=0,
         atol=LIMIT,
     )
-    assert trial.tried(model, Precision.F32, "NO-SUCH", tmp_path) is None
+    assert precision_trial.run_trial(model, Precision.F32, "NO-SUCH", tmp_path) is None
 
 
-@pytest.mark.parametrize(("ms", "batches"), [(1.0, trial.MOST_BATCHES), (100.0, 3), (10_000.0, 2)])
+@pytest.mark.parametrize(("ms", "batches"), [(1.0, precision_trial.MOST_BATCHES), (100.0, 3), (10_000.0, 2)])
 def test_what_is_far_too_slow_is_not_measured_for_long(
     ms: float, batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -625,11 +633,11 @@ def test_what_is_far_too_slow_is_not_measured_for_long(
         clock[0] += len(mel) * ms / 1000 * (3 if len(calls) == 1 else 1)
         return np.zeros((len(mel), 3, 96, 96), np.float32)
 
-    monkeypatch.setattr(trial, "OpenVinoGenerator", lambda *_: draw)
+    monkeypatch.setattr(precision_trial, "OpenVinoGenerator", lambda *_: draw)
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
-    found = trial.try_out(tmp_path, Precision.BF16, "CPU", worth_ms=1000.0)
+    found = precision_trial.measure(tmp_path, Precision.BF16, "CPU", worth_ms=1000.0)
     assert found.ms_a_frame == pytest.approx(ms), "the first batch of all doesn't count"
-    assert len(found.pictures) == trial.PICTURES
+    assert len(found.pictures) == precision_trial.PICTURES
     assert len(calls) == batches
 
 
@@ -637,8 +645,8 @@ def test_a_trial_that_dies_or_hangs_is_survived(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n")
     (tmp_path / "hangs.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert trial.run_module("dies") is None
-    assert trial.run_module("hangs", timeout_s=0.5) is None
+    assert run_module("dies", timeout_s=60.0) is None
+    assert run_module("hangs", timeout_s=0.5) is None
 
 
 def test_auto_chooses_something_that_runs(
@@ -650,4 +658,4 @@ def test_auto_chooses_something_that_runs(
     off = Difference.between(generator(*inputs), open_generator(path, F32)(*inputs))
     assert off.is_small
     assert generator.warnings == ()
-    assert "CPU" in generator.said or "AUTO" in generator.said
+    assert "CPU" in generator.description or "AUTO" in generator.description

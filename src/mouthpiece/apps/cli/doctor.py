@@ -19,7 +19,7 @@ import mouthpiece
 from mouthpiece.cpu import TILE_LEAF, core_count, keep_off_hidden_tiles, this_processor
 
 if TYPE_CHECKING:
-    from mouthpiece.engines.wav2lip.runtimes.precision_choice import Choice
+    from mouthpiece.engines.wav2lip.loading.precision_choice import ChosenPrecision
 
 OPTIONAL = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "ONNX": "onnx", "NNCF": "nncf"}
 """Products that extras bring: their versions are told where they are installed."""
@@ -141,7 +141,7 @@ class DoctorReport:
     """What is odd about the machine and how mouthpiece gets by."""
     weights: dict[str, str] = field(default_factory=dict)
     """Published weights in the cache: their files by name."""
-    precisions: tuple[Choice, ...] = ()
+    precisions: tuple[ChosenPrecision, ...] = ()
     """Precisions that were chosen by trial on this machine."""
 
 
@@ -201,7 +201,7 @@ def _ffmpeg_libraries() -> dict[str, str]:
 
 
 def _cpu() -> tuple[str, tuple[str, ...]]:
-    """The processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
+    """Return the processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
     processor = this_processor()
     return processor.name, tuple(people for kernel, people in CPU_FLAGS.items() if kernel in processor.flags)
 
@@ -226,7 +226,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _cache() -> Check:
-    """The cache is made when something is to be kept: until then, where it will be."""
+    """Check the cache folder, which is made when something is to be kept."""
     try:
         from mouthpiece.checkpoints.cache import cache_dir
 
@@ -240,17 +240,17 @@ def _cache() -> Check:
 
 def _weights() -> dict[str, str]:
     try:
-        from mouthpiece.checkpoints.cache import cached_path
-        from mouthpiece.checkpoints.catalogue import CATALOGUE
+        from mouthpiece.checkpoints.catalogue import known_checkpoints
+        from mouthpiece.checkpoints.store import cached_path
 
-        return {name: str(path) for name in CATALOGUE if (path := cached_path(name)) is not None}
+        return {name: str(path) for name in known_checkpoints() if (path := cached_path(name)) is not None}
     except Exception as error:
         return {"weights": f"can't be listed: {error}"}
 
 
-def _precisions() -> tuple[Choice, ...]:
+def _precisions() -> tuple[ChosenPrecision, ...]:
     try:
-        from mouthpiece.engines.wav2lip.runtimes.precision_choice import remembered_choices
+        from mouthpiece.engines.wav2lip.loading.precision_choice import remembered_choices
 
         return tuple(remembered_choices())
     except Exception:  # it is only a memory
@@ -258,7 +258,7 @@ def _precisions() -> tuple[Choice, ...]:
 
 
 def _devices() -> tuple[tuple[Device, ...], tuple[Check, ...]]:
-    """OpenVINO's devices; and where it doesn't start, the reason."""
+    """Return OpenVINO's devices; and where it doesn't start, the reason."""
     try:
         from mouthpiece.inference import core
 
@@ -314,7 +314,7 @@ def _writable(what: str, where: Callable[[], Path]) -> Check:
 
 
 def as_lines(report: DoctorReport) -> list[str]:
-    """The report for people."""
+    """Format the report for people."""
     lines = [f"{name:<12} {value}" for name, value in report.versions.items()]
     libraries = ", ".join(f"{name} {number}" for name, number in report.ffmpeg_libraries.items())
     lines += [
@@ -328,7 +328,7 @@ def as_lines(report: DoctorReport) -> list[str]:
     lines += [f"{'note':<12} {note}" for note in report.notes]
     lines += [f"{'weights':<12} {name}: {path}" for name, path in report.weights.items()]
     lines += [
-        f"{'precision':<12} {one.precision} for the weights {one.checkpoint}... on {one.device} ({one.said})"
+        f"{'precision':<12} {one.precision} for the weights {one.checkpoint}... on {one.device} ({one.summary})"
         for one in report.precisions
     ]
     lines.append("")

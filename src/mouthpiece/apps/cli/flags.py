@@ -38,7 +38,7 @@ class Flags:
     """Defaults that differ from the library's."""
 
     def has(self, name: str) -> bool:
-        """Whether a field is a flag here."""
+        """Return whether a field is a flag here."""
         return name not in self.omit and (self.only is None or name in self.only)
 
 
@@ -188,7 +188,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter stands on the command line, or in the environment."""
+    """Return whether a parameter stands on the command line, or in the environment."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 
@@ -214,7 +214,9 @@ def _nested(kind: type, declared: Field[Any]) -> type | None:
 
 def _default(declared: Field[Any]) -> Any:
     made = declared.default_factory
-    return made() if made is not MISSING else declared.default
+    if made is not MISSING:
+        return made()
+    return inspect.Parameter.empty if declared.default is MISSING else declared.default
 
 
 def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
@@ -227,11 +229,12 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     """
     assert spec.flag is not None
     kind = spec.kind or type(default)
-    shown = default not in (None, (), "") and not isinstance(default, bool)
+    required = default is inspect.Parameter.empty
+    shown = not required and default not in (None, (), "") and not isinstance(default, bool)
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, _text(default)
+        kind, default = str, default if required else _text(default)
     elif spec.scale != 1.0 and default is not None:
         default = default * spec.scale
     if default is None and kind is not bool:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 
-from mouthpiece.checkpoints.cache import cached_path
+from mouthpiece.checkpoints.store import cached_path
 from mouthpiece.engines.base import Engine
 from mouthpiece.engines.registry import engine_names, load_engine
 from mouthpiece.errors import MouthpieceError
@@ -15,7 +15,7 @@ from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo
 
 DEFAULT_ENGINE = EngineOptions().name
-HIDDEN_ENGINES = ("fake",)
+HIDDEN_ENGINES = {"fake"}
 """Engines for tests."""
 ENGINES_KEPT = 3
 """Engines with different checkpoints whose networks stay loaded."""
@@ -23,8 +23,7 @@ ENGINES_KEPT = 3
 
 def offered_engines() -> list[str]:
     """Return the names of the engines that the page offers, the default one first."""
-    names = set(engine_names()) - set(HIDDEN_ENGINES)
-    return sorted(names, key=lambda name: (name != DEFAULT_ENGINE, name))
+    return sorted(set(engine_names()) - HIDDEN_ENGINES, key=lambda name: (name != DEFAULT_ENGINE, name))
 
 
 def supported_options(engine: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Laying the network's small picture into the frame so that neither its edge nor its size shows.
+"""Blending of the network's small picture into the frame so that neither its edge nor its size shows.
 
 The small picture holds no finer detail than 96 pixels can; what the frame holds beyond them is given back to it: all
 of it where the network drew what the frame shows, so that there the frame's own pixels stay, and no more than its grain
@@ -66,7 +66,7 @@ _EVIDENCE = as_float(np.where(np.arange(COLOUR_SIDE) * SIDE < MASKED_FROM * COLO
 
 
 class Blender:
-    """Makes patches of one face in one shot, in order: colours and detail are steadied from frame to frame."""
+    """Blending of one face in one shot, in order: colours and detail are smoothed from frame to frame."""
 
     def __init__(self) -> None:
         self._colour: FloatArray | None = None
@@ -76,8 +76,8 @@ class Blender:
         """Lay a drawn face over its frame.
 
         Args:
-            drawn: (SIDE, SIDE, 3) float32 RGB, 0-255, what the network made of the crop.
-            crop: what it was given of the frame.
+            drawn: (SIDE, SIDE, 3) float32 RGB, 0-255, the network's picture of the crop.
+            crop: the crop of the frame that it was drawn from.
             tracked: the frame with the face.
             strength: 0-1, how much of it shows.
 
@@ -87,16 +87,16 @@ class Blender:
         assert tracked.face is not None
         points = crop.located(tracked.face.landmarks[:, :2])
         mouth = mouth_zone(points)
-        drawn = drawn + self._steady_colour(drawn, crop.rgb, mouth)
+        drawn = drawn + self._smooth_colour(drawn, crop.rgb, mouth)
         changed = change(drawn, crop.rgb)
-        detail = self._steady_detail(kept_detail(changed, mouth))
+        detail = self._smooth_detail(kept_detail(changed, mouth))
         # Where it all but copied, what is left is the network's trembling.
         drawn += (crop.rgb - drawn) * detail[..., None] ** COPY_POWER
         alpha = face_mask(points, changed)
-        return _laid_out(drawn, detail, alpha * np.float32(min(strength, 1.0)), crop, tracked.frame)
+        return _lay_out(drawn, detail, alpha * np.float32(min(strength, 1.0)), crop, tracked.frame)
 
-    def _steady_colour(self, drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> FloatArray:
-        """What to add to the drawing's colours, (SIDE, SIDE, 3) levels.
+    def _smooth_colour(self, drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> FloatArray:
+        """Return the correction of the drawing's colours, (SIDE, SIDE, 3) levels.
 
         A cast of the whole drawing is taken out as it comes, lest it flickers; what differs from place to place is
         judged by fewer pixels and steadied.
@@ -106,15 +106,15 @@ class Blender:
         added = np.clip(whole + self._colour, -COLOUR_LIMIT, COLOUR_LIMIT)
         return as_float(cv2.resize(added, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR))
 
-    def _steady_detail(self, now: FloatArray) -> FloatArray:
-        """How much of the frame's own detail stays, (SIDE, SIDE) 0-1."""
+    def _smooth_detail(self, now: FloatArray) -> FloatArray:
+        """Smooth how much of the frame's own detail stays, (SIDE, SIDE) 0-1."""
         past = now if self._detail is None else self._detail
         self._detail = np.minimum(now, DETAIL_MEMORY * past + (1 - DETAIL_MEMORY) * now)
         return self._detail
 
 
 def mouth_zone(points: FloatArray) -> FloatArray:
-    """Where the mouth may be drawn otherwise than the frame shows it, (SIDE, SIDE) float32 0-1, softly ending.
+    """Return the mask of where the mouth may be drawn otherwise than in the frame, (SIDE, SIDE) float32 0-1, feathered.
 
     Args:
         points: (468, 2) landmarks in pixels of the crop.
@@ -125,7 +125,7 @@ def mouth_zone(points: FloatArray) -> FloatArray:
 
 
 def colour_correction(drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """What must be added to a drawing's colours to match the frame's, judged where it is a copy.
+    """Estimate the correction of a drawing's colours to match the frame's, from where it is a copy.
 
     Args:
         drawn, shown: (SIDE, SIDE, 3) float32, 0-255.
@@ -147,13 +147,13 @@ def colour_correction(drawn: FloatArray, shown: FloatArray, mouth: FloatArray) -
 
 
 def change(drawn: FloatArray, shown: FloatArray) -> FloatArray:
-    """How far a drawing is from what the frame shows, (SIDE, SIDE) float32 levels, grain aside."""
+    """Measure how far a drawing is from the frame, (SIDE, SIDE) float32 levels, grain aside."""
     blurred = cv2.GaussianBlur(drawn - shown, (0, 0), 1.0)
     return as_float(np.abs(blurred).max(axis=2))
 
 
 def kept_detail(changed: FloatArray, mouth: FloatArray) -> FloatArray:
-    """How much of the frame's own fine detail belongs on the drawing, (SIDE, SIDE) float32 0-1.
+    """Return how much of the frame's own fine detail belongs on the drawing, (SIDE, SIDE) float32 0-1.
 
     All of it where the frame was copied, none near what was drawn otherwise. A mouth counts as one thing: highlights
     on lips move with them, also where lips lie on lips.
@@ -166,12 +166,12 @@ def kept_detail(changed: FloatArray, mouth: FloatArray) -> FloatArray:
 
 
 def _likeness(difference: FloatArray) -> FloatArray:
-    """1 for a copy, towards 0 for something else; by levels of difference."""
+    """Map a difference in levels to 1 for a copy, towards 0 for something else."""
     return as_float(np.exp(-np.square(np.maximum(difference - SAME, 0) / (OTHER - SAME))))
 
 
 def face_mask(points: FloatArray, changed: FloatArray) -> FloatArray:
-    """Where the drawing is laid over the frame, (SIDE, SIDE) float32 0-1, nothing at the crop's rim.
+    """Return the mask of the drawing over the frame, (SIDE, SIDE) float32 0-1, nothing at the crop's rim.
 
     From below the nose to the chin, inside the jaw line, and further down where the drawn chin dropped.
 
@@ -195,7 +195,7 @@ def face_mask(points: FloatArray, changed: FloatArray) -> FloatArray:
 
 
 def _rim_window() -> FloatArray:
-    """1 in the crop's middle, 0 at its rim."""
+    """Return a window, 1 in the crop's middle and 0 at its rim."""
     none, whole = RIM_PX
     away = np.minimum(np.arange(SIDE), np.arange(SIDE)[::-1])
     step = np.clip((away - none) / (whole - none), 0, 1)
@@ -207,22 +207,22 @@ _WINDOW = _rim_window()
 
 
 def _downwards(reach: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Structuring element that dilates down and a little sideways."""
+    """Return a structuring element that dilates down and a little sideways."""
     element = np.zeros((2 * reach + 1, 5), dtype=np.uint8)
     element[: reach + 1] = 1
     return element
 
 
 def _filled(outline: FloatArray) -> FloatArray:
-    """A filled outline, (SIDE, SIDE) float32 0-1."""
+    """Fill an outline, (SIDE, SIDE) float32 0-1."""
     canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
     inside = np.clip(outline, -SIDE, 2 * SIDE)
     cv2.fillPoly(canvas, [np.rint(inside * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return as_float(canvas / np.float32(255))
 
 
-def _laid_out(drawn: FloatArray, detail: FloatArray, alpha: FloatArray, crop: FaceCrop, frame: Frame) -> Patch | None:
-    """Bring a drawing and its mask to the frame's own pixels, and give it the frame's detail."""
+def _lay_out(drawn: FloatArray, detail: FloatArray, alpha: FloatArray, crop: FaceCrop, frame: Frame) -> Patch | None:
+    """Resample a drawing and its mask to the frame's own pixels, and add the frame's detail."""
     box = _box_of(alpha, crop).clipped(frame.width, frame.height)
     if not box.width or not box.height:
         return None
@@ -246,7 +246,7 @@ def _laid_out(drawn: FloatArray, detail: FloatArray, alpha: FloatArray, crop: Fa
 
 
 def _box_of(alpha: FloatArray, crop: FaceCrop) -> Box:
-    """The pixels of the frame that a mask covers; it may leave the picture."""
+    """Return the pixels of the frame that a mask covers; the box may leave the picture."""
     rows, columns = np.flatnonzero(alpha.max(axis=1)), np.flatnonzero(alpha.max(axis=0))
     if not len(rows):
         return Box(0, 0, 0, 0)

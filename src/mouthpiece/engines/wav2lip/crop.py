@@ -22,13 +22,13 @@ from mouthpiece.types import Face, FloatArray, Frame, as_float
 SIDE = 96
 """Columns and rows of the network's pictures."""
 MASKED_FROM = SIDE // 2
-"""First row that the network doesn't see of the frame it draws."""
+"""First row that is blacked out in the frame to be drawn."""
 SMOOTH_FRAMES = 5
 """Frames whose boxes are averaged; the published number."""
 KNOWN_TILT_DEG = 12.0
-"""Tilt of the head in the picture's plane that the network knows from its training; only what exceeds it is undone."""
+"""Tilt of the head in the picture's plane that the network was trained with; only what exceeds it is undone."""
 MIN_CROP_PX = 8.0
-"""Sides of crops smaller than this show no face."""
+"""Least side of a crop that shows a face."""
 MIN_SHARE = 0.25
 """Least part of the face's own width and height that pads have to leave."""
 
@@ -49,7 +49,7 @@ class CropBox:
 
     @classmethod
     def of(cls, face: Face, frame: Frame, pads: tuple[int, int, int, int]) -> CropBox | None:
-        """The box of a face with pads (top, bottom, left, right; pixels of the frame).
+        """Return the box of a face with pads (top, bottom, left, right; pixels of the frame).
 
         Pads end at the picture's border; the face itself may cross it.
 
@@ -74,12 +74,12 @@ class CropBox:
 
 
 def unknown_tilt_deg(roll_deg: float) -> float:
-    """How much of a head's tilt is to be undone, degrees: nothing of a little, and no jump where it begins."""
+    """Return how much of a head's tilt is to be undone, degrees: none of a little, and no jump where it begins."""
     return float(np.sign(roll_deg)) * max(0.0, abs(roll_deg) - KNOWN_TILT_DEG)
 
 
 def mean_box(boxes: Sequence[CropBox]) -> CropBox:
-    """The average of boxes of neighbouring frames; there must be one at least."""
+    """Average boxes of neighbouring frames; there must be one at least."""
     x, y, width, height = np.array([[box.x, box.y, box.width, box.height] for box in boxes]).mean(axis=0).tolist()
     first_deg = boxes[0].tilt_deg
     turns_deg = [(box.tilt_deg - first_deg + 180) % 360 - 180 for box in boxes]
@@ -87,7 +87,7 @@ def mean_box(boxes: Sequence[CropBox]) -> CropBox:
 
 
 def _turned(degrees: float) -> NDArray[np.float64]:
-    """(2, 2) clockwise turn (y points down)."""
+    """Return the (2, 2) clockwise rotation (y points down)."""
     angle = np.radians(degrees)
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
@@ -95,7 +95,7 @@ def _turned(degrees: float) -> NDArray[np.float64]:
 def _picture_in(
     upright: NDArray[np.float64], width: float, height: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The picture's first and last coordinates along the axes of a turned box, (2,) each."""
+    """Return the picture's first and last coordinates along the axes of a turned box, (2,) each."""
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) - 0.5
     along = corners @ upright.T
     return along.min(axis=0), along.max(axis=0)
@@ -103,7 +103,7 @@ def _picture_in(
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop:
-    """The network's picture of a face, and where its pixels lie in the frame."""
+    """A face cut out of a frame for the network, and its place there."""
 
     to_frame: NDArray[np.float64]
     """(2, 3): pixels of the crop -> pixels of the frame as stored; pixel centres at integers in both."""
@@ -114,7 +114,7 @@ class FaceCrop:
     def cut(cls, frame: Frame, box: CropBox) -> FaceCrop:
         """Cut a box out of a frame; beyond the picture its border is repeated."""
         to_frame = crop_map(box, float(frame.pixel_aspect))
-        # Bilinear sampling, as published, sees every pixel up to two a step; of larger faces the mean is taken.
+        # Bilinear sampling, as published, reads every pixel up to two a step; of larger faces the mean is taken.
         step = float(np.linalg.norm(to_frame[:, :2], axis=0).max())
         fine = max(1, ceil(step / 2))
         finer = to_frame.copy()
@@ -129,17 +129,17 @@ class FaceCrop:
         return cls(to_frame, sampled.astype(np.float32))
 
     def to_crop(self) -> NDArray[np.float64]:
-        """(2, 3): pixels of the frame -> pixels of the crop."""
+        """Return the (2, 3) map from pixels of the frame to pixels of the crop."""
         return np.asarray(cv2.invertAffineTransform(self.to_frame), dtype=np.float64)
 
     def located(self, points: FloatArray) -> FloatArray:
-        """(n, 2) pixels of the frame -> (n, 2) pixels of the crop."""
+        """Map (n, 2) pixels of the frame to (n, 2) pixels of the crop."""
         there = self.to_crop()
         return as_float(points @ there[:, :2].T + there[:, 2])
 
 
 def crop_map(box: CropBox, pixel_aspect: float) -> NDArray[np.float64]:
-    """(2, 3): pixels of the crop -> pixels of the frame as stored."""
+    """Return the (2, 3) map from pixels of the crop to pixels of the frame as stored."""
     scale = np.array([box.width, box.height]) / SIDE
     matrix = _turned(box.tilt_deg) * scale
     shift = np.array([box.x, box.y]) - matrix @ np.full(2, (SIDE - 1) / 2)
@@ -148,7 +148,7 @@ def crop_map(box: CropBox, pixel_aspect: float) -> NDArray[np.float64]:
 
 
 def network_face(crops: Sequence[FaceCrop]) -> FloatArray:
-    """What the network sees of faces, (n, 6, SIDE, SIDE) float32 0-1.
+    """Make the network's input of crops, (n, 6, SIDE, SIDE) float32 0-1.
 
     Three channels of the frame with the lower half blacked out, then three of the whole; blue, green, red each.
     """
@@ -162,12 +162,12 @@ def network_face(crops: Sequence[FaceCrop]) -> FloatArray:
 
 
 def drawn_rgb(pictures: FloatArray) -> FloatArray:
-    """What the network drew, (n, 3, SIDE, SIDE) blue, green, red in 0-1 -> (n, SIDE, SIDE, 3) RGB, 0-255."""
+    """Convert the network's pictures, (n, 3, SIDE, SIDE) blue, green, red in 0-1, to (n, SIDE, SIDE, 3) RGB, 0-255."""
     return np.ascontiguousarray(pictures[:, ::-1].transpose(0, 2, 3, 1) * np.float32(255), dtype=np.float32)
 
 
 def shows_the_mouth(face: Face, frame: Frame, pads: tuple[int, int, int, int]) -> bool:
-    """Whether the face's mouth lies in the half of the crop that the network draws."""
+    """Check that the face's mouth lies in the half of the crop that the network draws."""
     box = CropBox.of(face, frame, pads)
     if box is None:
         return False

@@ -1,4 +1,4 @@
-"""The published Wav2Lip networks as an engine: 96 x 96 pixels of a face, redrawn as it speaks and laid back."""
+"""The published Wav2Lip networks as an engine: 96 x 96 pixels of a face, redrawn as it speaks and blended back."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mouthpiece.checkpoints.cache import find_checkpoint
-from mouthpiece.checkpoints.catalogue import GENERATORS, Checkpoint, licence_line
+from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
+from mouthpiece.checkpoints.store import find_checkpoint
 from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.wav2lip.blend import Blender
 from mouthpiece.engines.wav2lip.crop import (
@@ -25,19 +25,20 @@ from mouthpiece.engines.wav2lip.crop import (
 from mouthpiece.engines.wav2lip.mel_windows import LOOK_AHEAD_S, SpeechWindows
 from mouthpiece.engines.wav2lip.options import NO_PADS, CropOptions, Wav2LipOptions
 from mouthpiece.errors import EngineError, OptionError, WeightsError
+from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.notices import Notice, notice
 from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo, Face, FloatArray, Frame, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
 if TYPE_CHECKING:
-    from mouthpiece.engines.wav2lip.runtimes import Generator
+    from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 
 BATCH = 8
-"""Frames drawn at once unless told otherwise, where they are no larger than BATCH_PIXELS / BATCH."""
+"""Frames drawn at once by default, where they are no larger than BATCH_PIXELS / BATCH."""
 BATCH_PIXELS = BATCH * 1920 * 1080
-"""Pixels of all frames that may wait to be drawn at once unless told otherwise."""
+"""Pixels of all frames that may wait to be drawn at once by default."""
 MOST_PIXELS = 4 * BATCH_PIXELS
-"""The same whatever was told: about 300 MB."""
+"""The same for any `batch_size`: about 300 MB."""
 CPU_BATCH = 24
 """Most frames drawn at once on the CPU: the network takes 11 MB for each, and is no faster with more."""
 REACH = SMOOTH_FRAMES // 2
@@ -45,18 +46,18 @@ REACH = SMOOTH_FRAMES // 2
 
 
 @dataclass(slots=True)
-class _Held:
-    """A moment that waits to be drawn."""
+class _Pending:
+    """A request that waits to be drawn."""
 
     moment: RenderRequest
     mel: FloatArray | None
-    """(80, 16) what is said then; None where nothing is drawn."""
-    seen: _Seen
+    """(80, 16) the speech then; None where nothing is drawn."""
+    face_box: _FaceBox
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """Where a frame shows the face, before smoothing."""
+class _FaceBox:
+    """The face's box in a frame, before smoothing."""
 
     shot: int
     box: CropBox | None
@@ -64,7 +65,7 @@ class _Seen:
 
 
 class Wav2LipEngine(Engine):
-    """Runs a published or compatible generator, several frames at once."""
+    """Engine of a published or compatible generator, several frames at once."""
 
     Options = Wav2LipOptions
     checkpoints = GENERATORS
@@ -87,10 +88,9 @@ class Wav2LipEngine(Engine):
         """
         super().__init__(options, job)
         if generator is None:
-            from mouthpiece.engines.wav2lip.runtimes import open_generator
+            from mouthpiece.engines.wav2lip.loading import open_generator
 
-            checkpoint = find_checkpoint(self.own.checkpoint, GENERATORS)
-            generator = open_generator(checkpoint, self.own, options.device)
+            generator = open_generator(find_checkpoint(self.own.checkpoint, GENERATORS), self.own, options.device)
         self._generator = generator
         self._bounded: tuple[Notice, ...] = ()
         self._pads = NO_PADS if self.job.fixed_box else self.own.pads
@@ -99,8 +99,8 @@ class Wav2LipEngine(Engine):
 
     @classmethod
     def missing_checkpoint(cls, options: EngineOptions) -> Checkpoint | None:
-        """Return the checkpoint to fetch, where none is there and what would run it is installed."""
-        from mouthpiece.engines.wav2lip.runtimes import check_installed
+        """Return the checkpoint to fetch, where none is there and the library that runs it is installed."""
+        from mouthpiece.engines.wav2lip.runtimes.generator import check_installed
 
         missing = super().missing_checkpoint(options)
         if missing is not None:
@@ -109,7 +109,7 @@ class Wav2LipEngine(Engine):
 
     @classmethod
     def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
-        """Describe the engine and what it needs; looks for the checkpoint and opens nothing."""
+        """Describe the engine; looks for the checkpoint and opens nothing."""
         wanted = cls.own_options(options).checkpoint
         try:
             found = find_checkpoint(wanted, GENERATORS)
@@ -122,17 +122,17 @@ class Wav2LipEngine(Engine):
             name="wav2lip",
             summary="redraws the lower face with a published Wav2Lip network (96 x 96 pixels)",
             look_ahead_s=LOOK_AHEAD_S,
-            licence=licence_line(name if name in GENERATORS else GENERATORS[0]),
+            licence=checkpoint_named(name if name in GENERATORS else GENERATORS[0]).licence,
             device=options.device,
             weights=weights,
             ready=ready,
         )
 
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
-        """Nothing to learn of a face; see that the pads leave its mouth where the network draws.
+        """Check that the pads leave the mouth where the network draws; nothing is learned of the face.
 
         Raises:
-            OptionError: in no frame of the survey they do.
+            OptionError: in none of the frames they do.
         """
         faces: list[tuple[Face, Frame]] = []
         shown = False
@@ -153,7 +153,7 @@ class Wav2LipEngine(Engine):
         self._windows.push(chunk.samples)
 
     def finish(self) -> None:
-        """The speech is over."""
+        """End the speech."""
         self._windows.finish()
 
     @property
@@ -170,7 +170,7 @@ class Wav2LipEngine(Engine):
     def reset(self) -> None:
         """Forget the speech, and what was drawn last."""
         self._windows.reset()
-        self._past: deque[_Seen] = deque(maxlen=SMOOTH_FRAMES - 1)
+        self._past: deque[_FaceBox] = deque(maxlen=SMOOTH_FRAMES - 1)
         self._blender = Blender()
         self._shot: int | None = None
 
@@ -178,19 +178,19 @@ class Wav2LipEngine(Engine):
         """Draw one frame at once: its box is smoothed with those before it alone.
 
         Raises:
-            EngineError: the moment was not heard yet.
+            EngineError: the speech up to the moment was not pushed yet.
         """
-        held = self._hold(RenderRequest(tracked, speech_s, strength))
-        box = self._smoothed([*self._past, held.seen], len(self._past), ahead=0)
-        self._past.append(held.seen)
-        return self._drawn([(held, box)])[0]
+        pending = self._pend(RenderRequest(tracked, speech_s, strength))
+        box = self._smoothed([*self._past, pending.face_box], len(self._past), ahead=0)
+        self._past.append(pending.face_box)
+        return self._drawn([(pending, box)])[0]
 
     def render_all(self, moments: Iterable[RenderRequest]) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw moments several at once; each box is smoothed with those of the frames around it."""
         ahead = 0 if self.job.live or not self.own.smooth else REACH
-        waiting: list[_Held] = []
+        waiting: list[_Pending] = []
         for moment in moments:
-            waiting.append(self._hold(moment))
+            waiting.append(self._pend(moment))
             count = self._batch(moment.tracked.frame)
             while len(waiting) >= count + ahead:
                 yield from self._first_drawn(waiting, count, ahead)
@@ -198,7 +198,7 @@ class Wav2LipEngine(Engine):
             yield from self._first_drawn(waiting, self._batch(waiting[0].moment.tracked.frame), ahead)
 
     def _batch(self, frame: Frame) -> int:
-        """How many frames of that size are drawn at once."""
+        """Return how many frames of that size are drawn at once."""
         if self.job.live:
             return 1
         pixels = frame.width * frame.height
@@ -212,48 +212,48 @@ class Wav2LipEngine(Engine):
             self._bounded = (notice("batch-bounded", wanted=chosen, used=most),)
         return min(chosen, most)
 
-    def _hold(self, moment: RenderRequest) -> _Held:
-        """Note what is needed to draw a moment, as long as the speech around it is known."""
+    def _pend(self, moment: RenderRequest) -> _Pending:
+        """Collect what is needed to draw a moment, while the speech around it is kept."""
         if moment.speech_s >= self.ready_until_s:
             raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {moment.speech_s:.3f} s")
         tracked = moment.tracked
         box = None if tracked.face is None else CropBox.of(tracked.face, tracked.frame, self._pads)
         drawn = box is not None and moment.strength > 0
         mel = self._windows.at(moment.speech_s)  # asked for every moment: what lies before it is forgotten
-        return _Held(moment, mel if drawn else None, _Seen(tracked.shot, box))
+        return _Pending(moment, mel if drawn else None, _FaceBox(tracked.shot, box))
 
     def _first_drawn(
-        self, waiting: list[_Held], count: int, ahead: int
+        self, waiting: list[_Pending], count: int, ahead: int
     ) -> Iterator[tuple[RenderRequest, Patch | None]]:
         """Draw the first of those that wait and take them out."""
-        around = [*self._past, *(held.seen for held in waiting)]
+        around = [*self._past, *(pending.face_box for pending in waiting)]
         now = waiting[:count]
         del waiting[:count]
-        boxed = [(held, self._smoothed(around, i, ahead)) for i, held in enumerate(now, start=len(self._past))]
-        self._past.extend(held.seen for held in now)
-        for held, patch in zip(now, self._drawn(boxed), strict=True):
-            yield held.moment, patch
+        boxed = [(pending, self._smoothed(around, i, ahead)) for i, pending in enumerate(now, start=len(self._past))]
+        self._past.extend(pending.face_box for pending in now)
+        for pending, patch in zip(now, self._drawn(boxed), strict=True):
+            yield pending.moment, patch
 
-    def _smoothed(self, around: Sequence[_Seen], own: int, ahead: int) -> CropBox | None:
-        """The box of one of several frames in a row, averaged over those around it that show the same shot's face.
+    def _smoothed(self, around: Sequence[_FaceBox], own: int, ahead: int) -> CropBox | None:
+        """Average the box of one of several frames in a row over those around it that show the same shot's face.
 
         Args:
             around: frames in a row.
             own: which of them.
-            ahead: how many after it are looked at; so many fewer before it.
+            ahead: how many after it count; so many fewer before it.
         """
-        seen = around[own]
-        if seen.box is None or not self.own.smooth:
-            return seen.box
+        face_box = around[own]
+        if face_box.box is None or not self.own.smooth:
+            return face_box.box
         near = around[max(0, own - (SMOOTH_FRAMES - 1 - ahead)) : own + ahead + 1]
-        return mean_box([other.box for other in near if other.box is not None and other.shot == seen.shot])
+        return mean_box([other.box for other in near if other.box is not None and other.shot == face_box.shot])
 
-    def _drawn(self, boxed: Sequence[tuple[_Held, CropBox | None]]) -> list[Patch | None]:
+    def _drawn(self, boxed: Sequence[tuple[_Pending, CropBox | None]]) -> list[Patch | None]:
         """Draw frames in order, all with one call of the network."""
         todo = [
-            (held.moment, held.mel, FaceCrop.cut(held.moment.tracked.frame, box))
-            for held, box in boxed
-            if held.mel is not None and box is not None
+            (pending.moment, pending.mel, FaceCrop.cut(pending.moment.tracked.frame, box))
+            for pending, box in boxed
+            if pending.mel is not None and box is not None
         ]
         made: Iterator[Patch | None] = iter(())
         if todo:
@@ -264,10 +264,10 @@ class Wav2LipEngine(Engine):
                 self._blended(picture, crop, moment)
                 for picture, crop, (moment, _, _) in zip(pictures, crops, todo, strict=True)
             )
-        return [next(made) if held.mel is not None and box is not None else None for held, box in boxed]
+        return [next(made) if pending.mel is not None and box is not None else None for pending, box in boxed]
 
     def _blended(self, picture: FloatArray, crop: FaceCrop, moment: RenderRequest) -> Patch | None:
-        """Lay a drawing over its frame; nothing is steadied across a cut."""
+        """Blend a drawing into its frame; nothing is smoothed across a cut."""
         if moment.tracked.shot != self._shot:
             self._shot, self._blender = moment.tracked.shot, Blender()
         return self._blender.patch(picture, crop, moment.tracked, moment.strength)

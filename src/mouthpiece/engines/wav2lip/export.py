@@ -1,4 +1,7 @@
-"""Writing the generator for other runtimes, and seeing that what was written still draws the same pictures."""
+"""Export of the generator for other runtimes, with a comparison of the pictures that the export draws.
+
+The door is `check_export` and `export_generator` with the types of their arguments and of the report.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS, nncf_version
+from mouthpiece.engines.wav2lip.difference import Difference
+from mouthpiece.engines.wav2lip.int8 import make_int8, nncf_version
+from mouthpiece.engines.wav2lip.loading.generator_file import GeneratorFile, read_exported
 from mouthpiece.engines.wav2lip.options import Precision
-from mouthpiece.engines.wav2lip.runtimes.difference import Difference
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
-from mouthpiece.engines.wav2lip.runtimes.openvino_models import MODEL, make_int8
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
-from mouthpiece.engines.wav2lip.runtimes.source import Source, read_exported
+from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.errors import EngineError, MissingExtraError, OptionError, OutputError
-from mouthpiece.networks.layers import GENERATOR, check_state
-from mouthpiece.networks.onnx_form import OPSET, require_onnx, with_f16_weights, write_onnx
+from mouthpiece.networks.onnx_form import OPSET, require_onnx, store_weights_in_f16, write_onnx
+from mouthpiece.networks.state_dict import check_state
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.notices import Notice, notice
 
 BATCHES = (1, 3, 8)
@@ -37,14 +40,14 @@ MAX_F32_DIFFERENCE = 1e-4
 
 
 class Format(StrEnum):
-    """What is written."""
+    """Format of an exported model."""
 
     ONNX = "onnx"
     OPENVINO = "openvino"
 
     @property
     def suffix(self) -> str:
-        """How the file's name ends."""
+        """Suffix of the file's name."""
         return ".onnx" if self is Format.ONNX else ".xml"
 
 
@@ -61,7 +64,7 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How one batch came out."""
+    """Differences of one batch."""
 
     batch: int
     difference: Difference
@@ -69,7 +72,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written."""
+    """An export and its comparison."""
 
     path: Path
     format: Format
@@ -77,14 +80,14 @@ class ExportReport:
     via: Via
     size_bytes: int
     reference: str
-    """What the pictures were compared with."""
+    """Runtime and precision that the pictures were compared with."""
     compared: tuple[Compared, ...]
     elapsed_s: float
     warnings: tuple[Notice, ...]
 
 
 def check_export(format_: Format, precision: Precision, via: Via) -> None:
-    """Whether that can be done here.
+    """Check that an export makes sense and that its libraries are installed.
 
     Raises:
         OptionError: it makes no sense.
@@ -96,7 +99,7 @@ def check_export(format_: Format, precision: Precision, via: Via) -> None:
         raise OptionError("via onnx leads to OpenVINO; to write ONNX choose torch or arrays")
     if via is not Via.ARRAYS and find_spec("torch") is None:
         raise MissingExtraError(f"an export via {via}", "torch")
-    if precision is Precision.INT8 and not _is_rounded_here(format_, via) and nncf_version() is None:
+    if precision is Precision.INT8 and not _from_arrays(format_, via) and nncf_version() is None:
         raise MissingExtraError(f"making an int8 model for {format_} via {via}", "int8")
     if format_ is Format.ONNX or via is Via.ONNX:
         require_onnx()
@@ -109,14 +112,14 @@ def export_generator(
     precision: Precision = Precision.F32,
     via: Via = Via.ARRAYS,
 ) -> ExportReport:
-    """Write a model for batches of any size, compare what it draws, and give it its name when all is well.
+    """Write a model for batches of any size, compare its pictures, and publish it when they agree.
 
     Args:
         checkpoint: .pth, .safetensors.
         out: an .onnx, or an .xml that gets its .bin beside it; what is there is replaced.
         format_: of `out`.
         precision: F32; F16 (of the weights, half as large a file); INT8 (calibrated on crops of a face).
-        via: how to get there.
+        via: the way there.
 
     Raises:
         WeightsError: the checkpoint is damaged or of another network.
@@ -126,15 +129,17 @@ def export_generator(
     """
     started = time.monotonic()
     check_export(format_, precision, via)
-    source = Source(checkpoint)
+    source = GeneratorFile(checkpoint)
     state = source.state()
     with _folder_beside(out) as folder:
-        if precision is Precision.INT8 and _is_rounded_here(format_, via):
-            made = _rounded(source, state, folder)
+        if precision is Precision.INT8 and _from_arrays(format_, via):
+            check_state(state, GENERATOR)
+            made = folder / f"int8{format_.suffix}"
+            make_int8(source.path, made)
         else:
-            made = _made(state, folder, format_, precision, via)
+            made = _write(state, folder, format_, precision, via)
         name, reference = _reference(state)
-        runner, odd = _runner(made)
+        runner, notes = _runner(made)
         compared = tuple(_compare(runner, reference, batch) for batch in BATCHES)
         greatest = float(np.max([one.difference.greatest for one in compared]))
         if precision is Precision.F32 and not greatest <= MAX_F32_DIFFERENCE:  # also where it isn't a number
@@ -143,26 +148,19 @@ def export_generator(
                 f"got a difference of {greatest:.2g}; nothing was written"
             )
         if not all(one.difference.is_small for one in compared):
-            odd = (*odd, notice("export-differs", precision=precision))
+            notes = (*notes, notice("export-differs", precision=precision))
         size = sum(path.stat().st_size for path in _files(made))
         _publish(made, out)
-    return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, odd)
+    return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, notes)
 
 
-def _is_rounded_here(format_: Format, via: Via) -> bool:
-    """Whether an int8 model is made of the checkpoint's arrays; of the others NNCF makes one."""
+def _from_arrays(format_: Format, via: Via) -> bool:
+    """Check whether an int8 model is made of the checkpoint's arrays; the others are made by NNCF."""
     return format_ is Format.OPENVINO and via is Via.ARRAYS
 
 
-def _rounded(source: Source, state: dict[str, Any], folder: Path) -> Path:
-    """The int8 model in a folder."""
-    check_state(state, GENERATOR)
-    make_int8(source.path, folder / MODEL)
-    return folder / MODEL
-
-
-def _made(state: dict[str, Any], folder: Path, format_: Format, precision: Precision, via: Via) -> Path:
-    """The model in a folder, in its final precision."""
+def _write(state: dict[str, Any], folder: Path, format_: Format, precision: Precision, via: Via) -> Path:
+    """Write the model into a folder, in its final precision."""
     import openvino
 
     whole = folder / f"whole{format_.suffix}"
@@ -173,18 +171,18 @@ def _made(state: dict[str, Any], folder: Path, format_: Format, precision: Preci
         else:
             write_onnx(GENERATOR, state, whole)
         if half:
-            with_f16_weights(whole)
+            store_weights_in_f16(whole)
     else:
         openvino.save_model(_openvino_model(state, folder, via), whole, compress_to_fp16=half)
     if precision is not Precision.INT8:
         return whole
-    made = folder / Path(MODEL).with_suffix(format_.suffix)
+    made = folder / f"int8{format_.suffix}"
     make_int8(whole, made)
     return made
 
 
 def _openvino_model(state: dict[str, Any], folder: Path, via: Via) -> Any:
-    """OpenVINO's model, by one of the three ways."""
+    """Build OpenVINO's model by one of the three ways."""
     import openvino
 
     from mouthpiece.networks.openvino_form import openvino_model
@@ -204,7 +202,7 @@ def _openvino_model(state: dict[str, Any], folder: Path, via: Via) -> Any:
 
 
 def _torch_to_onnx(state: dict[str, Any], path: Path) -> None:
-    """PyTorch's own exporter; the one that needs no further library."""
+    """Export by PyTorch's own exporter that needs no further library."""
     import torch
 
     names = [*GENERATOR.inputs, *(output.name for output in GENERATOR.outputs)]
@@ -228,7 +226,7 @@ def _module(state: dict[str, Any]) -> Any:
 
 
 def _examples() -> Any:
-    """Two of each: of one, an exporter might think that it is always one."""
+    """Return example inputs, two of each: a batch of one might be taken for a fixed size."""
     import torch
 
     return tuple(torch.zeros(2, *shape) for shape in GENERATOR.inputs.values())
@@ -236,7 +234,7 @@ def _examples() -> Any:
 
 @contextlib.contextmanager
 def _without_deprecations() -> Iterator[None]:
-    """PyTorch's tracing says of itself that it is the older way; the newer one needs onnxscript."""
+    """Silence the warnings that PyTorch's tracing is the older way; the newer one needs onnxscript."""
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning, UserWarning):
             warnings.simplefilter("ignore", category)
@@ -244,7 +242,7 @@ def _without_deprecations() -> Iterator[None]:
 
 
 def _reference(state: dict[str, Any]) -> tuple[str, Generator]:
-    """What to compare with: PyTorch, or what OpenVINO makes of the arrays."""
+    """Return the network to compare with: PyTorch's, or OpenVINO's of the arrays."""
     if find_spec("torch") is not None:
         from mouthpiece.engines.wav2lip.runtimes.on_torch import TorchGenerator
 
@@ -255,11 +253,11 @@ def _reference(state: dict[str, Any]) -> tuple[str, Generator]:
 
 
 def _runner(made: Path) -> tuple[Generator, tuple[Notice, ...]]:
-    """What runs the model that was made, and a line where it isn't the library that it was made for."""
+    """Load the model that was made; with a warning where its own library isn't installed."""
     if made.suffix == ".onnx" and find_spec("onnxruntime") is not None:
         return OnnxGenerator(made, "CPU"), ()
-    odd = () if made.suffix == ".xml" else (notice("compared-in-openvino"),)
-    return OpenVinoGenerator(read_exported(made), Precision.F32), odd
+    notes = () if made.suffix == ".xml" else (notice("compared-in-openvino"),)
+    return OpenVinoGenerator(read_exported(made), Precision.F32), notes
 
 
 def _compare(runner: Generator, reference: Generator, batch: int) -> Compared:
@@ -275,13 +273,13 @@ def _compare(runner: Generator, reference: Generator, batch: int) -> Compared:
 
 
 def _files(made: Path) -> list[Path]:
-    """What belongs together."""
+    """Return the files of a model."""
     return [made] if made.suffix == ".onnx" else [made.with_suffix(".bin"), made]
 
 
 @contextlib.contextmanager
 def _folder_beside(out: Path) -> Iterator[Path]:
-    """A hidden folder on the same disk, gone afterwards."""
+    """Make a hidden folder on the same disk, removed afterwards."""
     folder = out.with_name(f".{out.stem[:100]}.{secrets.token_hex(4)}.part")
     try:
         folder.mkdir()
@@ -294,7 +292,7 @@ def _folder_beside(out: Path) -> Iterator[Path]:
 
 
 def _publish(made: Path, out: Path) -> None:
-    """Give the files their names: all of them, or none."""
+    """Rename the files to their final names: all of them, or none."""
     moves = [(path, out.with_suffix(path.suffix)) for path in _files(made)]
     moves[-1] = (made, out)
     kept = [(target, made.with_name(f"before{target.suffix}")) for _, target in moves if target.exists()]

@@ -1,4 +1,4 @@
-"""What the Wav2Lip networks hear: the published mel spectrogram, sixteen frames at a time.
+"""The published mel spectrogram of the Wav2Lip networks, in windows of sixteen frames.
 
 The speech at the level recorded is pre-emphasised and cut into frames of 50 ms, 80 a second; their amplitudes in 80
 mel bands are taken in dB and brought to -4 ... 4 (Prajwal et al., A Lip Sync Expert Is All You Need for Speech to Lip
@@ -41,9 +41,9 @@ REFERENCE_DB, RANGE_DB = 20.0, 100.0
 LOWEST, HIGHEST = -4.0, 4.0
 
 WINDOW = 16
-"""Mel frames that the network hears for one picture: 200 ms."""
+"""Mel frames of the network's input for one picture: 200 ms."""
 LOOK_AHEAD_S = ((WINDOW - 1) * HOP + AHEAD) / SAMPLE_RATE
-"""Speech after a moment that must be heard before its window is known: 212.5 ms."""
+"""Speech after a moment that its window needs: 212.5 ms."""
 
 _BLOCK = 512
 """Frames worked on at a time, so that an hour of speech does not become an hour of spectra in memory."""
@@ -52,7 +52,7 @@ _SAME_MOMENT_S = 1e-6
 
 
 def window_start(moment_s: float) -> int:
-    """The first mel frame of a moment's window: floor(80 t), of the exact time that the float stands for.
+    """Return the first mel frame of a moment's window: floor(80 t), of the exact time that the float stands for.
 
     The published script counts int(i * (80. / fps)) for picture i. Where i * 80 / fps is a whole number, that product
     of floats may come out a hair too small, and its window then begins a mel frame (12.5 ms) early: among the frame
@@ -64,25 +64,25 @@ def window_start(moment_s: float) -> int:
 
 @lru_cache(maxsize=1)
 def _bank_columns() -> FloatArray:
-    """The filterbank as the matrix product wants it, (FFT // 2 + 1, BANDS)."""
+    """Return the filterbank transposed for the matrix product, (FFT // 2 + 1, BANDS)."""
     return np.ascontiguousarray(mel_filterbank(BANDS, FFT, LOWEST_HZ, HIGHEST_HZ).T)
 
 
 @lru_cache(maxsize=1)
 def _window() -> NDArray[np.float64]:
-    """(FFT,) periodic Hann window."""
+    """Return the (FFT,) periodic Hann window."""
     return hann(FFT)
 
 
 def _normalised(spectrum: FloatArray) -> FloatArray:
-    """(m, BANDS) mel amplitudes -> (m, BANDS) float32, LOWEST to HIGHEST."""
+    """Normalise (m, BANDS) mel amplitudes to (m, BANDS) float32, LOWEST to HIGHEST."""
     level_db = 20 * np.log10(np.maximum(spectrum, np.float32(LEAST_AMPLITUDE))) - np.float32(REFERENCE_DB)
     scaled = (HIGHEST - LOWEST) / RANGE_DB * (level_db + np.float32(RANGE_DB)) + LOWEST
     return as_float(np.clip(scaled, LOWEST, HIGHEST))
 
 
 def _frames_of(padded: NDArray[np.float64]) -> FloatArray:
-    """Mel frames of pre-emphasised samples, the first one at their beginning: (n,) -> (1 + (n - FFT) // HOP, BANDS)."""
+    """Compute mel frames of pre-emphasised samples from their beginning: (n,) -> (1 + (n - FFT) // HOP, BANDS)."""
     windows = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP]
     mel = np.empty((len(windows), BANDS), dtype=np.float32)
     for start in range(0, len(windows), _BLOCK):
@@ -98,7 +98,7 @@ class MelStream:
     """The mel spectrogram of speech that comes in pieces; the same, to the bit, as of the whole."""
 
     def __init__(self) -> None:
-        """At the beginning of a speech."""
+        """Start at the beginning of a speech."""
         self._last = 0.0
         """The last sample before its pre-emphasis."""
         self._waiting: NDArray[np.float64] = np.zeros(0)
@@ -106,7 +106,7 @@ class MelStream:
         self._mirrored = False
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Hear (n,) samples, SAMPLE_RATE; the frames that are known now, (m, BANDS) float32."""
+        """Take the next (n,) samples, SAMPLE_RATE; return the frames that are complete now, (m, BANDS) float32."""
         if len(samples) == 0:
             return np.zeros((0, BANDS), dtype=np.float32)
         heard = np.concatenate([[self._last], samples.astype(np.float64)])
@@ -118,7 +118,7 @@ class MelStream:
         return self._known() if self._mirrored else np.zeros((0, BANDS), dtype=np.float32)
 
     def finish(self) -> FloatArray:
-        """The speech is over: the frames still missing, (m, BANDS) float32; none of a speech without a sample."""
+        """End the speech and return the frames still missing, (m, BANDS) float32; none of a speech without a sample."""
         if len(self._waiting) == 0:
             return np.zeros((0, BANDS), dtype=np.float32)
         missing = (0 if self._mirrored else AHEAD, AHEAD)
@@ -126,7 +126,7 @@ class MelStream:
         return self._known()
 
     def _known(self) -> FloatArray:
-        """Every frame whose samples are there; what no later one needs is forgotten."""
+        """Compute every frame whose samples are there; drop the samples that no later one needs."""
         if len(self._waiting) < FFT:
             return np.zeros((0, BANDS), dtype=np.float32)
         mel = _frames_of(self._waiting)
@@ -135,7 +135,7 @@ class MelStream:
 
 
 def mel_spectrogram(samples: FloatArray) -> FloatArray:
-    """The mel spectrogram of a whole speech.
+    """Compute the mel spectrogram of a whole speech.
 
     Args:
         samples: (n,) float32 in [-1, 1], SAMPLE_RATE, level as recorded.
@@ -156,7 +156,7 @@ class SpeechWindows:
     """
 
     def __init__(self) -> None:
-        """At the beginning of a speech."""
+        """Start at the beginning of a speech."""
         self.reset()
 
     def reset(self) -> None:
@@ -170,7 +170,7 @@ class SpeechWindows:
         self._finished = False
 
     def push(self, samples: FloatArray) -> None:
-        """Hear the next (n,) samples: float32 in [-1, 1], SAMPLE_RATE, level as recorded.
+        """Take the next (n,) samples: float32 in [-1, 1], SAMPLE_RATE, level as recorded.
 
         Raises:
             EngineError: the speech is over.
@@ -180,7 +180,7 @@ class SpeechWindows:
         self._add(self._stream.push(samples))
 
     def finish(self) -> None:
-        """The speech is over; every moment has its window now."""
+        """End the speech; every moment has its window now."""
         if self._finished:
             return
         self._add(self._stream.finish())
@@ -201,7 +201,7 @@ class SpeechWindows:
         return max(0.0, (self._count - WINDOW + 1) / RATE - _SAME_MOMENT_S)
 
     def at(self, moment_s: float) -> FloatArray:
-        """What the network hears for a moment.
+        """Return the network's window for a moment.
 
         Args:
             moment_s: seconds of speech time, below `ready_until_s`; moments don't go back.
@@ -210,7 +210,7 @@ class SpeechWindows:
             (BANDS, WINDOW) float32, a copy.
 
         Raises:
-            EngineError: the moment was not heard yet, or is forgotten.
+            EngineError: the moment is not complete yet, or is forgotten.
         """
         if not moment_s < self.ready_until_s:
             raise EngineError(f"expected a moment before {self.ready_until_s:.3f} s, got {moment_s:.3f} s")
@@ -228,7 +228,7 @@ class SpeechWindows:
         return np.ascontiguousarray(held[:WINDOW].T)
 
     def _forget_before(self, start: int) -> None:
-        """Let go of the frames before number `start`, which is known."""
+        """Drop the frames before number `start`, which is known."""
         while self._mel and self._first + len(self._mel[0]) <= start:
             self._first += len(self._mel.pop(0))
         self._mel[0] = self._mel[0][start - self._first :]

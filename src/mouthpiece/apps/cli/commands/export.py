@@ -78,11 +78,11 @@ def export(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
-    from mouthpiece.checkpoints.cache import find_checkpoint
-    from mouthpiece.checkpoints.catalogue import GENERATORS
+    from mouthpiece.checkpoints.store import find_checkpoint
     from mouthpiece.engines.wav2lip.export import Format, Via, check_export, export_generator
     from mouthpiece.engines.wav2lip.options import Precision
     from mouthpiece.media.output_file import check_output
+    from mouthpiece.networks.published_weights import GENERATORS
 
     chosen = Format(to.value), Precision(precision.value), Via(via.value)
     check_export(*chosen)

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import Console, as_json, clock, one_line, print_err, print_out
+from mouthpiece.apps.cli.console import Console, as_json, one_line, print_err, print_out
 from mouthpiece.apps.cli.flags import command, group
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.checkpoints import catalogue
 from mouthpiece.errors import OutputExistsError, WeightsError
 
 if TYPE_CHECKING:
     from mouthpiece.apps.cli.console import ProgressDisplay
-    from mouthpiece.checkpoints.cache import State
     from mouthpiece.checkpoints.catalogue import Checkpoint
-    from mouthpiece.checkpoints.fetching import Transfer
+    from mouthpiece.checkpoints.download import Transfer
+    from mouthpiece.checkpoints.store import CheckpointState
     from mouthpiece.options import EngineOptions
 
 Names = Annotated[
@@ -39,9 +40,11 @@ def add_to(app: typer.Typer) -> None:
 
 def list_weights(console: Console) -> None:
     """List the weights that are known: whether they are here, size, licence terms, sources."""
-    for checkpoint in catalogue.CATALOGUE.values():
-        standing = Standing.of(checkpoint)
-        console.show("weights", standing, standing.lines)
+    for checkpoint in catalogue.known_checkpoints().values():
+        report = CheckpointReport.of(checkpoint)
+        console.show("weights", report, report.lines)
+    for line in catalogue.broken_entries():
+        console.note(f"mouthpiece: {line}")
 
 
 def fetch_weights(console: Console, names: Names) -> None:
@@ -49,14 +52,14 @@ def fetch_weights(console: Console, names: Names) -> None:
 
     Their licence terms are shown before the first time.
     """
-    from mouthpiece.checkpoints import cache
+    from mouthpiece.checkpoints import store
 
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
-        state = cache.state_of(checkpoint.name)
-        if state is cache.State.HERE:
+        state = store.state_of(checkpoint.name)
+        if state is store.CheckpointState.HERE:
             _report_done(console, checkpoint, "was here already")
             continue
-        if state is cache.State.DAMAGED:
+        if state is store.CheckpointState.DAMAGED:
             console.note(f"mouthpiece: {checkpoint.name} is damaged and will be fetched anew")
         _fetch(console, checkpoint)
         _report_done(console, checkpoint, "fetched")
@@ -73,18 +76,19 @@ def add_weights(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace weights of that name that differ.")] = False,
 ) -> None:
     """Take in weights that you got elsewhere. FILE is copied and stays as it is."""
-    from mouthpiece.checkpoints import cache
+    from mouthpiece.checkpoints import cache, store
+    from mouthpiece.checkpoints.recognition import identify
 
-    checkpoint = _recognised(file, name)
-    here = cache.cached_path(checkpoint.name)
+    checkpoint = identify(file, name)
+    here = store.cached_path(checkpoint.name)
     if here and cache.sha256_of(here) == cache.sha256_of(file):
-        if cache.state_of(checkpoint.name) is cache.State.HERE:
+        if store.state_of(checkpoint.name) is store.CheckpointState.HERE:
             _report_done(console, checkpoint, "was here already")
             return
-    elif here and not yes and cache.state_of(checkpoint.name) is cache.State.HERE:
+    elif here and not yes and store.state_of(checkpoint.name) is store.CheckpointState.HERE:
         raise OutputExistsError(f"other weights are here as {checkpoint.name} ({here}); add --yes to replace them")
     with interruptible("cancelled; nothing was added") as interruption:
-        cache.keep_file(file, checkpoint.name, cancelled=interruption)
+        store.keep_file(file, checkpoint.name, cancelled=interruption)
     _report_done(console, checkpoint, f"added from {file}")
 
 
@@ -96,18 +100,19 @@ def verify_weights(
     ] = None,
 ) -> None:
     """Read weights again from the disk: is the hash right, can they be loaded?"""
-    from mouthpiece.checkpoints import cache
+    from mouthpiece.checkpoints import store
+    from mouthpiece.checkpoints.recognition import find_fault
 
     asked = [catalogue.checkpoint_named(name) for name in dict.fromkeys(names or [])]
-    wanted = asked or [c for c in catalogue.CATALOGUE.values() if cache.cached_path(c.name)]
+    wanted = asked or [c for c in catalogue.known_checkpoints().values() if store.cached_path(c.name)]
     if not wanted:
         console.note("mouthpiece: no weights are here; 'mouthpiece weights list' shows what can be fetched")
     bad: list[str] = []
     for checkpoint in wanted:
-        path = cache.cached_path(checkpoint.name)
+        path = store.cached_path(checkpoint.name)
         if path is None:
             raise WeightsError(f"{checkpoint.name} is not here; {catalogue.how_to_get(checkpoint)}")
-        wrong = _what_is_wrong(checkpoint, path)
+        wrong = find_fault(checkpoint, path)
         bad += [f"{checkpoint.name} {wrong}"] if wrong else []
         if console.json:
             content = {"name": checkpoint.name, "good": not wrong, "wrong": wrong, "path": str(path)}
@@ -120,19 +125,19 @@ def verify_weights(
 
 def remove_weights(console: Console, names: Names) -> None:
     """Take weights away, and what was made from them."""
-    from mouthpiece.checkpoints import cache
+    from mouthpiece.checkpoints import store
 
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
-        gone = cache.remove(checkpoint.name)
+        gone = store.remove(checkpoint.name)
         line = f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}"
         console.tell("removed", {"name": checkpoint.name, "paths": [str(path) for path in gone]}, line)
 
 
 def ensure_weights(console: Console, options: EngineOptions, *, worth_it: Callable[[], bool] = lambda: True) -> None:
-    """See that the weights that a job needs are here; fetch them if they are published and missing.
+    """Fetch the weights that a job needs if they are published and missing.
 
     Args:
-        console: who is told.
+        console: for terms and progress.
         options: the engine and its own options. A file of the user's is theirs to have there.
         worth_it: asked before anything is fetched; a job that will be refused needs no weights.
 
@@ -150,8 +155,8 @@ def ensure_weights(console: Console, options: EngineOptions, *, worth_it: Callab
 
 
 def _fetch(console: Console, checkpoint: Checkpoint) -> None:
-    """Show the terms, fetch, and see that the file is what it should be."""
-    from mouthpiece.checkpoints import cache
+    """Show the terms, fetch, and check that the file is what it should be."""
+    from mouthpiece.checkpoints import store
     from mouthpiece.checkpoints.fetching import fetch
 
     if checkpoint.fetchable:
@@ -170,24 +175,24 @@ def _fetch(console: Console, checkpoint: Checkpoint) -> None:
             _show_transfer(display, transfer)
 
         path = fetch(checkpoint, progress=progress, waiting=waiting, cancelled=interruption)
-    if checkpoint.sha256 is None:
+    if checkpoint.sha256 is None and checkpoint.recognise:
         try:
-            _architecture_in(path)
+            checkpoint.recognise(path)
         except WeightsError:
-            cache.remove(checkpoint.name)
+            store.remove(checkpoint.name)
             raise
 
 
 def _show_transfer(display: ProgressDisplay, transfer: Transfer) -> None:
     """Show how far a download is."""
-    from mouthpiece.checkpoints.cache import size_said
+    from mouthpiece.checkpoints.cache import format_size
 
-    text = f"{size_said(transfer.done)}, {size_said(round(transfer.speed))} a second"
+    text = f"{format_size(transfer.done)}, {format_size(round(transfer.speed))} a second"
     if transfer.total and transfer.speed:
-        left = clock((transfer.total - transfer.done) / transfer.speed)
+        left = format_clock((transfer.total - transfer.done) / transfer.speed)
         text = (
-            f"{transfer.done / transfer.total:.0%} of {size_said(transfer.total)}, "
-            f"{size_said(round(transfer.speed))} a second, {left} left"
+            f"{transfer.done / transfer.total:.0%} of {format_size(transfer.total)}, "
+            f"{format_size(round(transfer.speed))} a second, {left} left"
         )
     content = {"name": transfer.name, "bytes": transfer.done, "total_bytes": transfer.total}
     display.update(transfer.done, transfer.total, text=text, content=content | {"bytes_per_s": round(transfer.speed)})
@@ -195,89 +200,22 @@ def _show_transfer(display: ProgressDisplay, transfer: Transfer) -> None:
 
 def _show_terms(console: Console, checkpoint: Checkpoint) -> None:
     """Print the licence terms, once for each user, even with --quiet."""
-    from mouthpiece.checkpoints import cache
+    from mouthpiece.checkpoints import store
 
-    if cache.terms_shown(checkpoint):
+    if store.terms_shown(checkpoint):
         return
     print_err(f"mouthpiece: licence terms of {checkpoint.name}: {checkpoint.licence}")
     console.event("terms", {"name": checkpoint.name, "licence": checkpoint.licence})
-    cache.note_terms_shown(checkpoint)
-
-
-def _recognised(file: Path, name: str | None) -> Checkpoint:
-    """Which checkpoint a user's file is.
-
-    Raises:
-        WeightsError: it isn't weights of a known network, can't be told, or isn't what `name` says.
-    """
-    from mouthpiece.checkpoints import cache
-
-    named = None if name is None else catalogue.checkpoint_named(name)
-    if not file.is_file():
-        raise WeightsError(f"expected a file of weights at {file}, found no file there")
-    sha256 = cache.sha256_of(file)
-    published = [c for c in catalogue.CATALOGUE.values() if c.sha256 == sha256]
-    if published:
-        if named and named != published[0]:
-            raise WeightsError(f"{file} is the published {published[0].name}, not {named.name}; leave out --name")
-        return published[0]
-    possible = _possible_names(file)
-    if named:
-        if named.name not in possible:
-            raise WeightsError(f"{file} holds the network of {' or '.join(possible)}, not that of {named.name}")
-        return named
-    if len(possible) > 1:
-        raise WeightsError(
-            f"{file} holds the network of {' or '.join(possible)} and the bytes of neither as published; "
-            f"say which to keep it as, with --name {possible[0]} or --name {possible[1]}"
-        )
-    return catalogue.CATALOGUE[possible[0]]
-
-
-def _possible_names(file: Path) -> tuple[str, ...]:
-    """The checkpoints of the catalogue that have the network in a file."""
-    from mouthpiece.networks import layers
-
-    names = {
-        layers.GENERATOR.name: tuple(reversed(catalogue.GENERATORS)),
-        layers.SYNC_EXPERT.name: ("lipsync-expert",),
-        layers.QUALITY_DISCRIMINATOR.name: ("visual-quality-disc",),
-    }
-    return names[_architecture_in(file)]
-
-
-def _architecture_in(file: Path) -> str:
-    """The name of the network in a file of weights; executes nothing of it.
-
-    Raises:
-        WeightsError: it can't be read, or holds none of the known networks.
-    """
-    from mouthpiece.checkpoints.reading import read_state
-    from mouthpiece.networks.layers import recognise
-
-    return recognise(read_state(file)).name
-
-
-def _what_is_wrong(checkpoint: Checkpoint, path: Path) -> str | None:
-    """Why a cached file is no good, or None."""
-    from mouthpiece.checkpoints import cache
-
-    if cache.state_of(checkpoint.name, afresh=True) is cache.State.DAMAGED:
-        return "is damaged (wrong sha256)"
-    try:
-        possible = _possible_names(path)
-    except WeightsError as error:
-        return f"can't be loaded ({error})"
-    return None if checkpoint.name in possible else f"holds the network of {' or '.join(possible)}"
+    store.note_terms_shown(checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """All there is to say of a checkpoint on this machine."""
+class CheckpointReport:
+    """A checkpoint on this machine: its file, its hash, its terms and its sources."""
 
     name: str
     title: str
-    state: State
+    state: CheckpointState
     size: int | None
     """Bytes of the file that is here, else of the published one; None where not known."""
     fetched_bytes: int
@@ -285,24 +223,25 @@ class Standing:
     path: Path | None
     """The file; None where it isn't here."""
     sha256: str | None
-    """What the file's hash must be; None where not known."""
+    """The hash that the file must have; None where not known."""
     published: bool
     """Whether that is the hash of the published file."""
     origin: str | None
     """The URL that served the file, "added" or "found"."""
     licence: str
     sources: tuple[str, ...]
+    project_page: str | None
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint) -> Standing:
-        """Look at the cache."""
-        from mouthpiece.checkpoints import cache
+    def of(cls, checkpoint: Checkpoint) -> CheckpointReport:
+        """Read the cache."""
+        from mouthpiece.checkpoints import store
 
-        path = cache.cached_path(checkpoint.name)
-        state = cache.state_of(checkpoint.name)
-        part = cache.part_of(cache.folder_of(checkpoint.name) / checkpoint.file_name)
-        record = cache.record_of(checkpoint.name)
-        sha256 = cache.expected_sha256(checkpoint.name)
+        path = store.cached_path(checkpoint.name)
+        state = store.state_of(checkpoint.name)
+        part = store.part_path(store.folder_of(checkpoint.name) / checkpoint.file_name)
+        record = store.read_record(checkpoint.name)
+        sha256 = store.expected_sha256(checkpoint.name)
         return cls(
             name=checkpoint.name,
             title=checkpoint.title,
@@ -315,10 +254,11 @@ class Standing:
             origin=record.origin if record and path else None,
             licence=checkpoint.licence,
             sources=checkpoint.sources,
+            project_page=checkpoint.project_page,
         )
 
     @property
-    def hash_said(self) -> str:
+    def hash_description(self) -> str:
         """The hash and where it is known from."""
         if self.sha256 is None:
             return "not known; that of the first file that comes will be remembered"
@@ -327,22 +267,23 @@ class Standing:
     @property
     def lines(self) -> list[str]:
         """A paragraph for people."""
-        from mouthpiece.checkpoints.cache import size_said
+        from mouthpiece.checkpoints.cache import format_size
 
-        came = f", {size_said(self.fetched_bytes)} of it fetched" if self.fetched_bytes else ""
+        page = f"; see {self.project_page}" if self.project_page else ""
+        came = f", {format_size(self.fetched_bytes)} of it fetched" if self.fetched_bytes else ""
         return [
             f"{self.name}: {self.title}",
             f"    state    {self.state}{came}",
-            f"    size     {size_said(self.size) if self.size else 'not known'}",
+            f"    size     {format_size(self.size) if self.size else 'not known'}",
             *([f"    path     {self.path}"] if self.path else []),
-            f"    sha256   {self.hash_said}",
+            f"    sha256   {self.hash_description}",
             f"    licence  {self.licence}",
-            *(f"    source   {source}" for source in self.sources or [f"none known; see {catalogue.PROJECT_PAGE}"]),
+            *(f"    source   {source}" for source in self.sources or [f"none known{page}"]),
         ]
 
 
 def _report_done(console: Console, checkpoint: Checkpoint, what: str) -> None:
     """Print the closing line for one checkpoint."""
-    standing = Standing.of(checkpoint)
-    other = "" if standing.published or checkpoint.sha256 is None else ", not the published file"
-    console.tell("weights", as_json(standing), f"{checkpoint.name}: {what}{other}; {standing.path}")
+    report = CheckpointReport.of(checkpoint)
+    other = "" if report.published or checkpoint.sha256 is None else ", not the published file"
+    console.tell("weights", as_json(report), f"{checkpoint.name}: {what}{other}; {report.path}")

@@ -1,4 +1,4 @@
-"""Bringing a network to 8 bits so that its pictures change as little as may be (docs/decisions/0009).
+"""Quantisation of a network to 8 bits with as little change to its pictures as may be (docs/decisions/0009).
 
 Post-training quantisation: weights in 8 bits with a step for each output channel, what layers read in 8 bits with one
 step for all its channels. What is done about the errors:
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mouthpiece.networks.layers import Activation, Architecture, Layer
-from mouthpiece.networks.openvino_form import Folded, Rounding, all_folded, folded_model
+from mouthpiece.networks.architecture import Activation, Architecture, Layer
+from mouthpiece.networks.openvino_form import FoldedConvolution, LayerQuantisation, fold_layers, folded_openvino_model
 from mouthpiece.types import FloatArray, as_float
 
 if TYPE_CHECKING:
     import openvino
 
-    from mouthpiece.networks.openvino_form import State
+    from mouthpiece.networks.architecture import StateDict
 
 BATCH = 8
 """Inputs looked at together."""
@@ -47,8 +47,8 @@ _SEED = 0
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What was seen of a map."""
+class _MapStatistics:
+    """Statistics of a map over the examples."""
 
     peak: FloatArray
     """(C,) the greatest value of each channel."""
@@ -59,15 +59,15 @@ class _Seen:
     places: int
     """Rows times columns."""
 
-    def scaled(self, by: FloatArray) -> _Seen:
-        """The same of a map whose channels are larger by (C,)."""
-        return _Seen(self.peak * by, self.mean * by, self.values * by, self.places)
+    def scaled(self, by: FloatArray) -> _MapStatistics:
+        """Return the statistics of a map whose channels are larger by (C,)."""
+        return _MapStatistics(self.peak * by, self.mean * by, self.values * by, self.places)
 
 
-class Rounder:
-    """Makes models in 8 bits of one network, having looked at what its maps hold."""
+class Quantiser:
+    """Builder of 8-bit models of one network, from statistics of its maps."""
 
-    def __init__(self, architecture: Architecture, state: State, inputs: Mapping[str, FloatArray]) -> None:
+    def __init__(self, architecture: Architecture, state: StateDict, inputs: Mapping[str, FloatArray]) -> None:
         """Run the network over examples.
 
         Args:
@@ -78,49 +78,49 @@ class Rounder:
         Raises:
             WeightsError: the state dict is not this network's.
         """
-        arrays = all_folded(architecture, state)
-        seen = _looked_at(architecture, arrays, inputs)
-        scales = _scales(architecture, arrays, seen)
+        arrays = fold_layers(architecture, state)
+        statistics = _collect_statistics(architecture, arrays, inputs)
+        scales = _scales(architecture, arrays, statistics)
         self._architecture = architecture
-        self._heavy = _heavy(architecture, arrays, seen)
+        self._heavy_layers = _heavy_layers(architecture, arrays, statistics)
         self._arrays = {layer.name: _rescaled(layer, arrays[layer.name], scales) for layer in architecture.layers}
-        self._seen = {name: one.scaled(as_float(1 / scales[name])) for name, one in seen.items()}
+        self._statistics = {name: one.scaled(as_float(1 / scales[name])) for name, one in statistics.items()}
 
     def model(self, whole: Collection[str] = ()) -> openvino.Model:
-        """The network in 8 bits, as `graph.openvino_model` has it; the layers named in `whole` stay in f32 as well."""
-        arrays, roundings = dict(self._arrays), {}
-        for layer in self._heavy:
+        """Build the network in 8 bits, with the ports of `openvino_model`; the layers in `whole` stay in f32."""
+        arrays, quantisations = dict(self._arrays), {}
+        for layer in self._heavy_layers:
             if layer.name not in whole:
-                read = [self._seen[name] for name in layer.reads]
-                roundings[layer.name] = rounding = _rounding(layer, arrays[layer.name], read)
-                arrays[layer.name] = _with_its_mean(layer, arrays[layer.name], rounding, read)
-        return folded_model(self._architecture, arrays, roundings)
+                read = [self._statistics[name] for name in layer.reads]
+                quantisations[layer.name] = quantisation = _quantisation(layer, arrays[layer.name], read)
+                arrays[layer.name] = _with_mean_corrected(layer, arrays[layer.name], quantisation, read)
+        return folded_openvino_model(self._architecture, arrays, quantisations)
 
 
 # What the maps hold. --------------------------------------------------------------------------------------------------
 
 
-def _looked_at(
-    architecture: Architecture, arrays: Mapping[str, Folded], inputs: Mapping[str, FloatArray]
-) -> dict[str, _Seen]:
-    """Every map and input of the network as it draws the examples."""
+def _collect_statistics(
+    architecture: Architecture, arrays: Mapping[str, FoldedConvolution], inputs: Mapping[str, FloatArray]
+) -> dict[str, _MapStatistics]:
+    """Collect statistics of every map and input of the network over the examples."""
     random = np.random.default_rng(_SEED)
-    parts: dict[str, list[_Seen]] = {}
+    parts: dict[str, list[_MapStatistics]] = {}
     for maps in _maps(architecture, arrays, inputs):
         for name, values in maps.items():
             flat = values.reshape(*values.shape[:2], -1)
             picked = random.integers(0, flat.shape[2], SAMPLES)
             parts.setdefault(name, []).append(
-                _Seen(
+                _MapStatistics(
                     flat.max(axis=(0, 2)),
                     flat.mean(axis=(0, 2)),
-                    # Each picture's peaks are among them: they are rare, but clipping them is seen.
+                    # Each picture's peaks are among them: they are rare, but clipping them is visible.
                     np.concatenate([*flat[:, :, picked].transpose(0, 2, 1), flat.max(axis=2)]),
                     flat.shape[2],
                 )
             )
     return {
-        name: _Seen(
+        name: _MapStatistics(
             np.max([one.peak for one in some], axis=0),
             as_float(np.mean([one.mean for one in some], axis=0)),
             np.concatenate([one.values for one in some]),
@@ -131,14 +131,14 @@ def _looked_at(
 
 
 def _maps(
-    architecture: Architecture, arrays: Mapping[str, Folded], inputs: Mapping[str, FloatArray]
+    architecture: Architecture, arrays: Mapping[str, FoldedConvolution], inputs: Mapping[str, FloatArray]
 ) -> Iterator[dict[str, FloatArray]]:
-    """Inputs and maps of a batch at a time; arrays that are overwritten by the next batch."""
+    """Yield inputs and maps of a batch at a time, in arrays that the next batch overwrites."""
     from mouthpiece.cpu import core_count
     from mouthpiece.inference import core
 
     config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": core_count()}
-    compiled = core().compile_model(folded_model(architecture, arrays, shown=True), "CPU", config)
+    compiled = core().compile_model(folded_openvino_model(architecture, arrays, expose=True), "CPU", config)
     request: Any = compiled.create_infer_request()
     count = len(next(iter(inputs.values())))
     before = len(architecture.outputs)
@@ -152,17 +152,20 @@ def _maps(
         yield batch | shown
 
 
-def _heavy(architecture: Architecture, arrays: Mapping[str, Folded], seen: Mapping[str, _Seen]) -> list[Layer]:
-    """The layers worth 8 bits: those that take the time, and read nothing negative."""
+def _heavy_layers(
+    architecture: Architecture, arrays: Mapping[str, FoldedConvolution], statistics: Mapping[str, _MapStatistics]
+) -> list[Layer]:
+    """Return the layers worth 8 bits: those that take the time, and read nothing negative."""
     cost = {
-        layer.name: arrays[layer.name].weight.size * seen[layer.reads[0] if layer.transposed else layer.name].places
+        layer.name: arrays[layer.name].weight.size * statistics[name].places
         for layer in architecture.layers
+        for name in [layer.reads[0] if layer.transposed else layer.name]
     }
     least = SMALL * sum(cost.values())
     return [
         layer
         for layer in architecture.layers
-        if cost[layer.name] >= least and all((seen[name].values >= 0).all() for name in layer.reads)
+        if cost[layer.name] >= least and all((statistics[name].values >= 0).all() for name in layer.reads)
     ]
 
 
@@ -170,9 +173,9 @@ def _heavy(architecture: Architecture, arrays: Mapping[str, Folded], seen: Mappi
 
 
 def _scales(
-    architecture: Architecture, arrays: Mapping[str, Folded], seen: Mapping[str, _Seen]
+    architecture: Architecture, arrays: Mapping[str, FoldedConvolution], statistics: Mapping[str, _MapStatistics]
 ) -> dict[str, FloatArray]:
-    """What each map's channels are divided by, (C,) each; inputs and outputs stay as they are."""
+    """Return the divisors of each map's channels, (C,) each; inputs and outputs stay as they are."""
     chain = {name: name for name in architecture.inputs}
     """The first map of those whose channels are added to each other: they are scaled alike."""
     peaks: dict[str, FloatArray] = {}
@@ -182,67 +185,67 @@ def _scales(
         first = 0
         kernels = np.abs(arrays[layer.name].weight).max(axis=(1, 2, 3) if layer.transposed else (0, 2, 3))
         for name in layer.reads:
-            channels = len(seen[name].peak)
-            _raise(weights, chain[name], kernels[first : first + channels])
+            channels = len(statistics[name].peak)
+            _keep_greater(weights, chain[name], kernels[first : first + channels])
             first += channels
-        _raise(peaks, chain[layer.name], seen[layer.name].peak)
+        _keep_greater(peaks, chain[layer.name], statistics[layer.name].peak)
     fixed = {chain[output.reads] for output in architecture.outputs}
     fixed |= {chain[layer.name] for layer in architecture.layers if layer.activation is Activation.SIGMOID}
     scales = {
         name: _balanced(peak, weights[name]) if name not in fixed else np.ones_like(peak)
         for name, peak in peaks.items()
     }
-    scales |= {name: np.ones_like(seen[name].peak) for name in architecture.inputs}
+    scales |= {name: np.ones_like(statistics[name].peak) for name in architecture.inputs}
     return {name: scales[first_of] for name, first_of in chain.items()}
 
 
-def _raise(known: dict[str, FloatArray], name: str, values: FloatArray) -> None:
-    """Note the greater of two."""
+def _keep_greater(known: dict[str, FloatArray], name: str, values: FloatArray) -> None:
+    """Keep the element-wise greater values under a name."""
     known[name] = np.maximum(known[name], values) if name in known else values
 
 
 def _balanced(peak: FloatArray, weight: FloatArray) -> FloatArray:
-    """By how much to divide channels of a map that are read with weights up to `weight`, (C,) each."""
+    """Compute the divisors of a map's channels that are read with weights up to `weight`, (C,) each."""
     alive = peak > 0  # a channel that is never on may stay as it is
     scale = np.where(alive, peak, 1) ** BALANCE / np.maximum(weight, TINY) ** (1 - BALANCE)
     top = scale[alive].max(initial=TINY)
     return as_float(np.where(alive, np.clip(scale / top, LEAST, 1), 1.0))
 
 
-def _rescaled(layer: Layer, arrays: Folded, scales: Mapping[str, FloatArray]) -> Folded:
-    """A layer that reads and gives scaled maps."""
+def _rescaled(layer: Layer, arrays: FoldedConvolution, scales: Mapping[str, FloatArray]) -> FoldedConvolution:
+    """Return a layer that reads and gives scaled maps."""
     entering = np.concatenate([scales[name] for name in layer.reads])
     leaving = scales[layer.name]
     factors = entering[:, None] / leaving if layer.transposed else entering / leaving[:, None]
-    return Folded(as_float(arrays.weight * factors[..., None, None]), as_float(arrays.bias / leaving))
+    return FoldedConvolution(as_float(arrays.weight * factors[..., None, None]), as_float(arrays.bias / leaving))
 
 
 # Rounding. ------------------------------------------------------------------------------------------------------------
 
 
-def _rounding(layer: Layer, arrays: Folded, read: list[_Seen]) -> Rounding:
-    """How to round a layer."""
+def _quantisation(layer: Layer, arrays: FoldedConvolution, read: list[_MapStatistics]) -> LayerQuantisation:
+    """Choose the ranges of a layer in 8 bits."""
     peaks = np.abs(arrays.weight).max(axis=(0, 2, 3) if layer.transposed else (1, 2, 3), keepdims=True)
     weight = np.maximum(peaks, np.float32(TINY))
     if layer.reads == ("face",):
-        return Rounding(1.0, weight)  # 255 steps to 1: a picture of 8 bits as it is
-    heard = np.square(arrays.weight).sum(axis=(1, 2, 3) if layer.transposed else (0, 2, 3))
-    return Rounding(best_range(np.concatenate([one.values for one in read], axis=1), heard), weight)
+        return LayerQuantisation(1.0, weight)  # 255 steps to 1: a picture of 8 bits as it is
+    importance = np.square(arrays.weight).sum(axis=(1, 2, 3) if layer.transposed else (0, 2, 3))
+    return LayerQuantisation(best_range(np.concatenate([one.values for one in read], axis=1), importance), weight)
 
 
-def best_range(values: FloatArray, heard: FloatArray) -> float:
-    """Where to clip values that are brought to 0 ... MAP_STEPS for the least square error.
+def best_range(values: FloatArray, importance: FloatArray) -> float:
+    """Find where to clip values that are brought to 0 ... MAP_STEPS for the least square error.
 
     Args:
         values: (n, C), not negative.
-        heard: (C,) how much an error in each channel counts.
+        importance: (C,) how much an error in each channel counts.
     """
     top = float(values.max())
     if top <= 0:
         return 1.0
     order = np.argsort(values, axis=None)
     ascending = values.ravel()[order].astype(np.float64)
-    counts = np.broadcast_to(heard, values.shape).ravel()[order].astype(np.float64)
+    counts = np.broadcast_to(importance, values.shape).ravel()[order].astype(np.float64)
     # Sums of what lies beyond any limit: of the counts, of the values, of their squares.
     beyond = [np.append(np.cumsum((counts * ascending**power)[::-1])[::-1], 0.0) for power in (0, 1, 2)]
     limits = top * RANGES
@@ -253,13 +256,15 @@ def best_range(values: FloatArray, heard: FloatArray) -> float:
     return float(limits[np.argmin(clipped + rounded)])
 
 
-def _with_its_mean(layer: Layer, arrays: Folded, rounding: Rounding, read: list[_Seen]) -> Folded:
-    """A layer whose bias takes back by how much its rounded weights shift the mean of what it gives."""
-    step = rounding.weight / WEIGHT_STEPS
+def _with_mean_corrected(
+    layer: Layer, arrays: FoldedConvolution, quantisation: LayerQuantisation, read: list[_MapStatistics]
+) -> FoldedConvolution:
+    """Return a layer whose bias takes back the shift of its mean by rounded weights."""
+    step = quantisation.weight / WEIGHT_STEPS
     off = np.rint(arrays.weight / step) * step - arrays.weight
     mean = np.concatenate([one.mean for one in read])
     if layer.transposed:  # each place of the result is met by one in `stride` of the kernel's weights
         shift = np.einsum("iohw,i->o", off, mean) / (layer.stride[0] * layer.stride[1])
     else:
         shift = np.einsum("oihw,i->o", off, mean)
-    return Folded(arrays.weight, as_float(arrays.bias - shift))
+    return FoldedConvolution(arrays.weight, as_float(arrays.bias - shift))

@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 
 from mouthpiece.cpu import core_count
-from mouthpiece.engines.wav2lip.options import Precision, Runtime
-from mouthpiece.engines.wav2lip.runtimes import check_installed
-from mouthpiece.engines.wav2lip.runtimes.source import Kind, Source, check_ports
-from mouthpiece.engines.wav2lip.runtimes.storage import kept_or_made
-from mouthpiece.errors import OptionError, WeightsError
-from mouthpiece.networks.layers import GENERATOR
-from mouthpiece.networks.onnx_form import IR_VERSION, OPSET, write_onnx
+from mouthpiece.engines.wav2lip.options import Runtime
+from mouthpiece.engines.wav2lip.runtimes.generator import check_installed, check_ports
+from mouthpiece.errors import WeightsError
 from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray
 
@@ -27,13 +23,13 @@ class OnnxGenerator:
     """A session of ONNX Runtime."""
 
     def __init__(self, model: Path, device: str, warnings: tuple[Notice, ...] = (), *, name: str = "f32") -> None:
-        """Load.
+        """Load a model.
 
         Args:
             model: an .onnx file.
             device: cpu, cuda; where ONNX Runtime hasn't got it, the CPU.
-            warnings: for whoever asks.
-            name: what `said` calls the precision.
+            warnings: so far.
+            name: the precision in `description`.
 
         Raises:
             WeightsError: the file is no generator.
@@ -53,7 +49,7 @@ class OnnxGenerator:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=[wanted])
-        except Exception as error:  # of a base class of its own, that other modules of it don't share
+        except Exception as error:  # of a base class of its own, which is not public
             raise WeightsError(f"expected a model that ONNX Runtime can run, {model} is damaged or another") from error
         check_ports(
             model,
@@ -63,7 +59,7 @@ class OnnxGenerator:
         if any(isinstance(port.shape[0], int) for port in self._session.get_inputs()):
             raise WeightsError(f"expected a model for batches of any size, {model.name} is for one size only")
         self.device = wanted.removesuffix("ExecutionProvider")
-        self.said = f"ONNX Runtime, {name}, {self.device}"
+        self.description = f"ONNX Runtime, {name}, {self.device}"
         self.warnings = warnings
 
     def __call__(self, mel: FloatArray, face: FloatArray) -> FloatArray:
@@ -74,30 +70,3 @@ class OnnxGenerator:
 
 def _sizes(shape: list[int | str | None]) -> tuple[int, ...]:
     return tuple(size if isinstance(size, int) else -1 for size in shape)
-
-
-def open_on_onnx(source: Source, precision: Precision, device: str) -> OnnxGenerator:
-    """Load a generator; what isn't ONNX yet is written as such once and kept.
-
-    Raises:
-        WeightsError, MissingExtraError, OptionError: as `open_generator`.
-    """
-    if source.kind is Kind.OPENVINO:
-        raise OptionError(f"the runtime onnx can't run OpenVINO's {source.path.name}; give it an .onnx or a checkpoint")
-    if source.kind is Kind.ONNX and precision is Precision.AUTO:
-        return OnnxGenerator(source.path, device, name="as exported")
-    if source.kind is Kind.ONNX and source.is_quantised():
-        warnings = () if precision is Precision.INT8 else (source.runs_in_int8_not_in(precision),)
-        return OnnxGenerator(source.path, device, warnings, name="int8 as exported")
-    warnings = (
-        () if precision in (Precision.AUTO, Precision.F32) else (notice("precision-missing-onnx", precision=precision),)
-    )
-    if source.kind is Kind.ONNX:
-        return OnnxGenerator(source.path, device, warnings)
-    check_installed(Runtime.ONNX)
-    folder = kept_or_made(
-        source.digest,
-        f"f32-onnx{IR_VERSION}.{OPSET}",
-        lambda folder: write_onnx(GENERATOR, source.state(), folder / "generator.onnx"),
-    )
-    return OnnxGenerator(folder / "generator.onnx", device, warnings)

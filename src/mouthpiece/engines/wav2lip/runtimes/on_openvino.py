@@ -1,4 +1,4 @@
-"""The generator on OpenVINO, in a precision that is known to work."""
+"""The generator on OpenVINO, and the devices and precisions that OpenVINO has here."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import openvino
 
 TORCH_DEVICES = ("cuda", "mps")
-"""How PyTorch's names of devices begin that OpenVINO doesn't know."""
+"""Beginnings of PyTorch's device names that OpenVINO doesn't have."""
 HINTS = {Precision.F32: "f32", Precision.F16: "f16", Precision.BF16: "bf16", Precision.INT8: "f32"}
-"""What layers compute in that aren't quantised."""
+"""Precision of the layers that aren't quantised."""
 
 
 class OpenVinoGenerator:
@@ -35,14 +35,14 @@ class OpenVinoGenerator:
         name: str | None = None,
         warnings: tuple[Notice, ...] = (),
     ) -> None:
-        """Compile.
+        """Compile a model.
 
         Args:
             model: for batches of any size; an .xml file is mapped into memory and not read as a whole.
             precision: not AUTO. INT8 wants a model that is quantised.
             device: by OpenVINO's own name.
-            name: what `said` calls the precision.
-            warnings: for whoever asks.
+            name: the precision in `description`.
+            warnings: so far.
 
         Raises:
             EngineError: the device can't run it.
@@ -53,9 +53,9 @@ class OpenVinoGenerator:
             compiled = compile_cached(model, device, config) if shared else core().compile_model(model, device, config)
         except RuntimeError as error:
             raise EngineError(f"OpenVINO's device {device} can't run the Wav2Lip generator in {precision}") from error
-        self._compiled = compiled  # held for those who want it, too
+        self._compiled = compiled  # held so that others can share it
         self._request: Any = compiled.create_infer_request()
-        self.said = f"OpenVINO, {name or precision}, {device}"
+        self.description = f"OpenVINO, {name or precision}, {device}"
         self.device = device
         self.warnings = warnings
 
@@ -74,7 +74,7 @@ def _config(precision: Precision, device: str) -> dict[str, Any]:
 
 
 def choose_device(device: str) -> tuple[str, tuple[Notice, ...]]:
-    """The device to run on: the one asked for, else the CPU and a line that says so."""
+    """Return the device asked for, by OpenVINO's name; else the CPU, with a warning."""
     name, warnings = resolve_device(device)
     if name == "AUTO" and core().available_devices == [FALLBACK]:
         name = FALLBACK  # nothing to choose from, and of the CPU more is known
@@ -84,31 +84,31 @@ def choose_device(device: str) -> tuple[str, tuple[Notice, ...]]:
 
 
 def native_precisions(device: str) -> tuple[Precision, ...]:
-    """What a device multiplies itself, f32 first. int8, which needs another model, is among them where OpenVINO has it.
+    """Return the precisions that a device multiplies itself, f32 first; of AUTO and its like, f32 alone.
 
-    Of AUTO and its like nothing is known but f32.
+    int8, which needs another model, is among them where OpenVINO has it.
     """
     if is_several(device):
         return (Precision.F32,)
     try:
-        said = {str(word).upper() for word in core().get_property(device, "OPTIMIZATION_CAPABILITIES")}
+        capabilities = {str(word).upper() for word in core().get_property(device, "OPTIMIZATION_CAPABILITIES")}
     except RuntimeError:  # a driver's
         return (Precision.F32,)
     if device == "CPU":
         processor = this_processor()
-        # OpenVINO lists bf16 for every processor with AVX-512: it would compute that by f32, several times as slowly.
+        # OpenVINO lists bf16 for every processor with AVX-512, and computes it by f32 there, several times as slowly.
         if not (processor.computes_bf16 and keep_off_hidden_tiles()):
-            said.discard("BF16")
+            capabilities.discard("BF16")
         if not (processor.computes_f16 and keep_off_hidden_tiles()):
-            said.discard("FP16")
+            capabilities.discard("FP16")
         if not keep_off_hidden_tiles():
-            said.discard("INT8")
-    words = {"BF16": Precision.BF16, "FP16": Precision.F16, "INT8": Precision.INT8}
-    return (Precision.F32, *(precision for word, precision in words.items() if word in said))
+            capabilities.discard("INT8")
+    precisions = {"BF16": Precision.BF16, "FP16": Precision.F16, "INT8": Precision.INT8}
+    return (Precision.F32, *(precision for word, precision in precisions.items() if word in capabilities))
 
 
-def full_name(device: str) -> str:
-    """What a device calls itself: drivers and models differ by it."""
+def device_full_name(device: str) -> str:
+    """Return a device's full name, by which drivers and models differ."""
     try:
         return str(core().get_property(device, "FULL_DEVICE_NAME")).strip()
     except RuntimeError:

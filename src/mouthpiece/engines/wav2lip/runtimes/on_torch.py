@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
-from mouthpiece.engines.wav2lip.options import Precision, Runtime
-from mouthpiece.engines.wav2lip.runtimes import check_installed
-from mouthpiece.engines.wav2lip.runtimes.source import Source
-from mouthpiece.errors import OptionError
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.notices import Notice, notice
 from mouthpiece.types import FloatArray, as_float
 
@@ -20,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class TorchGenerator:
-    """A module of PyTorch, its pictures laid out with the channels last, which is quicker."""
+    """A PyTorch module, its pictures laid out with the channels last, which is quicker."""
 
     def __init__(self, module: Any, precision: Precision, device: str, warnings: tuple[Notice, ...] = ()) -> None:
-        """Bring the module to a device and a precision (F32, F16 or BF16)."""
+        """Move the module to a device and a precision (F32, F16 or BF16)."""
         import torch
 
         self._type = {Precision.F16: torch.float16, Precision.BF16: torch.bfloat16}.get(precision, torch.float32)
         self._place = torch.device(device)
         self._module = module.to(device=self._place, dtype=self._type, memory_format=torch.channels_last)
-        self.said = f"PyTorch, {precision}, {device}"
+        self.description = f"PyTorch, {precision}, {device}"
         self.device = device
         self.warnings = warnings
 
@@ -48,25 +44,8 @@ class TorchGenerator:
         return tensor.to(device=self._place, dtype=self._type, memory_format=torch.channels_last)
 
 
-def open_on_torch(source: Source, precision: Precision, device: str) -> TorchGenerator:
-    """Load a generator.
-
-    Raises:
-        WeightsError, MissingExtraError, OptionError: as `open_generator`.
-    """
-    if source.is_exported:
-        raise OptionError(f"the runtime torch can't run {source.path.name}; give it a checkpoint (.pth, .safetensors)")
-    check_installed(Runtime.TORCH)
-    keep_off_hidden_tiles()
-    from mouthpiece.networks import torch_form
-
-    place, warnings = _place(device)
-    precision, more = _precision(precision, place)
-    return TorchGenerator(torch_form.load(GENERATOR, source.state()), precision, place, (*warnings, *more))
-
-
-def _place(device: str) -> tuple[str, tuple[Notice, ...]]:
-    """PyTorch's name of a device that is here, and a line where it isn't the one asked for."""
+def choose_device(device: str) -> tuple[str, tuple[Notice, ...]]:
+    """Return PyTorch's name of a device of this machine; with a warning where it isn't the one asked for."""
     import torch
 
     wanted = device.strip().lower()
@@ -83,8 +62,8 @@ def _place(device: str) -> tuple[str, tuple[Notice, ...]]:
     return "cpu", () if kind == "auto" else (notice("device-missing-torch", device=device),)
 
 
-def _precision(wanted: Precision, place: str) -> tuple[Precision, tuple[Notice, ...]]:
-    """A precision that the device multiplies itself, and a line where it isn't the one asked for."""
+def choose_precision(wanted: Precision, place: str) -> tuple[Precision, tuple[Notice, ...]]:
+    """Return a precision that the device multiplies itself; with a warning where it isn't the one asked for."""
     if wanted in (Precision.AUTO, Precision.F32):
         return Precision.F32, ()
     if wanted is Precision.INT8:

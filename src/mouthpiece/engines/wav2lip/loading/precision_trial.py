@@ -1,16 +1,14 @@
 """One precision tried out, in a process of its own that may die of it or hang.
 
-    python -m mouthpiece.engines.wav2lip.runtimes.trial MODEL.xml PRECISION DEVICE PICTURES.npy WORTH_MS
+    python -m mouthpiece.engines.wav2lip.loading.precision_trial MODEL.xml PRECISION DEVICE PICTURES.npy WORTH_MS
 
 draws crops that int8 wasn't calibrated with, keeps the pictures in PICTURES.npy and prints the time a frame takes, as
-JSON. Where a frame takes far more than WORTH_MS, it isn't measured for long. `tried` starts it.
+JSON. Where a frame takes far more than WORTH_MS, it isn't measured for long. `run_trial` starts it.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -19,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mouthpiece.engines.wav2lip.int8.quantising import CALIBRATION_CROPS
+from mouthpiece.engines.wav2lip.module_process import run_module
 from mouthpiece.engines.wav2lip.options import Precision
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
-from mouthpiece.engines.wav2lip.runtimes.sample_crops import crops
+from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.types import FloatArray, as_float
 
 BATCH = 8
@@ -34,20 +32,21 @@ FEWEST_BATCHES, MOST_BATCHES = 3, 20
 HOPELESS = 1.5
 """Times as slow as would be worth it: not to be measured further."""
 TIMEOUT_S = 60.0
+_PROGRAM = "mouthpiece.engines.wav2lip.loading.precision_trial"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What a precision does on this machine."""
+class PrecisionTrial:
+    """Time and pictures of a precision on this machine."""
 
     ms_a_frame: float
-    """Wall-clock, of the quickest batch: others only add what the machine did beside it."""
+    """Wall-clock, of the quickest batch: others only add what else the machine did."""
     pictures: FloatArray
     """(PICTURES, 3, 96, 96)."""
 
 
-def try_out(model: Path, precision: Precision, device: str, worth_ms: float = inf) -> Trial:
-    """Draw and measure in this process; arguments as of `tried`."""
+def measure(model: Path, precision: Precision, device: str, worth_ms: float = inf) -> PrecisionTrial:
+    """Draw and measure in this process; arguments as of `run_trial`."""
     generator = OpenVinoGenerator(model, precision, device)
     mel, face = crops(PICTURES, after=CALIBRATION_CROPS)
     batches = [(mel[i : i + BATCH], face[i : i + BATCH]) for i in range(0, PICTURES, BATCH)]
@@ -64,17 +63,19 @@ def try_out(model: Path, precision: Precision, device: str, worth_ms: float = in
         taken_s.append(time.perf_counter() - started)
         if len(pictures) < len(batches):
             pictures.append(drawn)
-    return Trial(ms_a_frame(), np.concatenate(pictures))
+    return PrecisionTrial(ms_a_frame(), np.concatenate(pictures))
 
 
 def _goes_on(taken_s: list[float], hopeless: bool) -> bool:
-    """Whether another batch is to be timed after these."""
+    """Decide whether another batch is to be timed after these."""
     if len(taken_s) < FEWEST_BATCHES:
         return not hopeless
     return not hopeless and sum(taken_s) < MEASURED_S and len(taken_s) < MOST_BATCHES
 
 
-def tried(model: Path, precision: Precision, device: str, folder: Path, worth_ms: float = inf) -> Trial | None:
+def run_trial(
+    model: Path, precision: Precision, device: str, folder: Path, worth_ms: float = inf
+) -> PrecisionTrial | None:
     """Try a precision in a new process.
 
     Args:
@@ -88,48 +89,19 @@ def tried(model: Path, precision: Precision, device: str, folder: Path, worth_ms
         None where the process died, hung or drew nothing that can be used.
     """
     pictures = folder / f"{precision}.npy"
-    said = run_module(__name__, str(model), precision.value, device, str(pictures), str(worth_ms))
+    arguments = (str(model), precision.value, device, str(pictures), str(worth_ms))
+    printed = run_module(_PROGRAM, *arguments, timeout_s=TIMEOUT_S)
     try:
-        found = Trial(float(json.loads(said or "")["ms_a_frame"]), as_float(np.load(pictures)))
+        found = PrecisionTrial(float(json.loads(printed or "")["ms_a_frame"]), as_float(np.load(pictures)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if np.isfinite(found.pictures).all() else None
 
 
-def run_module(name: str, *arguments: str, timeout_s: float = TIMEOUT_S) -> str | None:
-    """Run a module of this package as a program in a new process.
-
-    Returns:
-        The last line that it printed, or None where it failed, died or took longer than `timeout_s`.
-    """
-    import mouthpiece
-
-    # -P: nothing in the current folder may pass for a module; the package is found where it is now.
-    home = str(Path(mouthpiece.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module, by this interpreter, without a shell
-            [sys.executable, "-P", "-m", name, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=timeout_s,
-            check=True,
-            text=True,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the process that waits; a trial ended by it would seem to fail
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    lines = done.stdout.splitlines()
-    return lines[-1] if lines else ""
-
-
 def main() -> None:
-    """Try one precision and say what came out."""
+    """Try one precision, keep the pictures and print the time."""
     model, precision, device, pictures, worth_ms = sys.argv[1:]
-    found = try_out(Path(model), Precision(precision), device, float(worth_ms))
+    found = measure(Path(model), Precision(precision), device, float(worth_ms))
     np.save(pictures, found.pictures)
     sys.stdout.write(json.dumps({"ms_a_frame": found.ms_a_frame}) + "\n")
 

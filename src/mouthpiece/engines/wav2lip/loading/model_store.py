@@ -1,7 +1,7 @@
-"""Models made from checkpoints, kept for the next time: under `models_dir()`, a folder for each.
+"""Models made from checkpoints and kept under `models_dir()`, a folder for each.
 
-A folder's name says whose model it is, what was made and by which versions. It appears under its name when it is
-whole; one whose files are not as they were made is made again.
+A folder's name holds the checkpoint's digest, what was made and by which versions. It appears under its name when it
+is whole; one whose files are not as they were made is made again.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mouthpiece.checkpoints.cache import KEY_DIGITS, made, models_dir, read_json, unwritable
+from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, unwritable
 
 _RECORD = "made.json"
 """Sizes of the files by name; written last."""
 
 
-def model_folder(digest: str, what: str) -> Path:
-    """Where a model is kept.
+def model_folder(digest: str, label: str) -> Path:
+    """Return the folder of a model, which may not exist.
 
     Args:
         digest: sha256 of the checkpoint.
-        what: what was made and with what: letters, digits, dots and dashes.
+        label: what was made and with what: letters, digits, dots and dashes.
     """
-    return models_dir() / f"{digest[:KEY_DIGITS]}-{what}"
+    return models_dir() / f"{digest[:KEY_DIGITS]}-{label}"
 
 
-def kept(digest: str, what: str) -> Path | None:
-    """The folder of a model that was made before and is whole, or None."""
-    folder = model_folder(digest, what)
+def find_model(digest: str, label: str) -> Path | None:
+    """Return the folder of a model that was made before and is whole, or None."""
+    folder = model_folder(digest, label)
     return folder if _is_whole(folder) else None
 
 
-def kept_or_made(digest: str, what: str, make: Callable[[Path], None]) -> Path:
-    """The folder of a model, made if it isn't there or is damaged.
+def ensure_model(digest: str, label: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of a model, made if it isn't there or is damaged.
 
     Args:
         digest: sha256 of the checkpoint.
-        what: as for `model_folder`.
+        label: as for `model_folder`.
         make: fills an empty folder.
 
     Raises:
         WeightsError: the cache can't be written.
     """
-    folder = model_folder(digest, what)
+    folder = model_folder(digest, label)
     if _is_whole(folder):
         return folder
-    made(folder.parent)
+    ensure_folder(folder.parent)
     try:
         with _folder_beside(folder) as beside:
             make(beside)
@@ -62,7 +62,7 @@ def kept_or_made(digest: str, what: str, make: Callable[[Path], None]) -> Path:
 
 
 def _put(beside: Path, folder: Path) -> None:
-    """Give the folder its name, unless another process was first."""
+    """Rename the folder to its final name, unless another process was first."""
     if not _is_whole(folder):
         shutil.rmtree(folder, ignore_errors=True)
         try:

@@ -1,4 +1,4 @@
-"""The plain data of the published networks, and how state dicts that aren't theirs are told."""
+"""The published networks as plain data, and the messages about state dicts that are not theirs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from mouthpiece.errors import WeightsError
-from mouthpiece.networks.layers import (
-    ARCHITECTURES,
-    GENERATOR,
-    QUALITY_DISCRIMINATOR,
-    SYNC_EXPERT,
-    Architecture,
-    check_state,
-    recognise,
-)
+from mouthpiece.networks.architecture import Architecture
+from mouthpiece.networks.state_dict import ARCHITECTURES, check_state, recognise
+from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
 
 Arrays = dict[str, NDArray[Any]]
 States = dict[str, Arrays]
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text())
-"""Counts, names, shapes and outputs as the published code gives them; see test_networks.py."""
+"""Counts, names, shapes and outputs as the published code gives them; see test_torch_form.py."""
 
 
 @pytest.mark.parametrize(
@@ -53,7 +47,7 @@ def test_every_value_is_forgotten_once_and_never_too_early(architecture: Archite
     for layer in architecture.layers:
         assert alive.issuperset(layer.reads)
         alive.add(layer.name)
-        alive.difference_update(architecture.done_with[layer.name])
+        alive.difference_update(architecture.last_reads[layer.name])
     assert alive == {output.reads for output in architecture.outputs}
 
 

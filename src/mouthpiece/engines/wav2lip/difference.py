@@ -1,4 +1,4 @@
-"""How far pictures of another precision are from those of f32, and how far they may be."""
+"""Differences between pictures of another precision and those of f32, and their limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DIFFERENCE = 16 / 255
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far pictures are from those of f32; 1 is from black to white."""
+    """Difference of pictures from those of f32; 1 is from black to white."""
 
     rms: float
     greatest: float

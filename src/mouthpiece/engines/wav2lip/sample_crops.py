@@ -1,7 +1,7 @@
-"""What int8 models are calibrated with, and precisions compared on: crops of a face and what it may be saying.
+"""Sample inputs that int8 models are calibrated with and precisions compared on: crops of a face, and speech.
 
 The face is the packaged sample face, the speech the packaged sample speech in two languages
-(tools/make_calibration.py). The face is shown nearer and further off, from aside, mirrored, in light and darkness, in
+(tools/make_calibration.py). The face is taken nearer and further off, from aside, mirrored, in light and darkness, in
 warm and cold light, so that the ranges found hold for faces of any colour in any light.
 """
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mouthpiece.networks.layers import FACE_SIZE, MEL_STEPS
+from mouthpiece.networks.wav2lip import FACE_SIZE, MEL_STEPS
 from mouthpiece.types import FloatArray, Picture, as_float
 
 FILE = Path(__file__).with_name("sample_crops.npz")
@@ -22,6 +22,7 @@ SIDE = 160
 """Rows and columns of the picture in the file."""
 MARGIN = 1.3
 """Its width and height over those of the face's box."""
+CALIBRATION_CROPS = 48
 _NEAREST, _FURTHEST = 0.85, 1.25
 """Width of the crop over that of the face's box."""
 _SHIFT = 0.05
@@ -33,18 +34,18 @@ _SEED = 0
 
 
 def crops(count: int, *, after: int = 0) -> tuple[FloatArray, FloatArray]:
-    """The generator's inputs, the same ones every time.
+    """Return the generator's inputs, the same ones every time.
 
     Args:
         count: how many.
-        after: how many of them to pass by first.
+        after: how many of the sequence to skip; int8 models are calibrated with the first CALIBRATION_CROPS.
 
     Returns:
         (count, 1, 80, 16) float32 mel windows and (count, 6, 96, 96) float32 faces.
     """
     face, mels = _material()
     rng = np.random.default_rng(_SEED)
-    pairs = [(_mel_window(mels[i % len(mels)], rng), _network_face(_seen(face, rng))) for i in range(after + count)]
+    pairs = [(_mel_window(mels[i % len(mels)], rng), _network_face(_crop(face, rng))) for i in range(after + count)]
     windows, faces = zip(*pairs[after:], strict=True)
     return np.stack(windows)[:, None], np.stack(faces)
 
@@ -57,13 +58,13 @@ def _material() -> tuple[Picture, tuple[FloatArray, ...]]:
 
 
 def _mel_window(mel: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """(m, 80) -> (80, 16) from anywhere in it."""
+    """Cut a window out of speech at random, (m, 80) -> (80, 16)."""
     start = int(rng.integers(len(mel) - MEL_STEPS + 1))
     return np.ascontiguousarray(mel[start : start + MEL_STEPS].T)
 
 
-def _seen(face: Picture, rng: np.random.Generator) -> FloatArray:
-    """(96, 96, 3) float32 RGB 0-1: the face from somewhere, in some light."""
+def _crop(face: Picture, rng: np.random.Generator) -> FloatArray:
+    """Crop the face at a random place, size and light, (96, 96, 3) float32 RGB 0-1."""
     width = SIDE / MARGIN * rng.uniform(_NEAREST, _FURTHEST) / FACE_SIZE
     middle = SIDE / 2 + rng.uniform(-_SHIFT, _SHIFT, 2) * SIDE / MARGIN
     across = -width if rng.random() < 0.5 else width
@@ -76,7 +77,7 @@ def _seen(face: Picture, rng: np.random.Generator) -> FloatArray:
 
 
 def _network_face(rgb: FloatArray) -> FloatArray:
-    """(96, 96, 3) -> (6, 96, 96): blue, green, red with the lower half black, then whole."""
+    """Make the network's input, (96, 96, 3) -> (6, 96, 96): blue, green, red with the lower half black, then whole."""
     whole = rgb[..., ::-1].transpose(2, 0, 1)
     masked = whole.copy()
     masked[:, FACE_SIZE // 2 :] = 0

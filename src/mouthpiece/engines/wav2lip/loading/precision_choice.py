@@ -1,4 +1,4 @@
-"""The precision that suits this machine, found by trying and remembered (docs/decisions/0009-precision-by-trial.md)."""
+"""The fastest precision on this machine, found by trial and remembered (docs/decisions/0009-precision-by-trial.md)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from mouthpiece.checkpoints.cache import cache_dir, made, read_json
+from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json
 from mouthpiece.cpu import core_count, this_processor
-from mouthpiece.engines.wav2lip.int8.quantising import RECIPE
+from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
+from mouthpiece.engines.wav2lip.int8 import RECIPE
+from mouthpiece.engines.wav2lip.loading.precision_trial import PrecisionTrial, run_trial
 from mouthpiece.engines.wav2lip.options import Precision
-from mouthpiece.engines.wav2lip.runtimes.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
-from mouthpiece.engines.wav2lip.runtimes.on_openvino import full_name
-from mouthpiece.engines.wav2lip.runtimes.trial import Trial, tried
+from mouthpiece.engines.wav2lip.runtimes.on_openvino import device_full_name
 from mouthpiece.errors import WeightsError
 
 WORTH = 0.95
-"""A precision has to take less than this part of f32's time to be worth any difference."""
+"""Part of f32's time that a precision has to stay below to be worth any difference."""
 ENOUGH = 0.4
 """One that is as good and takes less than this part of f32's time is taken at once: the others have hardly more to
 give, and each trial costs seconds."""
@@ -33,14 +33,14 @@ LOCK_TIMEOUT_S = 180.0
 REMEMBERED = 50
 
 _ORDER = [Precision.F32, Precision.INT8, Precision.BF16, Precision.F16]
-"""f32 first, which the others are compared with; then what promises most."""
+"""f32 first, which the others are compared with; then the most promising ones."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """What is remembered of one precision's trial."""
+class TrialResult:
+    """The outcome of one precision's trial."""
 
     ms_a_frame: float | None
     """At batches of eight; None where the process died or hung."""
@@ -49,15 +49,15 @@ class Tried:
     relative: float | None = None
     greatest: float | None = None
     as_good: bool = False
-    """Whether that is little enough."""
+    """Whether the difference is small enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a trial found."""
+class ChosenPrecision:
+    """The outcome of the trials of all precisions."""
 
     precision: Precision
-    tried: Mapping[Precision, Tried]
+    tried: Mapping[Precision, TrialResult]
     """f32 among them."""
     processor: str
     device: str
@@ -73,19 +73,21 @@ class Choice:
         return base is not None and base.ms_a_frame is not None
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Each precision's time in one line."""
-        return ", ".join(f"{name} {_time_said(result)}" for name, result in self.tried.items())
+        return ", ".join(f"{name} {_describe(result)}" for name, result in self.tried.items())
 
 
-def _time_said(result: Tried) -> str:
+def _describe(result: TrialResult) -> str:
     if result.ms_a_frame is None:
         return "can't run"
     return f"{result.ms_a_frame:.1f} ms a frame{'' if result.as_good else ' (too far off)'}"
 
 
-def choose(digest: str, device: str, candidates: Mapping[Precision, Callable[[], Path | None]]) -> Choice:
-    """The fastest of some precisions whose pictures are as good as f32's; tried once, then remembered.
+def choose_precision(
+    digest: str, device: str, candidates: Mapping[Precision, Callable[[], Path | None]]
+) -> ChosenPrecision:
+    """Choose the fastest of some precisions whose pictures are as good as f32's; tried once, then remembered.
 
     Args:
         digest: sha256 of the checkpoint.
@@ -105,28 +107,28 @@ def choose(digest: str, device: str, candidates: Mapping[Precision, Callable[[],
             _log.info(
                 "trying %s on %s, once for these weights on this machine; this takes up to half a minute",
                 ", ".join(candidates),
-                full_name(device),
+                device_full_name(device),
             )
             known = _by_trial(digest, device, candidates)
             if known.is_measured:
                 _remember(key, known)
-            _log.info("chose %s: %s", known.precision, known.said)
+            _log.info("chose %s: %s", known.precision, known.summary)
     return known
 
 
-def _by_trial(digest: str, device: str, candidates: Mapping[Precision, Callable[[], Path | None]]) -> Choice:
-    results: dict[Precision, Tried] = {}
-    base: Trial | None = None
+def _by_trial(digest: str, device: str, candidates: Mapping[Precision, Callable[[], Path | None]]) -> ChosenPrecision:
+    results: dict[Precision, TrialResult] = {}
+    base: PrecisionTrial | None = None
     with tempfile.TemporaryDirectory(prefix="mouthpiece-") as name:
         for precision in sorted(candidates, key=_ORDER.index):
             path = candidates[precision]()
             worth_ms = WORTH * base.ms_a_frame if base else inf
-            trial = None if path is None else tried(path, precision, device, Path(name), worth_ms)
+            trial = None if path is None else run_trial(path, precision, device, Path(name), worth_ms)
             base = trial if precision is Precision.F32 else base
-            results[precision] = judged(trial, base)
+            results[precision] = judge(trial, base)
             if _is_enough(results[precision], base):
                 break
-    return Choice(
+    return ChosenPrecision(
         fastest(results),
         results,
         this_processor().name,
@@ -136,21 +138,21 @@ def _by_trial(digest: str, device: str, candidates: Mapping[Precision, Callable[
     )
 
 
-def _is_enough(result: Tried, base: Trial | None) -> bool:
-    """Whether a precision is so good that the others needn't be tried."""
+def _is_enough(result: TrialResult, base: PrecisionTrial | None) -> bool:
+    """Decide whether a precision is so good that the others needn't be tried."""
     return base is not None and result.as_good and (result.ms_a_frame or inf) < ENOUGH * base.ms_a_frame
 
 
-def judged(trial: Trial | None, base: Trial | None) -> Tried:
-    """What to remember of a trial; `base` is f32's."""
+def judge(trial: PrecisionTrial | None, base: PrecisionTrial | None) -> TrialResult:
+    """Compare a trial with `base`, f32's."""
     if trial is None or base is None or trial.pictures.shape != base.pictures.shape:
-        return Tried(trial.ms_a_frame if trial else None)
+        return TrialResult(trial.ms_a_frame if trial else None)
     off = Difference.between(trial.pictures, base.pictures)
-    return Tried(trial.ms_a_frame, off.rms, off.relative, off.greatest, off.is_small)
+    return TrialResult(trial.ms_a_frame, off.rms, off.relative, off.greatest, off.is_small)
 
 
-def fastest(results: Mapping[Precision, Tried]) -> Precision:
-    """The fastest precision that is as good as f32 and worth leaving it."""
+def fastest(results: Mapping[Precision, TrialResult]) -> Precision:
+    """Return the fastest precision that is as good as f32 and faster by enough."""
     base = results.get(Precision.F32)
     if base is None or base.ms_a_frame is None:
         return Precision.F32
@@ -160,7 +162,7 @@ def fastest(results: Mapping[Precision, Tried]) -> Precision:
 
 
 def _key(digest: str, device: str, candidates: Mapping[Precision, object]) -> str:
-    """Everything that the choice depends on."""
+    """Return a digest of everything that the choice depends on."""
     from openvino import get_version
 
     processor = this_processor()
@@ -171,7 +173,7 @@ def _key(digest: str, device: str, candidates: Mapping[Precision, object]) -> st
         core_count(),
         get_version(),
         device,
-        full_name(device),
+        device_full_name(device),
         *candidates,
         MAX_RMS,
         MAX_RELATIVE,
@@ -182,35 +184,35 @@ def _key(digest: str, device: str, candidates: Mapping[Precision, object]) -> st
 
 
 def choices_file() -> Path:
-    """Where choices are remembered."""
+    """Return the file of remembered choices."""
     return cache_dir() / "choices.json"
 
 
-def remembered_choices() -> list[Choice]:
-    """Every choice that was made on this machine and is still remembered, the oldest first."""
+def remembered_choices() -> list[ChosenPrecision]:
+    """Read the choices that are remembered on this machine, the oldest first."""
     found = (_parsed(entry) for entry in read_json(choices_file()).values())
     return [choice for choice in found if choice is not None]
 
 
-def _read(key: str) -> Choice | None:
+def _read(key: str) -> ChosenPrecision | None:
     return _parsed(read_json(choices_file()).get(key))
 
 
-def _parsed(entry: Any) -> Choice | None:
-    """A choice as it was written, or None for anything else: it is only a memory."""
+def _parsed(entry: Any) -> ChosenPrecision | None:
+    """Parse a choice as it was written; None for anything else."""
     try:
-        results = {Precision(name): Tried(**result) for name, result in entry["tried"].items()}
+        results = {Precision(name): TrialResult(**result) for name, result in entry["tried"].items()}
         texts = {name: str(entry[name]) for name in ("processor", "device", "checkpoint", "chosen_at")}
-        return Choice(Precision(entry["precision"]), results, **texts)
+        return ChosenPrecision(Precision(entry["precision"]), results, **texts)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
 
 
-def _remember(key: str, choice: Choice) -> None:
-    """Write it down; a cache that can't be written costs another trial, no more."""
+def _remember(key: str, choice: ChosenPrecision) -> None:
+    """Write a choice down; a cache that can't be written costs another trial, no more."""
     path = choices_file()
     with contextlib.suppress(WeightsError, OSError):
-        known = read_json(made(path.parent) / path.name)
+        known = read_json(ensure_folder(path.parent) / path.name)
         known.pop(key, None)
         kept = dict(list(known.items())[1 - REMEMBERED :])
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -223,11 +225,11 @@ def _remember(key: str, choice: Choice) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Processes that try at the same time would measure each other; one that hangs doesn't hold the others for ever."""
+    """Hold a lock, LOCK_TIMEOUT_S at most waited for: trials at the same time would slow each other."""
     import filelock
 
     try:
-        lock = filelock.FileLock(made(cache_dir() / "locks") / "choosing.lock", timeout=LOCK_TIMEOUT_S)
+        lock = filelock.FileLock(ensure_folder(cache_dir() / "locks") / "choosing.lock", timeout=LOCK_TIMEOUT_S)
         lock.acquire()
     except (filelock.Timeout, OSError, WeightsError):
         yield

@@ -1,4 +1,4 @@
-"""The file that a generator comes from: a checkpoint, or a model that was exported from one."""
+"""Files that hold a generator: checkpoints, and models exported from them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.checkpoints.cache import sha256_of
 from mouthpiece.engines.wav2lip.options import Precision
+from mouthpiece.engines.wav2lip.runtimes.generator import check_ports
 from mouthpiece.errors import WeightsError
-from mouthpiece.networks.layers import GENERATOR
+from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.notices import Notice, notice
 
 if TYPE_CHECKING:
     import openvino
 
 
-class Kind(Enum):
-    """What is in a file."""
+class FileKind(Enum):
+    """The content of a generator's file."""
 
     STATE = auto()
     """Named arrays: .pth, .safetensors."""
@@ -32,39 +32,39 @@ class Kind(Enum):
     """An .xml with its .bin beside it."""
 
 
-_KINDS = {".onnx": Kind.ONNX, ".xml": Kind.OPENVINO}
+_KINDS = {".onnx": FileKind.ONNX, ".xml": FileKind.OPENVINO}
 
 
 @dataclass(frozen=True)
-class Source:
+class GeneratorFile:
     """A file with a generator in it."""
 
     path: Path
 
     @cached_property
-    def kind(self) -> Kind:
-        """By the file's suffix."""
-        return _KINDS.get(self.path.suffix.lower(), Kind.STATE)
+    def kind(self) -> FileKind:
+        """Kind by the file's suffix."""
+        return _KINDS.get(self.path.suffix.lower(), FileKind.STATE)
 
     @property
     def is_exported(self) -> bool:
         """Whether it is a model that can be run, and not a checkpoint."""
-        return self.kind is not Kind.STATE
+        return self.kind is not FileKind.STATE
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of all that is in it.
+        """sha256 of all its content.
 
         Raises:
             WeightsError: it can't be read.
         """
-        if self.kind is not Kind.OPENVINO:
+        if self.kind is not FileKind.OPENVINO:
             return sha256_of(self.path)
         parts = sha256_of(self.path) + sha256_of(self.path.with_suffix(".bin"))
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The arrays of a checkpoint; whose they are is for whoever builds a network of them to check.
+        """Read the arrays of a checkpoint; which network's they are is not checked.
 
         Raises:
             WeightsError: the file can't be read; also of exported models, which have none.
@@ -75,8 +75,8 @@ class Source:
             raise WeightsError(f"expected a checkpoint (.pth or .safetensors), {self.path.name} is an exported model")
         return read_state(self.path)
 
-    def is_for_any_batch(self) -> bool:
-        """Whether an exported model can be run as it is.
+    def has_dynamic_batch(self) -> bool:
+        """Check whether an exported model takes batches of any size.
 
         Raises:
             WeightsError: it can't be read, or holds another network.
@@ -84,24 +84,24 @@ class Source:
         return all(port.partial_shape[0].is_dynamic for port in _read(self.path).inputs)
 
     def is_quantised(self) -> bool:
-        """Whether an exported model is in int8 already.
+        """Check whether an exported model is in int8 already.
 
         Raises:
             WeightsError: as `openvino_model`.
         """
         return any("Quantize" in node.get_type_name() for node in self.openvino_model().get_ops())
 
-    def runs_in_int8_not_in(self, precision: Precision) -> Notice:
-        """What to tell a user who asked for another precision of a model that is quantised."""
+    def int8_warning(self, precision: Precision) -> Notice:
+        """Return the warning that a quantised model runs in int8 and not in the precision asked for."""
         return notice("int8-kept", file=self.path.name, precision=precision)
 
     def openvino_model(self) -> openvino.Model:
-        """The network as OpenVINO has it, for batches of any size.
+        """Read or build the network as an OpenVINO model, for batches of any size.
 
         Raises:
             WeightsError: the file can't be read, or holds another network.
         """
-        if self.kind is Kind.STATE:
+        if self.kind is FileKind.STATE:
             from mouthpiece.networks.openvino_form import openvino_model
 
             return openvino_model(GENERATOR, self.state())
@@ -109,7 +109,7 @@ class Source:
 
 
 def read_exported(path: Path) -> openvino.Model:
-    """An exported generator, for batches of any size.
+    """Read an exported generator, for batches of any size.
 
     Raises:
         WeightsError: it can't be read, or is no Wav2Lip generator.
@@ -123,7 +123,7 @@ def read_exported(path: Path) -> openvino.Model:
 
 
 def _read(path: Path) -> openvino.Model:
-    """An exported generator as it is."""
+    """Read an exported generator as it is."""
     from mouthpiece.inference import core
 
     if not path.is_file():
@@ -140,36 +140,7 @@ def _read(path: Path) -> openvino.Model:
 
 
 def _sizes(port: Any) -> tuple[int, ...]:
-    """Shape of an input or output; -1 where it is left open."""
+    """Return the shape of an input or output; -1 where it is dynamic."""
     if port.partial_shape.rank.is_dynamic:
         return ()
     return tuple(-1 if size.is_dynamic else size.get_length() for size in port.partial_shape)
-
-
-def check_ports(path: Path, inputs: list[tuple[str, tuple[int, ...]]], outputs: list[tuple[int, ...]]) -> None:
-    """Whether a model takes and gives what the generator does, batches aside.
-
-    Args:
-        path: for the error.
-        inputs: names and shapes.
-        outputs: shapes.
-
-    Raises:
-        WeightsError: it doesn't.
-    """
-    expected = {name: tuple(shape) for name, shape in GENERATOR.inputs.items()}
-    came = {name: shape[1:] for name, shape in inputs}
-    pictures = [shape[1:] for shape in outputs]
-    if came != expected or pictures not in ([GENERATOR.outputs[0].shape], [(-1, *GENERATOR.outputs[0].shape[1:])]):
-        said = ", ".join(f"{name} {list(shape)}" for name, shape in came.items())
-        wanted = ", ".join(f"{name} {list(shape)}" for name, shape in expected.items())
-        raise WeightsError(
-            f"expected {GENERATOR.name} as 'mouthpiece export' writes it ({wanted}), "
-            f"{path.name} takes {said or 'nothing'}"
-        )
-
-
-def zeros(batch: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs of that many pictures, all zero."""
-    mel, face = (np.zeros((batch, *shape), dtype=np.float32) for shape in GENERATOR.inputs.values())
-    return mel, face
