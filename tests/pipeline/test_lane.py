@@ -261,8 +261,8 @@ def drawn_together(
         opened = [stack.enter_context(open_speech((voice, RATE))) for voice in voices]
         lanes = [Lane(source, one, (), Journal(), lambda: None) for one in options]
         frames = fan_out(source.frames(seconds, Fit.LOOP), len(lanes))
-        patches = [one.patches(*given, again=True) for one, given in zip(lanes, zip(frames, opened, strict=True), strict=True)]
-        return list(composite(patches))
+        given = zip(lanes, frames, opened, strict=True)
+        return list(composite([one.patches(shown, spoken, again=True) for one, shown, spoken in given]))
 
 
 @pytest.mark.parametrize("moving", [False, True])
