@@ -445,7 +445,6 @@ class LiveOptions:
         low=float(MIN_FPS),
         high=float(MAX_FPS),
     )
-    """Frames a second while the machine keeps up."""
     most_side: int | None = option(
         None,
         flag="--size",

@@ -175,7 +175,7 @@ def _box_around(centre: NDArray[np.float64], half_width: float, half_height: flo
 def _mouth_coordinates(
     box: Box, centre: NDArray[np.float64], aspect: float, across: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute each pixel's place along the mouth and below it, in mouth widths from its centre, (height, width) each."""
+    """Compute each pixel's place along the mouth and below it, in mouth widths from its centre; (height, width)."""
     y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
     x, y = (x - centre[0]) * aspect, y - centre[1]
     return x * across[0] + y * across[1], y * across[0] - x * across[1]

@@ -59,7 +59,6 @@ class EvaluationOptions:
     )
     """At most so many clips of each set."""
     workers: int = option(2, flag="--workers", help="Processes that measure faces.", low=1)
-    """Processes that measure faces."""
 
     def __post_init__(self) -> None:
         """Check splits and folders.

@@ -95,9 +95,8 @@ class _Group:
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
             elif self.prefix + name in values:
-                value = _from_flag(spec_of(declared), values.pop(self.prefix + name))
-                if value is not None:  # nothing given: the field's own default
-                    made[name] = value
+                if (value := values.pop(self.prefix + name)) is not None:
+                    made[name] = _from_flag(spec_of(declared), value)
             elif name in self.flags.defaults:
                 made[name] = self.flags.defaults[name]
         return self.kind(**made)
@@ -236,7 +235,7 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     elif spec.parse is not None:
         kind, default = str, default if required else _text(default)
     elif spec.scale != 1.0 and default is not None:
-        default = default * spec.scale
+        default = kind(default * spec.scale)
     if default is None and kind is not bool:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
@@ -273,5 +272,5 @@ def _from_flag(spec: Spec | None, value: Any) -> Any:
             hint = f"'{spec.flag}'"
             raise typer.BadParameter(str(error), param_hint=hint) from error
     if spec.scale != 1.0:
-        return value / spec.scale
+        return type(value)(value / spec.scale)
     return tuple(value) if isinstance(value, list) else value
