@@ -13,29 +13,40 @@ import pytest
 import mouthpiece
 
 PUBLIC = [
-    "CropOptions",
+    "Box",
+    "Engine",
+    "EngineInfo",
+    "EngineJob",
+    "EngineOptions",
+    "Face",
     "FaceStretch",
     "Fit",
+    "Frame",
     "FrameTransform",
+    "HeadPose",
     "LiveFrame",
     "LiveOptions",
     "LiveSession",
     "LiveStats",
-    "NetworkOptions",
+    "Notice",
+    "Patch",
     "Phone",
-    "Precision",
     "ProbeReport",
     "Progress",
     "Quality",
-    "Runtime",
+    "RenderRequest",
+    "SkipReason",
+    "SpeechChunk",
     "SyncOptions",
     "SyncResult",
+    "TrackedFrame",
     "VisemeOptions",
     "VisemeTrack",
     "Waveform",
     "__version__",
     "errors",
     "open_live",
+    "option",
     "probe",
     "sync",
     "visemes",
@@ -74,7 +85,7 @@ def test_the_signature_of_visemes_is_frozen() -> None:
 def test_options_have_defaults_and_are_frozen() -> None:
     options = mouthpiece.SyncOptions()
     with pytest.raises(AttributeError):
-        options.engine = "other"  # type: ignore[misc]
+        options.engine = mouthpiece.EngineOptions("other")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +93,6 @@ def test_options_have_defaults_and_are_frozen() -> None:
     [
         {"fps": 0},
         {"fps": 1000},
-        {"intensity": -1.0},
-        {"intensity": float("nan")},
         {"face": "middle"},
         {"audio_offset_s": 5.0},
         {"phones_blend": 0.5},
