@@ -54,8 +54,8 @@ def test_another_teacher_makes_other_examples(
     load = CoarticulationModel.load
 
     def wider(*, basis: Any) -> CoarticulationModel:
-        weights = load(basis=basis).weights
-        return CoarticulationModel(replace(weights, target=weights.target * np.float32(1.5)), basis)
+        teacher = load(basis=basis)
+        return CoarticulationModel(replace(teacher.weights, target=teacher.weights.target * np.float32(1.5)), basis)
 
     monkeypatch.setattr(CoarticulationModel, "load", wider)
     again = _openings(gather_again())
