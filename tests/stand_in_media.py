@@ -65,7 +65,9 @@ WORDS: tuple[dict[str, str], ...] = (
     {"b": "blue", "g": "green", "r": "red", "w": "white"},
     {"a": "at", "b": "by", "i": "in", "w": "with"},
     {},
-    dict(zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True)),
+    dict(
+        zip("z123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)
+    ),
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )
 """The words that the letters of a clip's name stand for; the fourth is a letter itself."""
