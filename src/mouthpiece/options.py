@@ -13,7 +13,6 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum, StrEnum
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mouthpiece.errors import OptionError
@@ -97,9 +96,13 @@ def check_ranges(options: Any) -> None:
         if spec is None or value is None or (spec.low is None and spec.high is None):
             continue
         low, high = spec.low, spec.high
-        if (low is None or low <= value) and (high is None or value <= high):
+        try:
+            fits = (low is None or low <= value) and (high is None or value <= high)
+        except TypeError:
+            fits = False
+        if fits:
             continue
-        number = f"{float(value):g}" if isinstance(value, float | Fraction) else str(value)
+        number = f"{float(value):g}" if isinstance(value, float | Fraction) else repr(value)
         raise OptionError(f"{declared.name} expects {_range(spec)}, got {number}")
 
 
@@ -168,7 +171,7 @@ def _value(declared: Field[Any], value: object, owner: str) -> Any:
         if spec is not None and spec.parse is not None:
             return spec.parse(value)
         return _from_text(value, (spec.kind if spec is not None else None) or type(declared.default))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OptionError) as error:
         raise OptionError(f"{owner}'s option {declared.name}: {error}") from error
 
 
@@ -197,6 +200,8 @@ def _from_text(text: str, kind: Any) -> Any:
             return tuple(int(part) for part in text.replace(",", " ").split())
         except ValueError:
             raise ValueError(f"expected whole numbers, got {text!r}") from None
+    if getattr(kind, "__origin__", None) is list:
+        return tuple(_from_text(part.strip(), kind.__args__[0]) for part in text.split(","))
     return Path(text) if kind is Path else text
 
 
@@ -303,7 +308,7 @@ class EngineOptions:
     does in its own video, closed for a photo."""
     seed: int = option(0, flag="--seed", help="The same seed gives the same video.")
     """Seed of whatever is random inside; the same seed gives the same frames."""
-    own: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    own: Mapping[str, object] = field(default_factory=dict, hash=False)
     """Options that this engine alone has, by name: the fields of its `Engine.Options`, values or text."""
 
     def __post_init__(self) -> None:
@@ -313,7 +318,7 @@ class EngineOptions:
             OptionError: a value makes no sense.
         """
         check_ranges(self)
-        object.__setattr__(self, "own", MappingProxyType(dict(self.own)))
+        object.__setattr__(self, "own", dict(self.own))
 
 
 def _engine(chosen: EngineOptions | str) -> EngineOptions:
