@@ -92,18 +92,29 @@ def check_ranges(options: Any) -> None:
         OptionError: one is out of range, or no number.
     """
     for declared in fields(options):
-        spec, value = spec_of(declared), getattr(options, declared.name)
-        if spec is None or value is None or (spec.low is None and spec.high is None):
-            continue
-        low, high = spec.low, spec.high
-        try:
-            fits = (low is None or low <= value) and (high is None or value <= high)
-        except TypeError:
-            fits = False
-        if fits:
-            continue
+        if spec := spec_of(declared):
+            check_range(declared.name, getattr(options, declared.name), spec)
+
+
+def check_range(name: str, value: Any, spec: Spec) -> None:
+    """Check one option's number against its range; None is in every one.
+
+    Args:
+        name: what the message calls it.
+        value: the number.
+        spec: with the range.
+
+    Raises:
+        OptionError: it is out of range, or no number.
+    """
+    low, high = spec.low, spec.high
+    try:
+        fits = value is None or ((low is None or low <= value) and (high is None or value <= high))
+    except TypeError:
+        fits = False
+    if not fits:
         number = f"{float(value):g}" if isinstance(value, float | Fraction) else repr(value)
-        raise OptionError(f"{declared.name} expects {_range(spec)}, got {number}")
+        raise OptionError(f"{name} expects {_range(spec)}, got {number}")
 
 
 def _range(spec: Spec) -> str:
