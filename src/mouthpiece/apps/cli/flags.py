@@ -94,11 +94,12 @@ class _Group:
                 made[name] = _Group(nested, self.flags, self.prefix).build(values, given)
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
-            elif self.prefix + name in values:
-                if (value := values.pop(self.prefix + name)) is not None:
+            else:
+                value = values.pop(self.prefix + name, None)
+                if self.prefix + name in given:
                     made[name] = _from_flag(spec_of(declared), value)
-            elif name in self.flags.defaults:
-                made[name] = self.flags.defaults[name]
+                elif name in self.flags.defaults:
+                    made[name] = self.flags.defaults[name]
         return self.kind(**made)
 
     def _own(self, values: dict[str, Any], given: frozenset[str]) -> dict[str, object]:
