@@ -200,6 +200,17 @@ def _from_text(text: str, kind: Any) -> Any:
     return Path(text) if kind is Path else text
 
 
+def option_text(value: object) -> str:
+    """Format an option's value as it would be typed; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, float | Fraction):
+        return f"{float(value):g}"
+    return str(value).lower() if isinstance(value, bool) else str(value.value if isinstance(value, Enum) else value)
+
+
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 

@@ -54,9 +54,7 @@ class PictureTests(EngineTests):
         assert max(none) <= MUCH_LESS_THAN_SPEECH * max(full)
         assert sum(none) < sum(half) < sum(full)
 
-    def test_it_studies_a_face_in_frames_with_gaps(
-        self, stage: Stage, woman: TrackedFrame, speech: FloatArray
-    ) -> None:
+    def test_it_studies_a_face_in_frames_with_gaps(self, stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
         sample_frames = [without_face(woman), woman, without_face(woman, SkipReason.TURNED), moved(woman, 6, 3), woman]
         frames = frames_for(speech, woman)
         patches = drive(stage.prepared(*sample_frames), frames, in_one(speech))

@@ -11,7 +11,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
@@ -19,7 +18,7 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, spec_of
+from mouthpiece.options import EngineOptions, Spec, option_text, spec_of
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
@@ -229,7 +228,7 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, _text(default)
+        kind, default = str, option_text(default) or None
     elif spec.scale != 1.0 and default is not None:
         default = default * spec.scale
     if default is None and kind is not bool:
@@ -246,13 +245,6 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         show_envvar=spec.envvar is not None,
     )
     return _keyword(name, kind, option, default)
-
-
-def _text(default: Any) -> str | None:
-    """Format a default as it would be typed."""
-    if isinstance(default, tuple):
-        return " ".join(map(str, default))
-    return f"{float(default):g}" if isinstance(default, Fraction) else None if default is None else str(default)
 
 
 def _from_flag(spec: Spec | None, value: Any) -> Any:
