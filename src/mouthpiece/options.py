@@ -149,14 +149,16 @@ def read_options(kind: type[T], given: Mapping[str, object], *, owner: str) -> T
         owner: whose options they are, for messages.
 
     Raises:
-        OptionError: there is no such option, or a value isn't of its type.
+        OptionError: there is no such option, or a value isn't of its type or out of range.
     """
     known = {declared.name: declared for declared in fields(kind)} if is_dataclass(kind) else {}
     for name in given:
         if name not in known:
             has = f"its options are {', '.join(known)}" if known else "it has none of its own"
             raise OptionError(f"{owner} has no option {name!r}; {has}")
-    return kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    made = kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    check_ranges(made)
+    return made
 
 
 def _value(declared: Field[Any], value: object, owner: str) -> Any:
