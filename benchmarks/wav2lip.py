@@ -28,7 +28,6 @@ from benchmarks.material import CLIP_720P, ENGLISH, speech_of_length, write_loop
 from benchmarks.table import Cell, print_table
 
 from mouthpiece.checkpoints.store import find_checkpoint
-from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.cpu import keep_off_hidden_tiles, this_processor
 from mouthpiece.engines.wav2lip.loading import open_generator
 from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision, Runtime
@@ -36,6 +35,7 @@ from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import native_precisions
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.networks.architecture import Activation, Layer
+from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.networks.wav2lip import GENERATOR
 from mouthpiece.types import FloatArray
 

@@ -9,8 +9,8 @@ import pytest
 from benchmarks import wav2lip
 from benchmarks.fresh import FreshRun
 
-from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision
 from mouthpiece.engines.wav2lip.loading import open_generator
+from mouthpiece.engines.wav2lip.options import NetworkOptions, Precision
 from mouthpiece.engines.wav2lip.sample_crops import crops
 
 

@@ -162,7 +162,7 @@ def read_options(kind: type[T], given: Mapping[str, object], *, owner: str) -> T
 
 
 def _value(declared: Field[Any], value: object, owner: str) -> Any:
-    """One option's value, converted where it is text."""
+    """Return one option's value, converted where it is text."""
     spec = spec_of(declared)
     if not isinstance(value, str):
         return value
@@ -175,7 +175,7 @@ def _value(declared: Field[Any], value: object, owner: str) -> Any:
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    """A text as a value of a type.
+    """Convert a text to a value of a type.
 
     Raises:
         ValueError: it can't be.
@@ -330,7 +330,7 @@ class EngineOptions:
 
 
 def _engine(chosen: EngineOptions | str) -> EngineOptions:
-    """The options of an engine of which perhaps only the name is given."""
+    """Complete the options of an engine of which perhaps only the name is given."""
     return EngineOptions(chosen) if isinstance(chosen, str) else chosen
 
 
@@ -458,7 +458,6 @@ class LiveOptions:
         low=float(MIN_FPS),
         high=float(MAX_FPS),
     )
-    """Frames a second while the machine keeps up."""
     most_side: int | None = option(
         None,
         flag="--size",

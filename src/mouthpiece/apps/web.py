@@ -27,6 +27,7 @@ from mouthpiece.errors import (
     OptionError,
     PictureSizeError,
 )
+from mouthpiece.options import check_ranges, option
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
 HOST = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 """What a Host header may be: a name or address, and perhaps a port."""
+MINUTE_S = 60
 MEGABYTE = 1 << 20
 MEGAPIXEL = 1_000_000
 LONGEST_NAME = 60
@@ -112,12 +114,38 @@ class MediaKind(StrEnum):
 class Limits:
     """Limits of the files that a server takes."""
 
-    most_bytes: int = 200 * MEGABYTE
+    most_bytes: int = option(
+        200 * MEGABYTE,
+        flag="--max-upload",
+        kind=int,
+        metavar="MB",
+        scale=1 / MEGABYTE,
+        help="The largest upload.",
+        low=MEGABYTE,
+        high=4096 * MEGABYTE,
+        limits="1 to 4096 MB, in bytes",
+    )
     """Size of the file."""
     most_pixels: int = 50 * MEGAPIXEL
     """Of a picture, or of one frame of a video."""
-    most_s: float = 600.0
+    most_s: float = option(
+        600.0,
+        flag="--max-minutes",
+        scale=1 / MINUTE_S,
+        help="The longest speech or video.",
+        low=0.1,
+        high=36_000.0,
+        limits="at most 600 minutes",
+    )
     """Length of speech or of a video, seconds."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: one is out of range.
+        """
+        check_ranges(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +163,29 @@ class UploadReport:
     """Whether there is something to hear."""
 
 
-def check_face(data: Upload, name: str = "the file", limits: Limits | None = None) -> UploadReport:
+def check_face(data: Upload, shown: str = "the file", limits: Limits | None = None) -> UploadReport:
     """Check that a file is a picture or video, as `inspect_upload`; whether it shows a face is found out later."""
-    report = inspect_upload(data, name, limits)
+    report = inspect_upload(data, shown, limits)
     if report.kind is MediaKind.SOUND:
-        raise NoPictureError(
-            f"expected a photo or video with a face, but {safe_name(name)} is sound only; choose another"
-        )
+        raise NoPictureError(f"expected a photo or video with a face, but {shown} is sound only; choose another")
     return report
 
 
-def check_speech(data: Upload, name: str = "the file", limits: Limits | None = None) -> UploadReport:
+def check_speech(data: Upload, shown: str = "the file", limits: Limits | None = None) -> UploadReport:
     """Check that a file holds sound, as `inspect_upload`."""
-    report = inspect_upload(data, name, limits)
+    report = inspect_upload(data, shown, limits)
     if not report.has_sound:
         what = "a picture" if report.kind is MediaKind.PICTURE else "a video without sound"
-        raise NoSoundError(f"expected speech, but {safe_name(name)} is {what}; choose a recording")
+        raise NoSoundError(f"expected speech, but {shown} is {what}; choose a recording")
     return report
 
 
-def inspect_upload(data: Upload, name: str = "the file", limits: Limits | None = None) -> UploadReport:
+def inspect_upload(data: Upload, shown: str = "the file", limits: Limits | None = None) -> UploadReport:
     """Read the properties of a file and check it against limits.
 
     Args:
         data: the file.
-        name: what to call it in messages.
+        shown: what messages call it; made harmless already, see `safe_name`.
         limits: the server's; None for the defaults.
 
     Raises:
@@ -168,7 +194,6 @@ def inspect_upload(data: Upload, name: str = "the file", limits: Limits | None =
     from mouthpiece.media import probe_media
 
     limits = limits or Limits()
-    shown = safe_name(name)
     _check_bytes(_size(data), shown, limits)
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     pixels = _pixels_of_header(file)
@@ -185,7 +210,7 @@ def inspect_upload(data: Upload, name: str = "the file", limits: Limits | None =
     return report
 
 
-def check_length(seconds: float, name: str, limits: Limits) -> None:
+def check_length(seconds: float, shown: str, limits: Limits) -> None:
     """Check the length of speech or a video.
 
     Raises:
@@ -193,7 +218,7 @@ def check_length(seconds: float, name: str, limits: Limits) -> None:
     """
     if seconds > limits.most_s:
         raise InputError(
-            f"expected at most {duration_text(limits.most_s)}, but {safe_name(name)} is {duration_text(seconds)} long; "
+            f"expected at most {duration_text(limits.most_s)}, but {shown} is {duration_text(seconds)} long; "
             "cut it first"
         )
 

@@ -38,12 +38,12 @@ def _doors() -> dict[str, EntryPoint]:
 
 
 def engine_names() -> list[str]:
-    """Names that `load_engine` knows, the built-in ones first."""
+    """Return the names of all engines, the built-in ones first."""
     return list(_doors())
 
 
 def load_engine(name: str) -> type[Engine]:
-    """The class of an engine.
+    """Load the class of an engine.
 
     Raises:
         EngineError: nobody registered that name, or what was registered can't be imported or is no engine.
@@ -68,7 +68,7 @@ def load_engine(name: str) -> type[Engine]:
 
 
 def describe_all(options: EngineOptions | None = None) -> list[EngineInfo]:
-    """Every engine's word about itself; one that can't speak stands there as not ready, with the reason."""
+    """Describe every engine; one that can't be loaded is listed as not ready, with the reason."""
     chosen = options or EngineOptions()
     return [_describe(name, chosen) for name in engine_names()]
 

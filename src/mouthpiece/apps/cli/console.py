@@ -18,6 +18,7 @@ from fractions import Fraction
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.errors import OutputError
 
 if TYPE_CHECKING:
@@ -248,15 +249,8 @@ class ItemProgress:
             self._started_s, self._done_before = monotonic(), max(done - 1, 0)
         left_s = (monotonic() - self._started_s) / max(done - self._done_before, 1) * (total - done)
         content = {self._items: done, f"total_{self._items}": total, "left_s": round(left_s, 3)}
-        text = f"{done} of {total} {self._items}, {clock(left_s)} left"
+        text = f"{done} of {total} {self._items}, {format_clock(left_s)} left"
         self._display.update(done, total, text=text, content=content)
-
-
-def clock(seconds: float) -> str:
-    """Format seconds as 0:07 or 1:02:03."""
-    whole = max(0, round(seconds))
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def box_text(box: Box) -> str:

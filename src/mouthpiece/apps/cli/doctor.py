@@ -199,7 +199,7 @@ def _ffmpeg_libraries() -> dict[str, str]:
 
 
 def _cpu() -> tuple[str, tuple[str, ...]]:
-    """The processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
+    """Return the processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
     processor = this_processor()
     return processor.name, tuple(people for kernel, people in CPU_FLAGS.items() if kernel in processor.flags)
 
@@ -224,7 +224,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _cache() -> Check:
-    """The cache is made when something is to be kept: until then, where it will be."""
+    """Check the cache folder, which is made when something is to be kept."""
     try:
         from mouthpiece.checkpoints.cache import cache_dir
 
@@ -267,7 +267,7 @@ def _engine_notes() -> dict[str, tuple[str, ...]]:
 
 
 def _devices() -> tuple[tuple[Device, ...], tuple[Check, ...]]:
-    """OpenVINO's devices; and where it doesn't start, the reason."""
+    """Return OpenVINO's devices; and where it doesn't start, the reason."""
     try:
         from mouthpiece.inference import core
 
@@ -323,7 +323,7 @@ def _writable(what: str, where: Callable[[], Path]) -> Check:
 
 
 def as_lines(report: DoctorReport) -> list[str]:
-    """The report for people."""
+    """Format the report for people."""
     lines = [f"{name:<12} {value}" for name, value in report.versions.items()]
     libraries = ", ".join(f"{name} {number}" for name, number in report.ffmpeg_libraries.items())
     lines += [

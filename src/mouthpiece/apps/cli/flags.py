@@ -37,7 +37,7 @@ class Flags:
     """Defaults that differ from the library's."""
 
     def has(self, name: str) -> bool:
-        """Whether a field is a flag here."""
+        """Return whether a field is a flag here."""
         return name not in self.omit and (self.only is None or name in self.only)
 
 
@@ -94,7 +94,8 @@ class _Group:
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
             elif self.prefix + name in values:
-                made[name] = _from_flag(spec_of(declared), values.pop(self.prefix + name))
+                if (value := values.pop(self.prefix + name)) is not None:
+                    made[name] = _from_flag(spec_of(declared), value)
             elif name in self.flags.defaults:
                 made[name] = self.flags.defaults[name]
         return self.kind(**made)
@@ -185,7 +186,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter stands on the command line, or in the environment."""
+    """Return whether a parameter stands on the command line, or in the environment."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 
@@ -211,7 +212,9 @@ def _nested(kind: type, declared: Field[Any]) -> type | None:
 
 def _default(declared: Field[Any]) -> Any:
     made = declared.default_factory
-    return made() if made is not MISSING else declared.default
+    if made is not MISSING:
+        return made()
+    return inspect.Parameter.empty if declared.default is MISSING else declared.default
 
 
 def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
@@ -224,13 +227,14 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     """
     assert spec.flag is not None
     kind = spec.kind or type(default)
-    shown = default not in (None, (), "") and not isinstance(default, bool)
+    required = default is inspect.Parameter.empty
+    shown = not required and default not in (None, (), "") and not isinstance(default, bool)
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, option_text(default) or None
+        kind, default = str, default if required else option_text(default) or None
     elif spec.scale != 1.0 and default is not None:
-        default = default * spec.scale
+        default = kind(default * spec.scale)
     if default is None and kind is not bool:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
@@ -260,5 +264,5 @@ def _from_flag(spec: Spec | None, value: Any) -> Any:
             hint = f"'{spec.flag}'"
             raise typer.BadParameter(str(error), param_hint=hint) from error
     if spec.scale != 1.0:
-        return value / spec.scale
+        return type(value)(value / spec.scale)
     return tuple(value) if isinstance(value, list) else value

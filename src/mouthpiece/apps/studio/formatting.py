@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
 
 from mouthpiece.apps.durations import format_clock
 from mouthpiece.apps.studio.jobs import JobState, JobStatus
@@ -34,13 +33,6 @@ def isolate_name(name: str) -> str:
     """
     unlinked = name.replace("://", f":{WORD_JOINER}//").replace("www.", f"www{WORD_JOINER}.")
     return f"{FIRST_STRONG_ISOLATE}{unlinked}{POP_ISOLATE}"
-
-
-def use_display_names(text: str, names: Mapping[str, str]) -> str:
-    """Replace names of files in an error's text by isolated ones for display; `names` maps those to these."""
-    for stored, shown in names.items():
-        text = text.replace(stored, isolate_name(shown))
-    return text
 
 
 def as_sentence(text: str) -> str:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.apps.studio.folders import VisitFolder
+from mouthpiece.apps.studio.formatting import isolate_name
 from mouthpiece.apps.web import Limits, MediaKind, check_face, check_length, check_speech, safe_name
 from mouthpiece.errors import BrokenMediaError, NoFaceError, NoSoundError, OutputError
 from mouthpiece.face import FaceTracker
@@ -86,8 +87,8 @@ def ingest_face(folder: VisitFolder, sent: SentFile, limits: Limits) -> ChosenFa
         OutputError: it can't be stored.
     """
     with _stored(folder, sent.content, "face") as path:
-        is_video = check_face(path, sent.message_name, limits).kind is MediaKind.VIDEO
-        name, message_name = safe_name(sent.name), safe_name(sent.message_name)
+        name, message_name = safe_name(sent.name), isolate_name(safe_name(sent.message_name))
+        is_video = check_face(path, message_name, limits).kind is MediaKind.VIDEO
         return load_face(path, name, sent.token, message_name, is_video=is_video, require_face=True)
 
 
@@ -144,8 +145,9 @@ def ingest_speech(folder: VisitFolder, sent: SentFile, limits: Limits) -> Chosen
         OutputError: it can't be stored.
     """
     with _stored(folder, sent.content, "speech") as path:
-        check_speech(path, sent.message_name, limits)
-        return load_speech(path, safe_name(sent.name), sent.token, limits, safe_name(sent.message_name))
+        message_name = isolate_name(safe_name(sent.message_name))
+        check_speech(path, message_name, limits)
+        return load_speech(path, safe_name(sent.name), sent.token, limits, message_name)
 
 
 def load_speech(path: Path, name: str, token: str, limits: Limits, message_name: str | None = None) -> ChosenSpeech:

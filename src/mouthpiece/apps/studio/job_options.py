@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mouthpiece import pipeline
-from mouthpiece.apps.studio.formatting import use_display_names
+from mouthpiece.apps.studio.formatting import isolate_name
 from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech
 from mouthpiece.apps.studio.jobs import JobFunction
 from mouthpiece.apps.studio.networks import DEFAULT_ENGINE, LoadedNetworks, engine_options
-from mouthpiece.errors import MouthpieceError
+from mouthpiece.media import Named
 from mouthpiece.options import TO_EDGE, Fit, FrameTransform, Quality, SyncOptions
 from mouthpiece.types import ProgressCallback
 
@@ -80,15 +80,11 @@ def sync_job(
     Raises:
         OptionError: a choice makes no sense.
     """
-    chosen = sync_options(face, options)
-    names = {face.path.name: face.name, speech.path.name: speech.name}
+    options_of_job = sync_options(face, options)
+    shown, spoken = (Named(chosen.path, isolate_name(chosen.name)) for chosen in (face, speech))
 
     def run(progress: ProgressCallback, cancelled: Callable[[], bool]) -> pipeline.SyncResult:
         networks.load(options.engine, options.checkpoint)
-        try:
-            return pipeline.sync(face.path, speech.path, out, chosen, progress=progress, cancelled=cancelled)
-        except MouthpieceError as error:
-            error.args = (use_display_names(str(error), names),)
-            raise
+        return pipeline.sync(shown, spoken, out, options_of_job, progress=progress, cancelled=cancelled)
 
     return run

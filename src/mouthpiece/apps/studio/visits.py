@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from mouthpiece.apps.studio.folders import VisitFolder
-from mouthpiece.apps.studio.formatting import use_display_names
 from mouthpiece.apps.studio.ingest import ChosenFace, ChosenSpeech, SentFile, ingest_face, ingest_speech
 from mouthpiece.apps.studio.job_options import JobOptions, sync_job
 from mouthpiece.apps.studio.jobs import Job, JobQueue
 from mouthpiece.apps.studio.networks import LoadedNetworks
-from mouthpiece.apps.web import Limits, safe_name
+from mouthpiece.apps.web import Limits
 from mouthpiece.errors import MouthpieceError
 
 RESULT = "video"
@@ -104,8 +103,6 @@ class Visit:
             try:
                 content = slot.ingest(self.folder, sent, limits)
             except MouthpieceError as error:
-                shown = safe_name(sent.message_name)
-                error.args = (use_display_names(str(error), {shown: shown}),)
                 content = RejectedUpload(sent.token, error)
             slot.content = content
         return content

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.commands.weights import ensure_weights
-from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, box_text, clock
+from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, box_text
 from mouthpiece.apps.cli.flags import Flags, command
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.errors import MouthpieceError
 from mouthpiece.options import SyncOptions
 
@@ -93,13 +94,13 @@ def run_sync(console: Console, face: Path, speech: Path, out: Path, options: Syn
 def show_progress(display: ProgressDisplay, progress: Progress, description: str) -> None:
     """Show how far a job over frames is."""
     total = max(progress.total_frames, progress.frames)
-    text = f"{progress.frames}/{total} frames  {progress.speed:.1f}x real time  {clock(progress.left_s)} left"
+    text = f"{progress.frames}/{total} frames  {progress.speed:.1f}x real time  {format_clock(progress.left_s)} left"
     content = as_json(progress) | {"speed": round(progress.speed, 3), "left_s": round(progress.left_s, 3)}
     display.update(progress.frames, total, text=text, content=content, description=description)
 
 
 def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
-    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused.
+    """Return at a glance whether a job gets as far as needing weights: nothing is fetched for one that is refused.
 
     The job itself reports why it is refused. What is no regular file is not looked into: a pipe can be read only once.
     """

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import Console, as_json, clock, one_line, print_err, print_out
+from mouthpiece.apps.cli.console import Console, as_json, one_line, print_err, print_out
 from mouthpiece.apps.cli.flags import command, group
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.checkpoints import catalogue
 from mouthpiece.errors import OutputExistsError, WeightsError
 
@@ -188,7 +189,7 @@ def _show_transfer(display: ProgressDisplay, transfer: Transfer) -> None:
 
     text = f"{format_size(transfer.done)}, {format_size(round(transfer.speed))} a second"
     if transfer.total and transfer.speed:
-        left = clock((transfer.total - transfer.done) / transfer.speed)
+        left = format_clock((transfer.total - transfer.done) / transfer.speed)
         text = (
             f"{transfer.done / transfer.total:.0%} of {format_size(transfer.total)}, "
             f"{format_size(round(transfer.speed))} a second, {left} left"
