@@ -89,7 +89,7 @@ def test_the_signature_of_visemes_is_frozen() -> None:
 def test_options_have_defaults_and_are_frozen() -> None:
     options = mouthpiece.SyncOptions()
     with pytest.raises(AttributeError):
-        options.engine = "other"  # type: ignore[misc]
+        options.engine = mouthpiece.EngineOptions("other")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,16 @@ from mouthpiece.datasets.measuring import read_sound
 from mouthpiece.datasets.motion_curves import play, play_on
 from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
-from mouthpiece.datasets.recordings import Recording, Word, save_recording
+from mouthpiece.datasets.recordings import Recording, save_recording
 from mouthpiece.errors import InputError
 from mouthpiece.evaluation.motion import energy_envelope, evaluate_motion, is_live, score_recordings, shipped_networks
 from mouthpiece.evaluation.reference import in_speech, joined_words, reference_of, stretches
 from mouthpiece.evaluation.report import score_table
 from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.coarticulation import CoarticulatedMotion
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, measure_level
-from mouthpiece.types import SAMPLE_RATE, Phone
+from mouthpiece.types import SAMPLE_RATE, Phone, SpokenWord
 
 
 def test_area_under_curve_is_mann_whitneys() -> None:
@@ -74,7 +75,7 @@ def test_envelope_is_the_level() -> None:
 
 
 def test_pauses_are_what_words_leave() -> None:
-    words = [Word("a", 1.0, 1.5), Word("b", 1.6, 2.0), Word("c", 3.0, 3.2)]
+    words = [SpokenWord("a", 1.0, 1.5), SpokenWord("b", 1.6, 2.0), SpokenWord("c", 3.0, 3.2)]
     assert joined_words(words) == [(1.0, 2.0), (3.0, 3.2)]
     inside = in_speech(np.array([0.5, 0.95, 1.55, 2.1, 2.5, 3.1]), joined_words(words))
     assert inside.tolist() == [False, True, True, True, False, True]

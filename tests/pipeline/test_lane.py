@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,14 +12,29 @@ import cv2
 import numpy as np
 import pytest
 from tests import scenes
-from tests.pipeline.staging import FAKE, check_timeline, drawn_animal, left_behind, nobody, speech, streams, video_of
+from tests.pipeline.staging import (
+    FAKE,
+    RATE,
+    check_timeline,
+    drawn_animal,
+    left_behind,
+    nobody,
+    speech,
+    streams,
+    video_of,
+)
 
+from mouthpiece.compositing import composite, paste
+from mouthpiece.concurrency import fan_out
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
+from mouthpiece.media import open_face, open_speech
+from mouthpiece.media.face_source import SAMPLE_FRAMES
 from mouthpiece.options import EngineOptions, Fit, FrameTransform, Quality, SyncOptions
 from mouthpiece.pipeline import draw, lane, sync
 from mouthpiece.pipeline.journal import Journal
+from mouthpiece.pipeline.lane import Lane
 from mouthpiece.types import FloatArray, Frame, Patch, Picture, SkipReason, TrackedFrame
 
 
@@ -48,12 +64,12 @@ def test_a_picture_that_comes_again_is_not_tracked_again(
     monkeypatch.setattr(Journal, "note", noted)
     made = list(draw(face, speech(2.4, voice), SyncOptions(engine=EngineOptions("fake"), fit=fit)))
     assert len(made) == (25 if fit is Fit.CUT else 60)
-    assert len(looked) == lane.SAMPLE_FRAMES + len(person)
+    assert len(looked) == SAMPLE_FRAMES + len(person)
     assert all(len(same) == 1 for same in faces.values())
     looked.clear()
     monkeypatch.setattr(lane, "KNOWN_PICTURES", 10)
     assert len(list(draw(face, speech(2.4, voice), SyncOptions(engine=EngineOptions("fake"), fit=fit)))) == len(made)
-    assert len(looked) >= lane.SAMPLE_FRAMES + len(person)
+    assert len(looked) >= SAMPLE_FRAMES + len(person)
 
 
 def test_a_face_that_leaves_passes_through(tmp_path: Path, person: list[Picture], voice: FloatArray) -> None:
@@ -225,3 +241,79 @@ def test_an_offset_falls_on_the_moments_that_engines_count_to(
     stopped = draw(woman, speech(2, voice), FAKE)
     next(stopped)
     stopped.close()
+
+
+@pytest.fixture(scope="session")
+def pair(woman: Picture, shared_data: Path) -> Picture:
+    """Two people beside each other, 512x256."""
+    return scenes.side_by_side(woman, scenes.picture(shared_data / "photos" / "man_head_crop.jpg", 256))
+
+
+def chosen(face: str, seed: int = 0) -> SyncOptions:
+    return SyncOptions(engine=EngineOptions("fake", seed=seed), face=face)
+
+
+def drawn_together(
+    face: Picture | Path, voices: Sequence[FloatArray], options: Sequence[SyncOptions], seconds: Fraction
+) -> list[Frame]:
+    """Frames with a lane for each voice, all lanes over the frames of one reader."""
+    with open_face(face) as source, ExitStack() as stack:
+        opened = [stack.enter_context(open_speech((voice, RATE))) for voice in voices]
+        lanes = [Lane(source, one, (), Journal(), lambda: None) for one in options]
+        frames = fan_out(source.frames(seconds, Fit.LOOP), len(lanes))
+        given = zip(lanes, frames, opened, strict=True)
+        return list(composite([one.patches(shown, spoken, again=True) for one, shown, spoken in given]))
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_two_people_speak_in_one_picture(tmp_path: Path, pair: Picture, voice: FloatArray, moving: bool) -> None:
+    """Each as if alone: with the own speech, face and engine."""
+    face = video_of([pair] * 10, tmp_path / "face.mp4") if moving else pair
+    voices, options = [voice[:RATE], voice[RATE:]], [chosen("left"), chosen("right", seed=3)]
+    together = drawn_together(face, voices, options, Fraction(1))
+    alone = [
+        list(draw(face, (said, RATE), replace(one, fit=Fit.LOOP))) for said, one in zip(voices, options, strict=True)
+    ]
+    assert [frame.time_s for frame in together] == [Fraction(i, 25) for i in range(25)]
+    for both, left, right in zip(together, *alone, strict=True):
+        assert np.array_equal(both.rgb[:, :256], left.rgb[:, :256])
+        assert np.array_equal(both.rgb[:, 256:], right.rgb[:, 256:])
+        assert both.changed == (*left.changed, *right.changed)
+        assert len(both.changed) == 2
+    assert not np.array_equal(together[12].rgb[:, :256], right.rgb[:, :256])
+
+
+def test_each_lane_draws_from_untouched_pictures(
+    pair: Picture, voice: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one's patch lies over the other's: the first lane's is below."""
+    rendered: dict[int, list[Patch | None]] = {}
+
+    class Watching(FakeEngine):
+        def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
+            assert np.array_equal(tracked.frame.rgb, pair)
+            patch = super().render(tracked, speech_s, strength)
+            rendered.setdefault(self.options.seed, []).append(patch)
+            return patch
+
+    monkeypatch.setattr(lane, "load_engine", lambda _name: Watching)
+    together = drawn_together(pair, [voice] * 2, [chosen("left", 1), chosen("left", 2)], Fraction(2))
+    assert len(together) == len(rendered[1]) == len(rendered[2]) == 50
+    for frame, below, above in zip(together, rendered[1], rendered[2], strict=True):
+        assert below is not None
+        assert above is not None
+        expected = paste(paste(scenes.frame(pair.copy()), below), above)
+        assert np.array_equal(frame.rgb, expected.rgb)
+        assert frame.changed == (below.box, above.box)
+
+
+def test_a_lane_that_fails_ends_them_all(pair: Picture, voice: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(FakeEngine):
+        def render(self, tracked: TrackedFrame, speech_s: float, strength: float = 1.0) -> Patch | None:
+            if self.options.seed == 2 and speech_s > 0.5:
+                raise LookupError("lost the thread")
+            return super().render(tracked, speech_s, strength)
+
+    monkeypatch.setattr(lane, "load_engine", lambda _name: Failing)
+    with pytest.raises(LookupError, match="lost the thread"):
+        drawn_together(pair, [voice] * 2, [chosen("left"), chosen("right", 2)], Fraction(2))

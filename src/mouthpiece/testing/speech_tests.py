@@ -79,7 +79,7 @@ class SpeechTests(EngineTests):
         check_patches(drive(stage.prepared(woman), frames, in_one(speech[:4000])), frames)
 
     def test_moments_may_stand_still_and_leap(self, stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
-        """Hold the first moment for several frames, as an audio offset does, and leave some out, as a live session does."""
+        """Hold the first moment for some frames, as an audio offset does, and leave some out, as live sessions do."""
         engine = stage.prepared(woman)
         for chunk in in_one(speech):
             engine.push(chunk)

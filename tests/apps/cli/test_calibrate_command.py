@@ -76,7 +76,7 @@ def test_people_get_a_table_and_what_to_give(run: Run, stand: Stand) -> None:
     ]
     assert said.err.splitlines() == ["mouthpiece: warning: it is odd"]
     assert run("calibrate", "wav2lip", "--quiet").err == ""
-    assert stand.asked == CalibrationOptions(SyncOptions(engine="wav2lip"))
+    assert stand.asked == CalibrationOptions(SyncOptions(engine=EngineOptions("wav2lip")))
 
 
 def test_an_engine_in_sync_needs_nothing(run: Run, stand: Stand) -> None:

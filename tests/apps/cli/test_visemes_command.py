@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.apps.staging import Said, StandIn
 
+from mouthpiece.options import SyncOptions
+
 Run = Callable[..., Said]
 HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "rich"}
 
@@ -110,9 +112,9 @@ def test_a_signal_leaves_nothing(
 
 
 def test_sync_hands_the_phones_on(run: Run, stand_in: StandIn) -> None:
-    options = "--phones said.TextGrid --phones-blend 0.6 --phones-language ar"
-    assert run("sync", "f", "s", "-o", "o.mp4", *options.split()).code == 0
-    assert stand_in.asked["options"] == options.SyncOptions(
+    line = "--phones said.TextGrid --phones-blend 0.6 --phones-language ar"
+    assert run("sync", "f", "s", "-o", "o.mp4", *line.split()).code == 0
+    assert stand_in.asked["options"] == SyncOptions(
         phones=Path("said.TextGrid"), phones_blend=0.6, phones_language="ar"
     )
 

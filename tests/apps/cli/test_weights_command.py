@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +21,17 @@ from tests.checkpoints import serving
 from tests.checkpoints.serving import CONTENT, CONTENT_SHA256, Server
 
 from mouthpiece import samples
+from mouthpiece.apps.cli import console
 from mouthpiece.apps.cli.commands import weights
+from mouthpiece.apps.cli.console import Console
 from mouthpiece.checkpoints import cache, catalogue, store
 from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.checkpoints.download import RetryPolicy, Transfer
-from mouthpiece.engines.wav2lip import runtimes
-from mouthpiece.engines.wav2lip.options import NetworkOptions, Runtime
+from mouthpiece.engines.wav2lip.runtimes import generator
 from mouthpiece.errors import MissingExtraError, WeightsError
+from mouthpiece.networks.published_weights import CHECKPOINTS, PROJECT_PAGE
 from mouthpiece.networks.wav2lip import GENERATOR, QUALITY_DISCRIMINATOR, SYNC_EXPERT
+from mouthpiece.options import EngineOptions
 
 Run = Callable[..., Said]
 TERMS = "for this test only"
@@ -35,14 +40,14 @@ TERMS = "for this test only"
 @pytest.fixture(autouse=True)
 def known(cache_folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Checkpoint]:
     """The catalogue's names, one of each kind; `wav2lip-gan` is what the server serves."""
-    checkpoints = [
-        Checkpoint("wav2lip", "exact", "wav2lip.pth", (server.url("other"),), 7, "0" * 64, TERMS),
-        Checkpoint("wav2lip-gan", "sharp", "wav2lip_gan.pth", (server.url(),), None, CONTENT_SHA256, TERMS),
-        Checkpoint("lipsync-expert", "expert", "lipsync_expert.pth", (server.url(),), None, None, TERMS),
-        Checkpoint("visual-quality-disc", "critic", "visual_quality_disc.pth", (), None, None, TERMS),
-    ]
-    made = {checkpoint.name: checkpoint for checkpoint in checkpoints}
-    monkeypatch.setattr(catalogue, "CATALOGUE", made)
+    served: dict[str, Any] = {
+        "wav2lip": {"sources": (server.url("other"),), "size": 7, "sha256": "0" * 64},
+        "wav2lip-gan": {"sources": (server.url(),), "size": None, "sha256": CONTENT_SHA256},
+        "lipsync-expert": {"sources": (server.url(),), "sha256": None},
+        "visual-quality-disc": {"sources": (), "sha256": None},
+    }
+    made = {one.name: replace(one, **served[one.name], licence=TERMS) for one in CHECKPOINTS}
+    monkeypatch.setattr(catalogue, "_load_all", lambda: (made, ()))
     return made
 
 
@@ -50,10 +55,14 @@ def known(cache_folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -
 def holds(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Say which network every file holds: real ones are large."""
 
-    def print_out(name: str) -> None:
-        monkeypatch.setattr(weights, "_architecture_in", lambda _: name)
+    def recognise_as(name: str) -> None:
+        def recogniser(file: Path) -> str:
+            return name
 
-    return print_out
+        known = {one.name: replace(one, recognise=recogniser) for one in catalogue.known_checkpoints().values()}
+        monkeypatch.setattr(catalogue, "_load_all", lambda: (known, ()))
+
+    return recognise_as
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ class TestList:
         assert f"    licence  {TERMS}\n" in said.out
         assert f"    sha256   {CONTENT_SHA256} (published)\n" in said.out
         assert "    sha256   not known; that of the first file that comes will be remembered\n" in said.out
-        assert f"    source   none known; see {catalogue.PROJECT_PAGE}\n" in said.out
+        assert f"    source   none known; see {PROJECT_PAGE}\n" in said.out
         assert not cache_folder.exists()
 
     def test_what_is_here_and_damaged_and_half_fetched(self, run: Run, server: Server) -> None:
@@ -92,7 +101,7 @@ class TestList:
         assert events[1] == {
             "event": "weights",
             "name": "wav2lip-gan",
-            "title": "sharp",
+            "title": known["wav2lip-gan"].title,
             "state": "here",
             "size": len(CONTENT),
             "fetched_bytes": 0,
@@ -102,6 +111,7 @@ class TestList:
             "origin": server.url(),
             "licence": TERMS,
             "sources": [server.url()],
+            "project_page": PROJECT_PAGE,
         }
 
 
@@ -185,11 +195,12 @@ class TestFetch:
         server.then(serving.stalling(100_000, 60.0))
         code = (
             "import sys\n"
-            "from mouthpiece.apps import cli\n"
+            "from mouthpiece.apps.cli.main import main\n"
             "from mouthpiece.checkpoints import catalogue\n"
-            f"tiny = catalogue.Checkpoint('tiny', '', 'tiny.pth', ({server.url()!r},), None, {CONTENT_SHA256!r})\n"
-            "catalogue.CATALOGUE = {'tiny': tiny}\n"
-            "sys.exit(cli.main(['weights', 'fetch', 'tiny']))\n"
+            "tiny = catalogue.Checkpoint(name='tiny', title='', file_name='tiny.pth', licence='',\n"
+            f"    sources=({server.url()!r},), sha256={CONTENT_SHA256!r})\n"
+            "catalogue._load_all = lambda: ({'tiny': tiny}, ())\n"
+            "sys.exit(main(['weights', 'fetch', 'tiny']))\n"
         )
         with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env=os.environ) as other:
             part = cache_folder / "checkpoints" / "tiny" / "tiny.pth.part"
@@ -351,11 +362,18 @@ def test_the_group_shows_its_help(run: Run) -> None:
         assert f"\n  {command} " in said.out
 
 
+def ensure(engine: str, checkpoint: str | Path | None = None) -> None:
+    """Fetch what an engine needs."""
+    weights.ensure_weights(
+        Console(), EngineOptions(engine, own={} if checkpoint is None else {"checkpoint": checkpoint})
+    )
+
+
 class TestEnsureWeights:
     """What `sync` asks before it begins."""
 
     def test_missing_ones_are_fetched(self, capsys: pytest.CaptureFixture[str]) -> None:
-        weights.ensure_weights("wav2lip", NetworkOptions())
+        ensure("wav2lip")
         assert store.state_of("wav2lip-gan") is store.CheckpointState.HERE
         assert capsys.readouterr().err == f"mouthpiece: licence terms of wav2lip-gan: {TERMS}\n"
 
@@ -363,7 +381,7 @@ class TestEnsureWeights:
         ("engine", "checkpoint"),
         [
             ("mesh", None),
-            ("mesh", "wav2lip-gan"),
+            ("fake", None),
             ("wav2lip", "file.pth"),
             ("wav2lip", Path("some/file.pth")),
             ("wav2lip", "lipsync-expert"),
@@ -371,20 +389,20 @@ class TestEnsureWeights:
         ],
     )
     def test_nothing_else_is(self, server: Server, engine: str, checkpoint: str | Path | None) -> None:
-        weights.ensure_weights(engine, NetworkOptions(checkpoint))
+        ensure(engine, checkpoint)
         assert not server.asked
 
     def test_the_other_generator_will_do_unless_one_is_named(self, server: Server, mine: Path) -> None:
         store.keep_file(mine, "wav2lip")
-        weights.ensure_weights("wav2lip", NetworkOptions())
+        ensure("wav2lip")
         assert not server.asked
-        weights.ensure_weights("wav2lip", NetworkOptions("wav2lip-gan"))
+        ensure("wav2lip", "wav2lip-gan")
         assert store.state_of("wav2lip-gan") is store.CheckpointState.HERE
 
     def test_failure_is_one_line(self, server: Server) -> None:
         server.always = serving.status(404)
         with pytest.raises(WeightsError, match="could not be fetched") as caught:
-            weights.ensure_weights("wav2lip", NetworkOptions("wav2lip-gan"))
+            ensure("wav2lip", "wav2lip-gan")
         assert "\n" not in str(caught.value)
 
     def test_sync_says_it_and_makes_nothing(self, here: Run, server: Server, tmp_path: Path) -> None:
@@ -404,17 +422,17 @@ class TestEnsureWeights:
         assert not server.asked
 
     def test_nor_does_one_whose_runtime_is_not_installed(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(runtimes, "find_spec", lambda _: None)
+        monkeypatch.setattr(generator, "find_spec", lambda _: None)
         with pytest.raises(MissingExtraError, match=r"^the runtime onnx needs the extra 'onnx'"):
-            weights.ensure_weights("wav2lip", NetworkOptions(runtime=Runtime.ONNX))
+            weights.ensure_weights(Console(), EngineOptions("wav2lip", own={"runtime": "onnx"}))
         assert not server.asked
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(weights, "LINE_EVERY_S", 0.0)
-    with weights.TransferProgress() as progress:
-        progress(Transfer("tiny", 50_000_000, 200_000_000, 10e6))
-        progress(Transfer("tiny", 500, None, 10e6))
+    monkeypatch.setattr(console, "LINE_EVERY_S", 0.0)
+    with Console().progress("fetching tiny") as display:
+        weights._show_transfer(display, Transfer("tiny", 50_000_000, 200_000_000, 10e6))
+        weights._show_transfer(display, Transfer("tiny", 500, None, 10e6))
     assert capsys.readouterr().err == (
         "fetching tiny: 25% of 200 MB, 10 MB a second, 0:15 left\nfetching tiny: 500 bytes, 10 MB a second\n"
     )
@@ -423,9 +441,9 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
-    with weights.TransferProgress() as progress:
-        progress(Transfer("tiny", 50_000_000, 200_000_000, 10e6))
-        progress(Transfer("tiny", 200_000_000, 200_000_000, 10e6))
+    with Console().progress("fetching tiny") as display:
+        weights._show_transfer(display, Transfer("tiny", 50_000_000, 200_000_000, 10e6))
+        weights._show_transfer(display, Transfer("tiny", 200_000_000, 200_000_000, 10e6))
     assert "100% of 200 MB" in capsys.readouterr().err
 
 

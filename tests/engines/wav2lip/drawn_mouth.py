@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from mouthpiece.notices import Notice
 from mouthpiece.types import FloatArray, as_float
 
 SIDE = 96
@@ -34,7 +35,7 @@ class DrawnMouth:
     widest: float = WIDEST
     description: str = "drawn, CPU"
     device: str = "CPU"
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     batches: list[int] = field(default_factory=list)
     """How many pictures each call made."""
 

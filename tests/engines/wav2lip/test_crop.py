@@ -115,9 +115,9 @@ def test_pads_may_not_leave_nothing(woman: TrackedFrame) -> None:
     assert woman.face is not None
     assert CropBox.of(woman.face, woman.frame, (-10_000, 0, 0, 0)) is None
     assert CropBox.of(woman.face, woman.frame, (0, 0, -200, -200)) is None
-    assert not shows_the_mouth(woman.face, woman.frame, CropOptions((0, 0, -200, -200)))
-    assert not shows_the_mouth(woman.face, woman.frame, CropOptions((-30, 150, 0, 0)))
-    assert shows_the_mouth(woman.face, woman.frame, CropOptions())
+    assert not shows_the_mouth(woman.face, woman.frame, (0, 0, -200, -200))
+    assert not shows_the_mouth(woman.face, woman.frame, (-30, 150, 0, 0))
+    assert shows_the_mouth(woman.face, woman.frame, CropOptions().pads)
 
 
 def test_a_face_beyond_the_border_is_completed_and_not_squeezed(woman: TrackedFrame) -> None:

@@ -37,10 +37,16 @@ from mouthpiece.engines.wav2lip.runtimes import on_openvino, on_torch
 from mouthpiece.engines.wav2lip.sample_crops import CALIBRATION_CROPS, crops
 from mouthpiece.errors import MissingExtraError, OptionError, WeightsError
 from mouthpiece.networks.wav2lip import GENERATOR
+from mouthpiece.notices import Notice
 from mouthpiece.types import FloatArray
 
 LIMIT = 1e-4
 F32 = NetworkOptions(precision=Precision.F32)
+
+
+def texts(warnings: tuple[Notice, ...]) -> tuple[str, ...]:
+    """Return the lines for people."""
+    return tuple(warning.text for warning in warnings)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -153,7 +159,7 @@ def test_half_precision_is_near_where_the_processor_has_it(
     off = Difference.between(generator(*inputs), pictures)
     assert off.is_small or (runtime is Runtime.TORCH and off.relative < 0.06)
     if generator.warnings:
-        assert generator.warnings[0].endswith(f"doesn't compute in {precision} itself; running f32")
+        assert generator.warnings[0].text.endswith(f"doesn't compute in {precision} itself; running f32")
         assert off.greatest < LIMIT
     else:
         assert precision.value in generator.description
@@ -164,12 +170,12 @@ def test_a_precision_that_the_processor_hasnt_is_not_forced(
 ) -> None:
     monkeypatch.setattr(on_openvino, "native_precisions", lambda device: (Precision.F32,))
     generator = open_generator(generator_safetensors, NetworkOptions(precision=Precision.BF16))
-    assert generator.warnings == ("CPU doesn't compute in bf16 itself; running f32",)
+    assert texts(generator.warnings) == ("CPU doesn't compute in bf16 itself; running f32",)
     assert generator.description == "OpenVINO, f32, CPU"
     pytest.importorskip("torch")
     monkeypatch.setattr(on_torch, "_is_native", lambda precision, place: False)
     options = NetworkOptions(runtime=Runtime.TORCH, precision=Precision.F16)
-    assert open_generator(generator_safetensors, options).warnings == (
+    assert texts(open_generator(generator_safetensors, options).warnings) == (
         "cpu doesn't compute in f16 itself; running f32",
     )
 
@@ -196,19 +202,19 @@ def test_a_device_that_isnt_here_is_the_cpu_and_one_line(runtime: Runtime, devic
     if runtime is Runtime.OPENVINO:
         generator = open_generator(tiny_model(tmp_path / "tiny.xml"), F32, device)
         why = "is PyTorch's (--runtime torch)" if device in ("cuda", "mps") else "isn't here"
-        assert generator.warnings == (f"device {device} {why}; running on CPU",)
+        assert texts(generator.warnings) == (f"device {device} {why}; running on CPU",)
         assert generator.description == "OpenVINO, f32, CPU"
         assert generator.device == "CPU"
     elif runtime is Runtime.TORCH:
         place, warnings = on_torch.choose_device(device)
         if place == "cpu":
-            assert warnings == (f"device {device} isn't here for PyTorch; running on CPU",)
+            assert texts(warnings) == (f"device {device} isn't here for PyTorch; running on CPU",)
     else:
         pytest.importorskip("onnx")
         generator = open_generator(tiny_onnx(tmp_path / "tiny.onnx"), NetworkOptions(runtime=runtime), device)
         assert generator.description.endswith(generator.device)
         if generator.device == "CPU":
-            assert generator.warnings == (f"device {device} isn't here for ONNX Runtime; running on CPU",)
+            assert texts(generator.warnings) == (f"device {device} isn't here for ONNX Runtime; running on CPU",)
 
 
 def tiny_onnx(path: Path, *, mel: str = "mel", batch: str | int = "batch") -> Path:
@@ -365,7 +371,7 @@ def test_a_cache_that_cant_be_written_costs_time_only(
     generator = open_generator(generator_safetensors, NetworkOptions())
     assert generator.description == "OpenVINO, f32 (chosen by trial), CPU" or "f32" in generator.description
     [warning] = generator.warnings
-    assert warning.startswith("precision auto tried nothing and runs f32")
+    assert warning.text.startswith("precision auto tried nothing and runs f32")
 
 
 def test_processes_that_make_the_same_model_both_get_it(emptied: Path) -> None:
@@ -468,7 +474,7 @@ def test_int8_of_an_exported_model_is_made_by_nncf_and_kept(
     [model] = emptied.glob("models/*int8*/generator.xml")
     exported = open_generator(model, F32)
     assert exported.description == "OpenVINO, int8 as exported, CPU"
-    assert exported.warnings == ("generator.xml was exported in int8 and runs so, not in f32",)
+    assert texts(exported.warnings) == ("generator.xml was exported in int8 and runs so, not in f32",)
 
 
 def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tuple[FloatArray, FloatArray]) -> None:
@@ -486,8 +492,8 @@ def test_an_onnx_file_in_int8_runs_so_on_onnx_runtime(tmp_path: Path, inputs: tu
     assert on_onnx(path, Precision.AUTO).description == "ONNX Runtime, as exported, CPU"
     off = Difference.between(generator(*inputs), on_onnx(whole, Precision.F32)(*inputs))
     assert 0 < off.greatest < 0.05
-    assert on_onnx(path, Precision.F32).warnings == ("int8.onnx was exported in int8 and runs so, not in f32",)
-    assert on_onnx(whole, Precision.INT8).warnings == ("ONNX Runtime runs f32 here, not int8",)
+    assert texts(on_onnx(path, Precision.F32).warnings) == ("int8.onnx was exported in int8 and runs so, not in f32",)
+    assert texts(on_onnx(whole, Precision.INT8).warnings) == ("ONNX Runtime runs f32 here, not int8",)
 
 
 def test_calibration_crops_are_faces_and_speech() -> None:

@@ -12,13 +12,15 @@ import pytest
 from tests import scenes
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
-from mouthpiece.engines.base import EngineOptions
+from mouthpiece.engines.base import EngineJob, EngineOptions
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.engines.wav2lip.crop import CropBox, FaceCrop, mean_box, network_face
 from mouthpiece.engines.wav2lip.engine import BATCH, CPU_BATCH, MOST_PIXELS, REACH, Wav2LipEngine
-from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions
+from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
+from mouthpiece.networks.published_weights import GENERATORS
+from mouthpiece.notices import Notice
 from mouthpiece.testing.scenes import FPS, chunks, in_one, moments, moved, still, without_face
 from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
@@ -39,12 +41,11 @@ def clip(shared_data: Path, face_models: None) -> list[TrackedFrame]:
     return tracked
 
 
-def engine_for(generator: DrawnMouth | None = None, **options: object) -> Wav2LipEngine:
-    return Wav2LipEngine(EngineOptions(**options), generator=generator or DrawnMouth())  # type: ignore[arg-type]
-
-
-def batches_of(size: int | None) -> NetworkOptions:
-    return NetworkOptions(batch_size=size)
+def engine_for(
+    generator: DrawnMouth | None = None, *, live: bool = False, device: str = "CPU", **own: object
+) -> Wav2LipEngine:
+    options = EngineOptions("wav2lip", device=device, own=own)
+    return Wav2LipEngine(options, EngineJob(live=live), generator=generator or DrawnMouth())
 
 
 def draw(engine: Wav2LipEngine, frames: Iterable[TrackedFrame], heard: Iterator[SpeechChunk]) -> Drawn:
@@ -95,13 +96,14 @@ def whole(clip: list[TrackedFrame], speech: FloatArray) -> Drawn:
 
 def test_it_is_registered() -> None:
     assert load_engine("wav2lip") is Wav2LipEngine
-    assert Wav2LipEngine.supported_options == {"network", "crop"}
+    assert Wav2LipEngine.Options is Wav2LipOptions
+    assert Wav2LipEngine.checkpoints == GENERATORS
 
 
 @pytest.mark.parametrize("size", [1, 3, 40])
 def test_batches_change_nothing(whole: Drawn, clip: list[TrackedFrame], speech: FloatArray, size: int) -> None:
     generator = DrawnMouth()
-    assert_same(whole, draw(engine_for(generator, network=batches_of(size)), clip, in_one(speech)))
+    assert_same(whole, draw(engine_for(generator, batch_size=size), clip, in_one(speech)))
     assert max(generator.batches) == min(size, CLIP_FRAMES)
 
 
@@ -122,7 +124,7 @@ def test_one_at_a_time_on_a_still_face_is_the_same(woman: TrackedFrame, speech: 
 
 
 def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> None:
-    for options, held in (({}, BATCH + REACH), ({"crop": CropOptions(smooth=False)}, BATCH), ({"live": True}, 1)):
+    for options, held in (({}, BATCH + REACH), ({"smooth": False}, BATCH), ({"live": True}, 1)):
         engine, taken, given = engine_for(**options), 0, 0
 
         def counted(asked: Iterable[RenderRequest]) -> Iterator[RenderRequest]:
@@ -145,14 +147,11 @@ def test_large_pictures_are_held_in_smaller_numbers(woman: TrackedFrame) -> None
     def batch(width: int, height: int, size: int | None = None, device: str = "CPU") -> int:
         """Of a user who asked for cuda, where the network really runs on `device`."""
         rgb = np.broadcast_to(np.zeros(3, dtype=np.uint8), (height, width, 3))
-        engine = engine_for(DrawnMouth(device=device), network=batches_of(size), device="cuda")
+        engine = engine_for(DrawnMouth(device=device), batch_size=size, device="cuda")
         count = engine._batch(replace(woman.frame, rgb=rgb))
         bounded = size is not None and count < size
-        assert engine.warnings == (
-            (f"batch_size {size} was taken as {count}: more frames at once take memory and no less time",)
-            if bounded
-            else ()
-        )
+        expected = f"batch_size {size} was taken as {count}: more frames at once take memory and no less time"
+        assert [warning.text for warning in engine.warnings] == ([expected] if bounded else [])
         return count
 
     assert batch(1280, 720) == batch(1920, 1080) == BATCH
@@ -209,7 +208,7 @@ def test_boxes_are_averaged_over_five_frames(
 
 def test_without_smoothing_each_box_is_its_frame_s(woman: TrackedFrame, speech: FloatArray) -> None:
     witness, frames = Witness(), trembling(woman, 9)
-    draw(engine_for(witness, crop=CropOptions((5, 20, -3, 4), smooth=False)), frames, in_one(speech))
+    draw(engine_for(witness, pads=(5, 20, -3, 4), smooth=False), frames, in_one(speech))
     for seen, frame in zip(witness.seen, frames, strict=True):
         crop = FaceCrop.cut(frame.frame, box_of(frame, (5, 20, -3, 4)))
         np.testing.assert_allclose(seen, network_face([crop])[0], atol=1.01 / 255)
@@ -234,7 +233,7 @@ def test_frames_without_a_face_pass_in_order(clip: list[TrackedFrame], speech: F
 
 
 def test_a_frame_whose_pads_leave_nothing_passes(woman: TrackedFrame, speech: FloatArray) -> None:
-    engine = engine_for(crop=CropOptions((-150, -100, -150, -150)))
+    engine = engine_for(pads=(-150, -100, -150, -150))
     assert [patch for _, patch in draw(engine, still(woman, 3), in_one(speech))] == [None] * 3
 
 
@@ -243,12 +242,12 @@ def test_pads_that_hide_the_mouth_are_refused(woman: TrackedFrame, pads: tuple[i
     with pytest.raises(
         OptionError, match=r"^pads expect .* around a face of \d+ x \d+ pixels don't; use smaller ones$"
     ):
-        engine_for(crop=CropOptions(pads)).prepare(iter([without_face(woman), woman]))
+        engine_for(pads=pads).prepare(iter([without_face(woman), woman]))
 
 
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (-8, 15, -6, -6), (20, 20, 10, 30)])
 def test_sensible_pads_are_taken(woman: TrackedFrame, speech: FloatArray, pads: tuple[int, int, int, int]) -> None:
-    engine = engine_for(crop=CropOptions(pads))
+    engine = engine_for(pads=pads)
     engine.prepare(iter([woman]))
     assert all(patch is not None for _, patch in draw(engine, still(woman, 4), in_one(speech)))
 
@@ -272,7 +271,8 @@ def test_speech_opens_the_mouth_and_silence_closes_it(woman: TrackedFrame, speec
 
 
 def test_it_passes_on_what_the_generator_says(woman: TrackedFrame) -> None:
-    assert engine_for(DrawnMouth(warnings=("no GPU here",))).warnings == ("no GPU here",)
+    warnings = (Notice("engine", "no GPU here"),)
+    assert engine_for(DrawnMouth(warnings=warnings)).warnings == warnings
     assert engine_for().warnings == ()
 
 
@@ -288,13 +288,13 @@ def test_moments_must_have_been_heard(woman: TrackedFrame, speech: FloatArray) -
 
 def test_missing_weights_are_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MOUTHPIECE_CACHE", str(tmp_path))
-    info = Wav2LipEngine.describe(EngineOptions())
+    info = Wav2LipEngine.describe(EngineOptions("wav2lip"))
     assert not info.ready
     assert "mouthpiece weights fetch wav2lip-gan" in info.weights
     assert "research" in info.licence.lower()
     with pytest.raises(WeightsError, match=r"^the weights wav2lip-gan are not here; fetch it with [^\n]*$"):
-        Wav2LipEngine(EngineOptions())
-    nowhere = EngineOptions(network=NetworkOptions(checkpoint=tmp_path / "no.pth"))
+        Wav2LipEngine(EngineOptions("wav2lip"))
+    nowhere = EngineOptions("wav2lip", own={"checkpoint": tmp_path / "no.pth"})
     assert not Wav2LipEngine.describe(nowhere).ready
     assert "no.pth" in Wav2LipEngine.describe(nowhere).weights
 
@@ -302,7 +302,7 @@ def test_missing_weights_are_said_in_one_line(monkeypatch: pytest.MonkeyPatch, t
 def test_a_file_of_ones_own_makes_it_ready(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     path.write_bytes(b"0")
-    info = Wav2LipEngine.describe(EngineOptions(device="GPU", network=NetworkOptions(checkpoint=path)))
+    info = Wav2LipEngine.describe(EngineOptions("wav2lip", device="GPU", own={"checkpoint": path}))
     assert info.ready
     assert str(path) in info.weights
     assert info.device == "GPU"
