@@ -163,14 +163,16 @@ def read_options(kind: type[T], given: Mapping[str, object], *, owner: str) -> T
         owner: whose options they are, for messages.
 
     Raises:
-        OptionError: there is no such option, or a value isn't of its type.
+        OptionError: there is no such option, or a value isn't of its type or out of range.
     """
     known = {declared.name: declared for declared in fields(kind)} if is_dataclass(kind) else {}
     for name in given:
         if name not in known:
             has = f"its options are {', '.join(known)}" if known else "it has none of its own"
             raise OptionError(f"{owner} has no option {name!r}; {has}")
-    return kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    made = kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    check_ranges(made)
+    return made
 
 
 def _value(declared: Field[Any], value: object, owner: str) -> Any:
@@ -214,6 +216,17 @@ def _from_text(text: str, kind: Any) -> Any:
     if getattr(kind, "__origin__", None) is list:
         return tuple(_from_text(part.strip(), kind.__args__[0]) for part in text.split(","))
     return Path(text) if kind is Path else text
+
+
+def option_text(value: object) -> str:
+    """Format an option's value as it would be typed; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, float | Fraction):
+        return f"{float(value):g}"
+    return str(value).lower() if isinstance(value, bool) else str(value.value if isinstance(value, Enum) else value)
 
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

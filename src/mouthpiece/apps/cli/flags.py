@@ -11,7 +11,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
@@ -234,7 +233,7 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, default if required else _text(default)
+        kind, default = str, default if required else option_text(default) or None
     elif spec.scale != 1.0 and default is not None:
         default = kind(default * spec.scale)
     if default is None and kind is not bool:
@@ -251,13 +250,6 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         show_envvar=spec.envvar is not None,
     )
     return _keyword(name, kind, option, default)
-
-
-def _text(default: Any) -> str | None:
-    """Format a default as it would be typed."""
-    if isinstance(default, tuple):
-        return " ".join(map(str, default))
-    return f"{float(default):g}" if isinstance(default, Fraction) else None if default is None else str(default)
 
 
 def _from_flag(spec: Spec | None, value: Any) -> Any:
