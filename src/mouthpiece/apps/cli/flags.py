@@ -18,7 +18,7 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, check_range, spec_of
+from mouthpiece.options import EngineOptions, Spec, check_range, option_text, spec_of
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
