@@ -77,7 +77,7 @@ def test_warnings_are_told(here: Run, voice: Path, tmp_path: Path) -> None:
         (["-o", "out.csv", "--fps", "1000"], 2, "fps expects 1 to 120, got 1000"),
         (["-o", "out.csv", "--intensity", "9"], 2, "intensity expects"),
         (["-o", "out.csv", "--phones-blend", "0.5"], 2, "none are given"),
-        (["-o", "out.csv", "--phones", "bad.tsv", "--phones-blend", "2"], 2, "phones_blend expects 0"),
+        (["-o", "out.csv", "--phones", "bad.tsv", "--phones-blend", "2"], 2, "--phones-blend expects 0"),
         (["-o", "out.csv", "--phones", "bad.tsv"], 1, "bad.tsv, line 2: expected 'a' to begin after 'b' has ended"),
         (["-o", "out.csv", "--phones", "none.tsv"], 1, "No such file"),
         (["-o", "there.csv"], 1, "there.csv exists already"),

@@ -18,7 +18,7 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, option_text, spec_of
+from mouthpiece.options import EngineOptions, Spec, check_range, option_text, spec_of
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
@@ -93,11 +93,12 @@ class _Group:
                 made[name] = _Group(nested, self.flags, self.prefix).build(values, given)
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
-            elif self.prefix + name in values:
-                if (value := values.pop(self.prefix + name)) is not None:
+            else:
+                value = values.pop(self.prefix + name, None)
+                if self.prefix + name in given:
                     made[name] = _from_flag(spec_of(declared), value)
-            elif name in self.flags.defaults:
-                made[name] = self.flags.defaults[name]
+                elif name in self.flags.defaults:
+                    made[name] = self.flags.defaults[name]
         return self.kind(**made)
 
     def _own(self, values: dict[str, Any], given: frozenset[str]) -> dict[str, object]:
@@ -252,9 +253,19 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
 
 
 def _from_flag(spec: Spec | None, value: Any) -> Any:
-    """Convert a flag's value to the option's."""
-    if spec is None or value is None:
+    """Convert a flag's value to the option's.
+
+    Raises:
+        OptionError: it is out of the option's range.
+    """
+    if spec is None or spec.flag is None or value is None:
         return value
+    converted = _converted(spec, value)
+    check_range(spec.flag.partition(",")[0], converted, spec)
+    return converted
+
+
+def _converted(spec: Spec, value: Any) -> Any:
     if spec.negated:
         return not value
     if spec.parse is not None:
