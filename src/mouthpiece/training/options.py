@@ -34,7 +34,7 @@ class TrainOptions:
         metavar="DIR",
         help="What `mouthpiece train synthesise` made, to learn from too.",
     )
-    """Folder that `mouthpiece train synthesise` filled: speech with known phones, which the coarticulation model teaches."""
+    """Folder filled by `mouthpiece train synthesise`: speech with known phones, taught by the coarticulation model."""
     shares: tuple[float, ...] = option(
         (),
         flag="--share",
