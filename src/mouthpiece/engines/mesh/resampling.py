@@ -51,4 +51,4 @@ class Enlarged:
         Pixel x of the original is at times * x + (times - 1) / 2.
         """
         how = cv2.INTER_LINEAR if self.times > 1 else cv2.INTER_CUBIC
-        return remap(self.picture, places, None, how, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(remap(self.picture, places, None, how, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
