@@ -33,6 +33,38 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class ExportFormat(StrEnum):
+    """Format of an exported model."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file's name."""
+        return ".onnx" if self is ExportFormat.ONNX else ".xml"
+
+
+class ExportPrecision(StrEnum):
+    """Precision of an exported model."""
+
+    F32 = "f32"
+    F16 = "f16"
+    """Of the weights, half as large a file."""
+    INT8 = "int8"
+
+
+class ExportRoute(StrEnum):
+    """The way from the checkpoint to an exported model."""
+
+    TORCH = "torch"
+    """PyTorch's network, converted."""
+    ONNX = "onnx"
+    """PyTorch's network, to ONNX, to OpenVINO."""
+    ARRAYS = "arrays"
+    """Built from the checkpoint's arrays, without PyTorch."""
+
+
 @dataclass(frozen=True)
 class NetworkOptions:
     """Which weights are run, and how."""
