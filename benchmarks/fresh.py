@@ -18,8 +18,8 @@ first = []
 def note(progress):
     if not first:
         first.extend((time.monotonic() - float(started), time.process_time()))
-network = mouthpiece.NetworkOptions(checkpoint=checkpoint or None)
-options = mouthpiece.SyncOptions(engine=engine, network=network, overwrite=True)
+own = {"checkpoint": checkpoint} if checkpoint else {}
+options = mouthpiece.SyncOptions(engine=mouthpiece.EngineOptions(engine, own=own), overwrite=True)
 result = mouthpiece.sync(face, speech, out, options, progress=note)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({

@@ -20,7 +20,6 @@ from mouthpiece.datasets.measuring import read_sound
 from mouthpiece.datasets.motion_curves import play
 from mouthpiece.datasets.options import OffsetRule, PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
-from mouthpiece.datasets.recordings import Word
 from mouthpiece.evaluation.motion import LEAK_ABOVE, energy_envelope, evaluate_motion, is_live, shipped_networks
 from mouthpiece.evaluation.options import EvaluationOptions
 from mouthpiece.evaluation.reference import in_speech, joined_words
@@ -28,7 +27,7 @@ from mouthpiece.evaluation.report import score_table
 from mouthpiece.evaluation.sets import MotionSet, find_sets
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, features, speech_stretches
-from mouthpiece.types import SAMPLE_RATE, FloatArray
+from mouthpiece.types import SAMPLE_RATE, FloatArray, SpokenWord
 
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"), ("facegood_mandarin", "val"), ("facegood_mandarin", "test"))
 FPS = 25
@@ -100,7 +99,7 @@ def print_liveliness(data: Path, name: str, weights: Path) -> None:
     for title, samples in (heard | sounds_without_speech()).items():
         times_s = np.arange(len(samples) * FPS // SAMPLE_RATE) / FPS
         opening = play(samples, times_s, weights, live=live)[0].opening
-        spoken_at = [Word("", start, end) for start, end in speech_stretches(features(samples)[1])]
+        spoken_at = [SpokenWord("", start, end) for start, end in speech_stretches(features(samples)[1])]
         speaking = in_speech(times_s, joined_words(spoken_at) if title in heard else [])
         spoken = opening[speaking] if speaking.any() else opening
         middle, high, top = np.percentile(spoken, [50, 90, 99])

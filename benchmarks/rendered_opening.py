@@ -54,9 +54,8 @@ class Comparison:
 def compare(photo: Path, voice: str, speech: Waveform, height: int, folder: Path) -> Comparison:
     """Let a photo speak and look at the result."""
     out = folder / "out.mp4"
-    mouthpiece.sync(
-        with_height(read_photo(photo), height), speech, out, mouthpiece.SyncOptions(engine="mesh", overwrite=True)
-    )
+    options = mouthpiece.SyncOptions(engine=mouthpiece.EngineOptions("mesh"), overwrite=True)
+    mouthpiece.sync(with_height(read_photo(photo), height), speech, out, options)
     seen = tracked_openings(out)
     rendered = np.array([one.opening for one in seen], dtype=np.float32)
     intended = intended_openings(speech, [one.time_s for one in seen])

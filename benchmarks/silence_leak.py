@@ -75,7 +75,8 @@ class Trial:
         """Sync the photo to a sound and look at the result."""
         out = self.folder / "out.mp4"
         picture = with_height(read_photo(self.photo), self.height)
-        mouthpiece.sync(picture, speech, out, mouthpiece.SyncOptions(engine=self.engine, overwrite=True))
+        options = mouthpiece.SyncOptions(engine=mouthpiece.EngineOptions(self.engine), overwrite=True)
+        mouthpiece.sync(picture, speech, out, options)
         seen = tracked_openings(out)
         times_s = np.array([one.time_s for one in seen])
         openings = np.array([one.opening for one in seen], dtype=np.float32)

@@ -109,7 +109,7 @@ class StudioState:
     def sync(self, face: FaceInput) -> Run:
         """The product itself."""
         meter = Meter()
-        options = mouthpiece.SyncOptions(engine=self.engine, overwrite=True)
+        options = mouthpiece.SyncOptions(engine=mouthpiece.EngineOptions(self.engine), overwrite=True)
         result = mouthpiece.sync(face, self.speech, self.out, options, progress=meter.count)
         return meter.stop(result.seconds)
 

@@ -10,13 +10,34 @@ from typing import NoReturn
 
 import pytest
 from tests.checkpoints.serving import Server
+from tests.stand_in_media import StandInMedia
 
 IN_REAL_TIME = ("browser", "live", "apps/live", "apps/studio")
 """Folders of tests that watch servers, pages and microphones by the wall clock."""
 
 
+MEDIA_VARIABLE = "MOUTHPIECE_TEST_MEDIA"
+"""Names the folder of real media where it is not ../shared/data; a folder that does not exist: do without."""
+REAL_MEDIA = Path(os.environ.get(MEDIA_VARIABLE) or Path(__file__).parents[2] / "shared" / "data")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker of tests about real people, and refuse to check a change without them on CI."""
+    config.addinivalue_line("markers", "real_media: about recordings of people; skipped where there are none")
+    if os.environ.get("CI") and not os.environ.get(MEDIA_VARIABLE) and not REAL_MEDIA.is_dir():
+        raise pytest.UsageError(f"CI must have real media at {REAL_MEDIA}; {MEDIA_VARIABLE}=none does without")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Try once more what failed in real time, and count it: a machine shared with others can stand still for long."""
+    """Skip what needs real media where there is none; try once more what failed in real time.
+
+    A machine shared with others can stand still for long: what failed first is counted.
+    """
+    if not REAL_MEDIA.is_dir():
+        without = pytest.mark.skip(reason=f"about recordings of people, and there are none at {REAL_MEDIA}")
+        for item in items:
+            if item.get_closest_marker("real_media"):
+                item.add_marker(without)
     folders = [Path(__file__).parent / name for name in IN_REAL_TIME]
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in folders):
@@ -30,12 +51,16 @@ def repo_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_data(repo_root: Path) -> Path:
-    """Real media beside the checkout; tests that need it skip where it is absent. Never commit a file of it."""
-    folder = repo_root.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"no real media at {folder}")
-    return folder
+def shared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Media to try things on: real media beside the checkout, else a stand-in made from the packaged samples.
+
+    Never commit a file of the real media.
+    """
+    if REAL_MEDIA.is_dir():
+        return REAL_MEDIA
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return StandInMedia(shared / "stand-in-media")
 
 
 def _go_without(what: str, why: str) -> NoReturn:

@@ -26,7 +26,7 @@ from tools import contact_sheets
 
 from mouthpiece.errors import WeightsError
 from mouthpiece.media import open_face, open_speech
-from mouthpiece.options import SyncOptions
+from mouthpiece.options import EngineOptions, SyncOptions
 from mouthpiece.types import SAMPLE_RATE, Picture, Waveform
 
 MODULES = ("live", "memory", "rendered_opening", "silence_leak", "startup", "sync_speed")
@@ -228,7 +228,7 @@ def test_a_live_server_is_loaded(photo: Picture, little: Waveform, monkeypatch: 
 def test_sheets_show_closed_and_open_mouths(shared_data: Path, little: Waveform, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     contact_sheets.make_sheets(
-        shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4", little, out, SyncOptions(engine="fake")
+        shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4", little, out, SyncOptions(engine=EngineOptions("fake"))
     )
     for path in (out, tmp_path / "sheet_neighbours.png"):
         picture = cv2.imread(str(path))

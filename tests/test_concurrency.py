@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from mouthpiece.concurrency import QUEUE_SIZE, in_background
+from mouthpiece.concurrency import QUEUE_SIZE, fan_out, in_background
 
 PATIENCE_S = 5.0
 
@@ -158,3 +158,46 @@ def test_closing_twice_and_after_the_end() -> None:
     assert list(stage) == [1]
     stage.close()
     stage.close()
+
+
+def test_several_threads_read_the_same_items() -> None:
+    """Each in its own thread and at its own pace; the items themselves are made once."""
+    source = Counter()
+    items = iter(source)
+    readers = fan_out(zip(range(200), items, strict=False), 3)
+    stages = [in_background(reader, f"reader-{i}") for i, reader in enumerate(readers)]
+    read: list[list[tuple[int, int]]] = [list(stages[0]), [], []]
+    for stage, found in zip(stages[1:], read[1:], strict=True):
+        found.extend(stage)
+    assert read[0] == [(i, i + 1) for i in range(200)]
+    assert all(a is b for one in read[1:] for a, b in zip(one, read[0], strict=True))
+    assert source.drawn == 200
+
+
+def test_readers_of_the_same_items_go_on_side_by_side() -> None:
+    """No item is drawn before somebody asks for it."""
+    source = Counter()
+    first, second = fan_out(source, 2)
+    assert source.drawn == 0
+    for i in range(1, 50):
+        assert (next(first), next(second)) == (i, i)
+        assert source.drawn == i
+
+
+def test_what_a_source_raises_is_raised_for_every_reader() -> None:
+    def fails() -> Iterator[int]:
+        yield 1
+        raise LookupError("lost")
+
+    for reader in fan_out(fails(), 2):
+        assert next(reader) == 1
+        with pytest.raises(LookupError, match="lost"):
+            next(reader)
+        assert list(reader) == []
+
+
+def test_a_reader_that_stops_leaves_the_others_alone() -> None:
+    first, second = fan_out(range(5), 2)
+    assert next(first) == 0
+    first.close()
+    assert list(second) == [0, 1, 2, 3, 4]

@@ -13,29 +13,44 @@ import pytest
 import mouthpiece
 
 PUBLIC = [
-    "CropOptions",
+    "MEL_RATE",
+    "SAMPLE_RATE",
+    "Box",
+    "Checkpoint",
+    "Engine",
+    "EngineInfo",
+    "EngineJob",
+    "EngineOptions",
+    "Face",
     "FaceStretch",
     "Fit",
+    "Frame",
     "FrameTransform",
+    "HeadPose",
     "LiveFrame",
     "LiveOptions",
     "LiveSession",
     "LiveStats",
-    "NetworkOptions",
+    "Notice",
+    "OptionInfo",
+    "Patch",
     "Phone",
-    "Precision",
     "ProbeReport",
     "Progress",
     "Quality",
-    "Runtime",
+    "RenderRequest",
+    "SkipReason",
+    "SpeechChunk",
     "SyncOptions",
     "SyncResult",
+    "TrackedFrame",
     "VisemeOptions",
     "VisemeTrack",
     "Waveform",
     "__version__",
     "errors",
     "open_live",
+    "option",
     "probe",
     "sync",
     "visemes",
@@ -45,7 +60,7 @@ PUBLIC = [
 
 def test_the_facade_is_frozen() -> None:
     assert mouthpiece.__all__ == PUBLIC
-    assert [name for name in dir(mouthpiece) if not name.startswith("_")] == [n for n in PUBLIC if n[0] != "_"]
+    assert [name for name in dir(mouthpiece) if name[0] != "_"] == sorted(name for name in PUBLIC if name[0] != "_")
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -74,7 +89,7 @@ def test_the_signature_of_visemes_is_frozen() -> None:
 def test_options_have_defaults_and_are_frozen() -> None:
     options = mouthpiece.SyncOptions()
     with pytest.raises(AttributeError):
-        options.engine = "other"  # type: ignore[misc]
+        options.engine = mouthpiece.EngineOptions("other")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +97,6 @@ def test_options_have_defaults_and_are_frozen() -> None:
     [
         {"fps": 0},
         {"fps": 1000},
-        {"intensity": -1.0},
-        {"intensity": float("nan")},
         {"face": "middle"},
         {"audio_offset_s": 5.0},
         {"phones_blend": 0.5},
@@ -93,6 +106,13 @@ def test_options_have_defaults_and_are_frozen() -> None:
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(mouthpiece.errors.OptionError) as caught:
         mouthpiece.SyncOptions(**values)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [{"intensity": -1.0}, {"intensity": float("nan")}, {"rest": 1.5}])
+def test_engine_options_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(mouthpiece.errors.OptionError) as caught:
+        mouthpiece.EngineOptions(**values)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 

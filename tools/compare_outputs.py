@@ -4,7 +4,7 @@ A refactoring may change no output. Record the older commit's in a git worktree 
 
     git worktree add ../base 0f6ee75
     PYTHONPATH=../base/src .venv/bin/python tools/compare_outputs.py record ../hashes.json
-    PYTHONPATH=src .venv/bin/python tools/compare_outputs.py check ../hashes.json [--only photo] [--ignore report]
+    PYTHONPATH=src .venv/bin/python tools/compare_outputs.py check ../hashes.json [--only photo] [--skip help]
 
 `record` runs every case twice and leaves out what differs by itself (--once trusts them all). `check` prints a line a
 case: same, differs (where first, in each part), missing or new. It exits with 1 unless all are the same. Parts of a
@@ -147,6 +147,7 @@ COMMANDS = {
     "visemes tsv phones": "visemes en.wav -o out.tsv --phones said.align",
     "visemes json phones": "visemes en.wav -o out.json --phones said.tsv --phones-blend 0.6",
     "demo": "demo -o out.mp4",
+    "gallery": "sync samples/avatars/woman.jpg samples/speech_en.wav -o out.mp4",
     # Reports.
     "probe photo": "probe two.png",
     "probe video": "probe gap.mkv",
@@ -238,7 +239,8 @@ def live_session(face: Path, engine: str, clock: TurnedClock) -> Iterator[LiveDo
     """Open a live session of small pictures by a clock that is turned by hand."""
     own = {"checkpoint": str(face.with_name("net.safetensors")), "precision": "f32"} if engine == "wav2lip" else {}
     options = mouthpiece.LiveOptions(**engine_choice(engine, own), most_side=256)
-    with mouthpiece.open_live(face, options, clock=clock) as live:
+    turned: Any = clock  # asked for by its methods, whatever class the session names
+    with mouthpiece.open_live(face, options, clock=turned) as live:
 
         def take(seconds: float) -> tuple[float, Image] | None:
             frame = live.next_frame(seconds)
@@ -485,6 +487,7 @@ def make_material(folder: Path) -> None:
     make_speech(folder)
     make_phones(folder)
     make_checkpoints(folder)
+    (folder / "samples").symlink_to(SAMPLES)
     if SHARED.is_dir():
         (folder / "shared").symlink_to(SHARED)
 
@@ -722,13 +725,18 @@ def differences(old: Parts, new: Parts, ignored: Sequence[str] = ()) -> list[str
 
 
 def record(path: Path, names: Sequence[str], *, once: bool) -> int:
-    """Write the hashes of what the code makes; cases that differ from run to run are told and left out."""
+    """Write the hashes of what the code makes; cases that differ from run to run are told and left out.
+
+    Other cases that the file has of the same commit and machine stay.
+    """
     made = made_outputs(names)
     again = made if once else made_outputs(names)
     odd = [name for name in names if differences(made[name], again[name])]
     for name in odd:
         print(f"left out, differs from run to run: {name}: {'; '.join(differences(made[name], again[name]))}")
-    kept = {name: as_stored(made[name]) for name in names if name not in odd}
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    before = stored["cases"] if facts().items() <= stored.items() else {}
+    kept = before | {name: as_stored(made[name]) for name in names if name not in odd}
     path.write_text(json.dumps(facts() | {"cases": kept}, indent=1) + "\n")
     print(f"{path}: {len(kept)} cases of {facts()['commit']}")
     return 1 if odd else 0
@@ -761,12 +769,13 @@ def main() -> int:
     parser.add_argument("what", choices=("record", "check"))
     parser.add_argument("hashes", type=Path)
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help="cases whose names begin so")
+    parser.add_argument("--skip", action="append", default=[], metavar="CASE", help="cases to leave out, likewise")
     parser.add_argument("--ignore", action="append", default=[], metavar="PART", help="parts that may differ")
     parser.add_argument("--once", action="store_true", help="record without a second run")
     given = parser.parse_args()
 
     def wanted(name: str) -> bool:
-        return not given.only or name.startswith(tuple(given.only))
+        return name.startswith(tuple(given.only or [""])) and not name.startswith(tuple(given.skip))
 
     names = [name for name in cases() if wanted(name)]
     path = given.hashes.resolve()

@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0, help="speech used of each recording")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    options = mouthpiece.SyncOptions(engine=given.engine, intensity=given.intensity)
+    options = mouthpiece.SyncOptions(engine=mouthpiece.EngineOptions(given.engine, intensity=given.intensity))
     for face in faces_of(given.data):
         if given.only not in face.name:
             continue

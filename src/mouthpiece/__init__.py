@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mouthpiece import errors
 
 if TYPE_CHECKING:
+    from mouthpiece.checkpoints.catalogue import Checkpoint
     from mouthpiece.engines.base import Engine, EngineJob
     from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
     from mouthpiece.notices import Notice
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     )
     from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
     from mouthpiece.types import (
+        MEL_RATE,
+        SAMPLE_RATE,
         Box,
         EngineInfo,
         Face,
         FaceStretch,
         Frame,
         HeadPose,
+        OptionInfo,
         Patch,
         Phone,
         Progress,
@@ -53,6 +57,7 @@ __version__ = "0.1.0"
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _ROOMS = {
+    "checkpoints.catalogue": ("Checkpoint",),
     "engines.base": ("Engine", "EngineJob"),
     "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
     "notices": ("Notice",),
@@ -68,12 +73,15 @@ _ROOMS = {
     ),
     "pipeline": ("ProbeReport", "SyncResult", "probe", "sync"),
     "types": (
+        "MEL_RATE",
+        "SAMPLE_RATE",
         "Box",
         "EngineInfo",
         "Face",
         "FaceStretch",
         "Frame",
         "HeadPose",
+        "OptionInfo",
         "Patch",
         "Phone",
         "Progress",
@@ -88,7 +96,10 @@ _ROOMS = {
 """Module -> the public names that come from it."""
 
 __all__ = [
+    "MEL_RATE",
+    "SAMPLE_RATE",
     "Box",
+    "Checkpoint",
     "Engine",
     "EngineInfo",
     "EngineJob",
@@ -104,6 +115,7 @@ __all__ = [
     "LiveSession",
     "LiveStats",
     "Notice",
+    "OptionInfo",
     "Patch",
     "Phone",
     "ProbeReport",
@@ -139,5 +151,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The public names."""
+    """List the public names."""
     return sorted(__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -84,3 +85,43 @@ def in_background(items: Iterable[T], name: str, ahead: int = QUEUE_SIZE) -> Gen
     finally:
         stop.set()
         thread.join()
+
+
+def fan_out(items: Iterable[T], count: int) -> tuple[Generator[T, None, None], ...]:
+    """Make several iterators over the same items, each over all of them and each for a thread of its own.
+
+    An item waits for those that haven't read it; let them go on side by side, as `compositing.composite` does. What
+    the iterable raises is raised in each. Closing one of them ends it alone.
+    """
+    source, lock = iter(items), threading.Lock()
+    waiting: dict[int, deque[T | _Failure | _End[T]]] = {reader: deque() for reader in range(count)}
+
+    def pull() -> None:
+        item: T | _Failure | _End[T]
+        try:
+            item = next(source)
+        except StopIteration:
+            item = _End()
+        except BaseException as error:  # handed on to every reader, whatever it is
+            item = _Failure(error)
+        for own in waiting.values():
+            own.append(item)
+
+    def read(reader: int) -> Generator[T, None, None]:
+        own = waiting[reader]
+        try:
+            while True:
+                with lock:
+                    if not own:
+                        pull()
+                    item = own.popleft()
+                if isinstance(item, _End):
+                    return
+                if isinstance(item, _Failure):
+                    raise item.error
+                yield item
+        finally:
+            with lock:
+                del waiting[reader]
+
+    return tuple(read(reader) for reader in range(count))

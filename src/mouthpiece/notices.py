@@ -70,10 +70,9 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         ),
         # elsewhere
         "face-batch-ignored": "--face_det_batch_size has no use here: faces are tracked from frame to frame",
-        "engine": "{text}",
     }
 )
-"""English templates (`str.format` over the notice's values) by code. `engine` is for whatever else an engine notes."""
+"""English templates (`str.format` over the notice's values) by code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum, StrEnum
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mouthpiece.errors import OptionError
@@ -93,14 +92,29 @@ def check_ranges(options: Any) -> None:
         OptionError: one is out of range, or no number.
     """
     for declared in fields(options):
-        spec, value = spec_of(declared), getattr(options, declared.name)
-        if spec is None or value is None or (spec.low is None and spec.high is None):
-            continue
-        low, high = spec.low, spec.high
-        if (low is None or low <= value) and (high is None or value <= high):
-            continue
-        number = f"{float(value):g}" if isinstance(value, float | Fraction) else str(value)
-        raise OptionError(f"{declared.name} expects {_range(spec)}, got {number}")
+        if spec := spec_of(declared):
+            check_range(declared.name, getattr(options, declared.name), spec)
+
+
+def check_range(name: str, value: Any, spec: Spec) -> None:
+    """Check one option's number against its range; None is in every one.
+
+    Args:
+        name: what the message calls it.
+        value: the number.
+        spec: with the range.
+
+    Raises:
+        OptionError: it is out of range, or no number.
+    """
+    low, high = spec.low, spec.high
+    try:
+        fits = value is None or ((low is None or low <= value) and (high is None or value <= high))
+    except TypeError:
+        fits = False
+    if not fits:
+        number = f"{float(value):g}" if isinstance(value, float | Fraction) else repr(value)
+        raise OptionError(f"{name} expects {_range(spec)}, got {number}")
 
 
 def _range(spec: Spec) -> str:
@@ -149,18 +163,20 @@ def read_options(kind: type[T], given: Mapping[str, object], *, owner: str) -> T
         owner: whose options they are, for messages.
 
     Raises:
-        OptionError: there is no such option, or a value isn't of its type.
+        OptionError: there is no such option, or a value isn't of its type or out of range.
     """
     known = {declared.name: declared for declared in fields(kind)} if is_dataclass(kind) else {}
     for name in given:
         if name not in known:
             has = f"its options are {', '.join(known)}" if known else "it has none of its own"
             raise OptionError(f"{owner} has no option {name!r}; {has}")
-    return kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    made = kind(**{name: _value(known[name], value, owner) for name, value in given.items()})
+    check_ranges(made)
+    return made
 
 
 def _value(declared: Field[Any], value: object, owner: str) -> Any:
-    """One option's value, converted where it is text."""
+    """Return one option's value, converted where it is text."""
     spec = spec_of(declared)
     if not isinstance(value, str):
         return value
@@ -168,12 +184,12 @@ def _value(declared: Field[Any], value: object, owner: str) -> Any:
         if spec is not None and spec.parse is not None:
             return spec.parse(value)
         return _from_text(value, (spec.kind if spec is not None else None) or type(declared.default))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OptionError) as error:
         raise OptionError(f"{owner}'s option {declared.name}: {error}") from error
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    """A text as a value of a type.
+    """Convert a text to a value of a type.
 
     Raises:
         ValueError: it can't be.
@@ -197,7 +213,20 @@ def _from_text(text: str, kind: Any) -> Any:
             return tuple(int(part) for part in text.replace(",", " ").split())
         except ValueError:
             raise ValueError(f"expected whole numbers, got {text!r}") from None
+    if getattr(kind, "__origin__", None) is list:
+        return tuple(_from_text(part.strip(), kind.__args__[0]) for part in text.split(","))
     return Path(text) if kind is Path else text
+
+
+def option_text(value: object) -> str:
+    """Format an option's value as it would be typed; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, float | Fraction):
+        return f"{float(value):g}"
+    return str(value).lower() if isinstance(value, bool) else str(value.value if isinstance(value, Enum) else value)
 
 
 _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -303,7 +332,7 @@ class EngineOptions:
     does in its own video, closed for a photo."""
     seed: int = option(0, flag="--seed", help="The same seed gives the same video.")
     """Seed of whatever is random inside; the same seed gives the same frames."""
-    own: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    own: Mapping[str, object] = field(default_factory=dict, hash=False)
     """Options that this engine alone has, by name: the fields of its `Engine.Options`, values or text."""
 
     def __post_init__(self) -> None:
@@ -313,11 +342,11 @@ class EngineOptions:
             OptionError: a value makes no sense.
         """
         check_ranges(self)
-        object.__setattr__(self, "own", MappingProxyType(dict(self.own)))
+        object.__setattr__(self, "own", dict(self.own))
 
 
 def _engine(chosen: EngineOptions | str) -> EngineOptions:
-    """The options of an engine of which perhaps only the name is given."""
+    """Complete the options of an engine of which perhaps only the name is given."""
     return EngineOptions(chosen) if isinstance(chosen, str) else chosen
 
 
@@ -445,7 +474,6 @@ class LiveOptions:
         low=float(MIN_FPS),
         high=float(MAX_FPS),
     )
-    """Frames a second while the machine keeps up."""
     most_side: int | None = option(
         None,
         flag="--size",

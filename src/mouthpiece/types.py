@@ -33,7 +33,7 @@ FloatArray = NDArray[np.float32]
 
 
 def as_float(array: ArrayLike) -> FloatArray:
-    """The array in float32, copied only if it is of another type."""
+    """Convert the array to float32; it is copied only if it is of another type."""
     return np.asarray(array, dtype=np.float32)
 
 
@@ -62,7 +62,7 @@ class Box:
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def clipped(self, width: int, height: int) -> Box:
-        """The part of the box inside a picture of that size; it may be empty."""
+        """Return the part of the box inside a picture of that size; it may be empty."""
         x0, y0 = min(max(self.x0, 0), width), min(max(self.y0, 0), height)
         return Box(x0, y0, max(x0, min(self.x1, width)), max(y0, min(self.y1, height)))
 
@@ -256,6 +256,17 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """An option that one engine alone has."""
+
+    name: str
+    default: str
+    """As it would be typed; empty for the engine's own choice."""
+    help: str
+    """One line for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine says of itself before it does anything."""
 
@@ -272,6 +283,10 @@ class EngineInfo:
     """Which weights it uses, or what is missing and how to get it."""
     ready: bool
     """Whether it can run now."""
+    checkpoints: tuple[str, ...] = ()
+    """Names of the checkpoints that it can run; the registry fills this in, and the options."""
+    options: tuple[OptionInfo, ...] = ()
+    """Its own options."""
 
 
 @dataclass(frozen=True, slots=True)

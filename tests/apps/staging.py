@@ -9,6 +9,7 @@ from typing import Any
 
 from mouthpiece import pipeline
 from mouthpiece.errors import Cancelled
+from mouthpiece.notices import Notice
 from mouthpiece.types import Box, FaceStretch, Progress, SkipReason
 
 
@@ -32,7 +33,7 @@ class StandIn:
 
     asked: dict[str, Any] = field(default_factory=dict)
     fails_with: BaseException | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     faces_seen: int = 1
 
     def sync(self, face: Path, speech: Path, out: Path, options: Any, *, progress: Any, cancelled: Any) -> Any:
@@ -53,6 +54,6 @@ class StandIn:
             timeline=(FaceStretch(0.0, 1.5, True), FaceStretch(1.5, 2.0, False, SkipReason.TURNED)),
             faces_seen=self.faces_seen,
             face_chosen=Box(10, 20, 110, 140),
-            engine=options.engine,
+            engine=options.engine.name,
             warnings=self.warnings,
         )

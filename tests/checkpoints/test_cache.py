@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def test_a_read_only_cache_is_one_line(publish: Publish, content_file: Path, mon
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    monkeypatch.setattr(Path, "replace", refused)
     with pytest.raises(WeightsError, match="Read-only file system; set MOUTHPIECE_CACHE"):
         store.keep_file(content_file, "tiny")
 
@@ -91,7 +90,7 @@ def test_what_is_in_a_read_only_cache_can_be_used(publish: Publish, monkeypatch:
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    monkeypatch.setattr(Path, "replace", refused)
     assert find_checkpoint("tiny", ("tiny",)) == path
 
 

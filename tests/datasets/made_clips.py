@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mouthpiece.datasets.recordings import Recording, Word
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.face import reference_face
-from mouthpiece.types import SAMPLE_RATE, FloatArray
+from mouthpiece.types import SAMPLE_RATE, FloatArray, SpokenWord
 
 FPS = 25.0
 SECONDS = 3.0
@@ -37,7 +37,7 @@ def spoken_clip(name: str, split: str = "train", corpus: str = "made", seed: int
     landmarks = opened_face(opening)
     landmarks += rng.normal(0, 0.0005, landmarks.shape).astype(np.float32)
     seen = np.ones(len(frame_s), dtype=bool)
-    return Recording(corpus, name, split, FPS, samples, (Word("word", 0.5, 2.5),), landmarks, seen)
+    return Recording(corpus, name, split, FPS, samples, (SpokenWord("word", 0.5, 2.5),), landmarks, seen)
 
 
 def rigged_clip(name: str, split: str = "train", corpus: str = "rig") -> Recording:

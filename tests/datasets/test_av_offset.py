@@ -19,8 +19,8 @@ from mouthpiece.datasets.av_offset import (
     mouth_evidence,
 )
 from mouthpiece.datasets.options import LARGEST_LAG_S
-from mouthpiece.datasets.recordings import Recording, Word
-from mouthpiece.types import SAMPLE_RATE, Phone
+from mouthpiece.datasets.recordings import Recording
+from mouthpiece.types import SAMPLE_RATE, Phone, SpokenWord
 
 FRAME_S = 0.04
 MOVED_S = (-0.24, -0.16, -0.08, 0.08, 0.16, 0.24)
@@ -112,7 +112,7 @@ def test_two_answers_are_none() -> None:
 @pytest.mark.parametrize("lag_s", [0.1, -0.1, 0.013, 0.32])
 def test_mending_cuts_and_makes_nothing_up(lag_s: float) -> None:
     clip = spoken_clip("a")
-    words = (Word("lost", 0.0, 0.2), Word("kept", 0.5, 2.5))
+    words = (SpokenWord("lost", 0.0, 0.2), SpokenWord("kept", 0.5, 2.5))
     clip = replace(clip, words=words, phones=(Phone("k", 0.5, 0.6),))
     mended = corrected(clip, lag_s)
     assert mended.landmarks is not None and clip.landmarks is not None

@@ -24,9 +24,9 @@ from mouthpiece.datasets.measuring import (
     read_curves,
     words_between,
 )
-from mouthpiece.datasets.recordings import Recording, Word
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import InputError, NoFaceError, NoPictureError
-from mouthpiece.types import SAMPLE_RATE, FloatArray
+from mouthpiece.types import SAMPLE_RATE, FloatArray, SpokenWord
 
 FPS = 25
 Row = tuple[float, int, FloatArray | None]
@@ -114,9 +114,13 @@ def test_sound_is_cut_on_the_pictures_clock(lead_s: Fraction) -> None:
 
 
 def test_words_move_along() -> None:
-    words = (Word("a", 0.0, 1.0), Word("b", 1.5, 2.5), Word("c", 3.0, 4.0))
-    assert words_between(words, 1.0, 2.0) == (Word("b", 0.5, 1.0),)
-    assert words_between(words, 0.5, 3.5) == (Word("a", 0.0, 0.5), Word("b", 1.0, 2.0), Word("c", 2.5, 3.0))
+    words = (SpokenWord("a", 0.0, 1.0), SpokenWord("b", 1.5, 2.5), SpokenWord("c", 3.0, 4.0))
+    assert words_between(words, 1.0, 2.0) == (SpokenWord("b", 0.5, 1.0),)
+    assert words_between(words, 0.5, 3.5) == (
+        SpokenWord("a", 0.0, 0.5),
+        SpokenWord("b", 1.0, 2.0),
+        SpokenWord("c", 2.5, 3.0),
+    )
 
 
 def test_a_rig_must_fit_its_names(shared_data: Path, tmp_path: Path) -> None:
@@ -152,7 +156,7 @@ def test_two_people_in_one_video(shared_data: Path, tmp_path: Path, ffmpeg: str,
     parts = list(measure_video(ClipSource("c", "two", video, align=align)))
     assert [part.name for part in parts] == ["two", "two+2"]
     assert [part.frames for part in parts] == [75, 75] and all(part.seen.all() for part in parts)
-    assert parts[0].words == (Word("early", 2.0, 2.4),) and parts[1].words == (Word("late", 1.0, 2.0),)
+    assert parts[0].words == (SpokenWord("early", 2.0, 2.4),) and parts[1].words == (SpokenWord("late", 1.0, 2.0),)
     by_name = {clip.name: clip for clip in grid_clips}
     for part, name in zip(parts, names, strict=True):
         alone = by_name[name]

@@ -6,7 +6,6 @@ import wave
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from math import isnan
 from pathlib import Path
 
@@ -16,10 +15,10 @@ import pytest
 from tests.datasets.made_clips import spoken_clip
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
-from mouthpiece import pipeline, samples
+from mouthpiece import samples
 from mouthpiece.datasets.av_offset import judge, mouth_evidence
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.engines.base import Engine
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
@@ -28,7 +27,8 @@ from mouthpiece.evaluation import calibration
 from mouthpiece.evaluation.calibration import Calibration, best_offset, calibrate, record_drawn, trial_table
 from mouthpiece.evaluation.options import CalibrationOptions
 from mouthpiece.media import open_speech
-from mouthpiece.options import SyncOptions
+from mouthpiece.options import EngineOptions, SyncOptions
+from mouthpiece.pipeline import lane, syncing
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, Patch, TrackedFrame
 
 STEP_S = 0.02
@@ -98,7 +98,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[type[Engine]], None]:
     """Let an engine play under any name."""
 
     def use(engine: type[Engine]) -> None:
-        monkeypatch.setattr(pipeline, "load_engine", lambda _name: engine)
+        for module in (syncing, lane):
+            monkeypatch.setattr(module, "load_engine", lambda _name: engine)
 
     return use
 
@@ -146,12 +147,18 @@ class AsTrained(DrawnMouth):
 
 
 def test_the_alignment_of_wav2lips_training_is_forty_milliseconds_earlier(
-    face: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
+    face: Path, speech: Path, play: Callable[[type[Engine]], None]
 ) -> None:
     """Not what a real checkpoint does, but that the difference would be seen, and that the option undoes it."""
 
     def lag_s(mouth: DrawnMouth, offset_s: float) -> float:
-        monkeypatch.setattr(pipeline, "load_engine", lambda _name: partial(Wav2LipEngine, generator=mouth))
+        class WithMouth(Wav2LipEngine):
+            """The engine with a stand-in for its network."""
+
+            def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
+                super().__init__(options, job, generator=mouth)
+
+        play(WithMouth)
         return judge([mouth_evidence(record_drawn(face, speech, SyncOptions(audio_offset_s=offset_s)))]).lag_s
 
     published = lag_s(DrawnMouth(), 0.0)
@@ -163,7 +170,7 @@ def test_a_mouth_that_never_moves_can_not_be_judged(
     face: Path, speech: Path, play: Callable[[type[Engine]], None]
 ) -> None:
     play(StillEngine)
-    found = calibrate(_options(face, speech, SyncOptions(engine="fake")))
+    found = calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("fake"))))
     assert found.offset_s is None and found.reason == "the mouth hardly moves"
     assert isnan(found.lag_s) and found.confidence == 0 and found.trials == ()
     assert found.by_speech[0].reason == found.reason
@@ -251,9 +258,9 @@ def test_numbers_that_make_no_sense(range_s: float, step_s: float, begin_s: floa
 
 def test_what_can_not_be_drawn(face: Path, speech: Path) -> None:
     with pytest.raises(EngineError, match="expected one of the engines"):
-        calibrate(_options(face, speech, SyncOptions(engine="nobody")))
+        calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("nobody"))))
     with pytest.raises(Cancelled):
-        calibrate(_options(face, speech, SyncOptions(engine="fake")), cancelled=lambda: True)
+        calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("fake"))), cancelled=lambda: True)
 
 
 def test_frames_may_come_unevenly_and_without_a_face(face: Path, speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +286,12 @@ def test_the_packaged_inputs_are_taken_where_none_are_given(
 ) -> None:
     files: list[Path] = []
     record = calibration.record_drawn
-    monkeypatch.setattr(calibration, "record_drawn", lambda *given, **_: (files.extend(given[:2]), record(*given))[1])
+
+    def noted(face: Path, speech: Path, sync: SyncOptions, **_: object) -> Recording:
+        files.extend((face, speech))
+        return record(face, speech, sync)
+
+    monkeypatch.setattr(calibration, "record_drawn", noted)
     found = calibrate()
     assert seen and len(found.by_speech) == 2 and all(path.is_file() for path in files)
     assert files[:2] == [samples.sample_face(), samples.sample_speech("en")]

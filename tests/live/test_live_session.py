@@ -21,7 +21,7 @@ from mouthpiece.live import LiveFrame, open_live, session, states
 from mouthpiece.live.inbox import GAP_S
 from mouthpiece.live.session import RESTING_FPS
 from mouthpiece.live.states import CLOSING_S
-from mouthpiece.options import LiveOptions
+from mouthpiece.options import EngineOptions, LiveOptions
 from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
 
 Make = Callable[..., Stage]
@@ -438,12 +438,12 @@ def test_options_that_make_no_sense_are_refused(values: dict[str, object], said:
 
 def test_a_picture_without_a_face_is_refused() -> None:
     with pytest.raises(NoFaceError, match="expected a face in the") as caught:
-        open_live(np.full((200, 200, 3), 128, np.uint8), LiveOptions(engine="fake"))
+        open_live(np.full((200, 200, 3), 128, np.uint8), LiveOptions(engine=EngineOptions("fake")))
     assert "\n" not in str(caught.value)
 
 
 def test_a_video_gives_its_first_picture(shared_data: Path) -> None:
-    live = open_live(shared_data / scenes.PERSON_A, LiveOptions(engine="fake", most_side=100))
+    live = open_live(shared_data / scenes.PERSON_A, LiveOptions(engine=EngineOptions("fake"), most_side=100))
     with live:
         assert (live.width, live.height, live.engine) == (100, 80, "fake")
         assert live.next_frame(1.0) is not None

@@ -15,7 +15,7 @@ from mouthpiece.datasets.agreement import correlation
 from mouthpiece.face import FaceTracker
 from mouthpiece.live import LiveFrame, LiveSession, open_live
 from mouthpiece.media import open_speech
-from mouthpiece.options import LiveOptions
+from mouthpiece.options import EngineOptions, LiveOptions
 from mouthpiece.pipeline import draw
 from mouthpiece.samples import sample_face, sample_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Frame, TrackedFrame, Waveform
@@ -42,7 +42,7 @@ def filed(speech: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _photo() -> np.ndarray:
-    with open_live(sample_face(), LiveOptions(engine="fake", most_side=SIDE)) as live:
+    with open_live(sample_face(), LiveOptions(engine=EngineOptions("fake"), most_side=SIDE)) as live:
         frame = live._tracked.frame
     return frame.rgb
 

@@ -27,6 +27,7 @@ from mouthpiece.errors import (
     OptionError,
     PictureSizeError,
 )
+from mouthpiece.options import check_ranges, option
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
 HOST = re.compile(r"[A-Za-z0-9._\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 """What a Host header may be: a name or address, and perhaps a port."""
+MINUTE_S = 60
 MEGABYTE = 1 << 20
 MEGAPIXEL = 1_000_000
 LONGEST_NAME = 60
@@ -112,12 +114,38 @@ class MediaKind(StrEnum):
 class Limits:
     """Limits of the files that a server takes."""
 
-    most_bytes: int = 200 * MEGABYTE
+    most_bytes: int = option(
+        200 * MEGABYTE,
+        flag="--max-upload",
+        kind=int,
+        metavar="MB",
+        scale=1 / MEGABYTE,
+        help="The largest upload.",
+        low=MEGABYTE,
+        high=4096 * MEGABYTE,
+        limits="1 to 4096 MB, in bytes",
+    )
     """Size of the file."""
     most_pixels: int = 50 * MEGAPIXEL
     """Of a picture, or of one frame of a video."""
-    most_s: float = 600.0
+    most_s: float = option(
+        600.0,
+        flag="--max-minutes",
+        scale=1 / MINUTE_S,
+        help="The longest speech or video.",
+        low=0.1,
+        high=36_000.0,
+        limits="at most 600 minutes",
+    )
     """Length of speech or of a video, seconds."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: one is out of range.
+        """
+        check_ranges(self)
 
 
 @dataclass(frozen=True, slots=True)

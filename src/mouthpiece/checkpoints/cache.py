@@ -19,11 +19,11 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mouthpiece.atomic_write import atomic_write
 from mouthpiece.errors import DiskFullError, WeightsError
 
 ENVIRONMENT = "MOUTHPIECE_CACHE"
@@ -166,18 +166,13 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     ensure_folder(path.parent)
     with new_file_beside(path) as beside:
         beside.write_text(json.dumps(content, indent=1), "utf-8")
-        beside.replace(path)
 
 
 @contextlib.contextmanager
 def new_file_beside(target: Path) -> Iterator[Path]:
-    """Make a new file beside a target, removed afterwards unless it was renamed."""
+    """Give a path beside a target, which takes its place at the end of the block; nothing is left if that fails."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with atomic_write(target) as beside:
+            yield beside
     except OSError as error:
         raise unwritable(error) from error

@@ -197,7 +197,6 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
             old = read_record(name)
             for other in checkpoint.file_names:
                 (folder / other).unlink(missing_ok=True)
-            beside.replace(target)
         if old and old.sha256 != meant:
             remove_models(old.sha256)
         write_record(name, Record(meant, ADDED))

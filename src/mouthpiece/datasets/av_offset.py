@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from mouthpiece.datasets.motion_curves import chunks_of, measured_curves, play_on
 from mouthpiece.datasets.options import LARGEST_LAG_S
-from mouthpiece.datasets.recordings import Recording, Word
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.motion.network import WEIGHTS
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import speech_stretches
-from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, SpokenWord
 
 STEP_S = 0.01
 """Lags are looked at so far apart."""
@@ -226,7 +226,7 @@ def corrected(recording: Recording, lag_s: float) -> Recording:
         recording,
         samples=recording.samples[first:],
         words=tuple(
-            Word(word.text, word.start_s - cut_s, word.end_s - cut_s)
+            SpokenWord(word.text, word.start_s - cut_s, word.end_s - cut_s)
             for word in recording.words
             if word.start_s >= cut_s
         ),

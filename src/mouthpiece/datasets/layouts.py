@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mouthpiece.datasets.options import SPLITS
-from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
+from mouthpiece.types import SpokenWord
 
 ALIGN_UNITS_PER_S = 25_000
 """GRID's .align files count in 1/25000 s."""
@@ -54,7 +54,7 @@ class ClipSource:
         return f"{self.corpus}.{self.name}.npz"
 
 
-def read_align(path: Path) -> tuple[Word, ...]:
+def read_align(path: Path) -> tuple[SpokenWord, ...]:
     """Read the words of a GRID .align file, without its silences.
 
     Raises:
@@ -68,7 +68,7 @@ def read_align(path: Path) -> tuple[Word, ...]:
         if match is None:
             raise InputError(f"{path.name}, line {number}: expected 'start end word', got {line!r}; correct the file")
         if match[3] not in SILENT_WORDS:
-            words.append(Word(match[3], int(match[1]) / ALIGN_UNITS_PER_S, int(match[2]) / ALIGN_UNITS_PER_S))
+            words.append(SpokenWord(match[3], int(match[1]) / ALIGN_UNITS_PER_S, int(match[2]) / ALIGN_UNITS_PER_S))
     return tuple(words)
 
 

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.datasets.layouts import ClipSource, read_align
-from mouthpiece.datasets.recordings import Recording, Word, open_arrays
+from mouthpiece.datasets.recordings import Recording, open_arrays
 from mouthpiece.errors import InputError, NoFaceError, NoPictureError, OptionError
 from mouthpiece.face import FaceTracker, reference_face
 from mouthpiece.face.pose import RIGID_POINTS
 from mouthpiece.media import open_face, open_speech
 from mouthpiece.motion.basis import MOTION_POINTS
 from mouthpiece.options import Fit
-from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame
+from mouthpiece.types import SAMPLE_RATE, Face, FloatArray, Frame, SpokenWord
 
 KEPT_POINTS: NDArray[np.intp] = np.union1d(MOTION_POINTS, RIGID_POINTS)
 """(P,) mesh points that are kept: what speech moves, and what shows that the pose was taken out."""
@@ -266,10 +266,10 @@ def _recording(source: ClipSource, name: str, part: _Part, fps: float, sound: _S
     )
 
 
-def words_between(words: tuple[Word, ...], start_s: float, end_s: float) -> tuple[Word, ...]:
+def words_between(words: tuple[SpokenWord, ...], start_s: float, end_s: float) -> tuple[SpokenWord, ...]:
     """Return the words that lie at least in part between two moments, counted from the first one."""
     return tuple(
-        Word(word.text, max(word.start_s, start_s) - start_s, min(word.end_s, end_s) - start_s)
+        SpokenWord(word.text, max(word.start_s, start_s) - start_s, min(word.end_s, end_s) - start_s)
         for word in words
         if word.start_s < end_s and word.end_s > start_s
     )

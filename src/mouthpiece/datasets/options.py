@@ -39,7 +39,6 @@ class PrepareOptions:
     offsets: OffsetRule = option(
         OffsetRule.CORRECT, flag="--offsets", help="What to do with clips whose picture and sound are apart."
     )
-    """What to do with clips whose picture and sound are apart."""
     retry: bool = option(False, flag="--retry", help="Try again what could not be used before.")
     """Whether clips are tried again that could not be used before."""
     limit: int | None = option(
@@ -47,7 +46,6 @@ class PrepareOptions:
     )
     """At most so many clips of each split."""
     workers: int = option(2, flag="--workers", help="Processes that measure faces.", low=1)
-    """Processes that measure faces."""
 
     def __post_init__(self) -> None:
         """Check splits and numbers.

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from mouthpiece.atomic_write import atomic_write
 from mouthpiece.errors import InputError
 from mouthpiece.face import reference_face
-from mouthpiece.types import FloatArray, Phone
+from mouthpiece.types import FloatArray, Phone, SpokenWord
 
 CACHE_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -48,15 +48,6 @@ def open_arrays(path: Path) -> Iterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A word with its times."""
-
-    text: str
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Recording:
     """A clip: its speech, and what is known of the mouth."""
 
@@ -67,7 +58,7 @@ class Recording:
     """Frames of the picture (or of the curves) a second; frame n is shown from n / fps on."""
     samples: FloatArray = field(repr=False)
     """(n,) float32 mono speech, SAMPLE_RATE."""
-    words: tuple[Word, ...]
+    words: tuple[SpokenWord, ...]
     """Empty where the words are not known."""
     landmarks: FloatArray | None = field(repr=False)
     """(T, P, 3) float32 canonical landmarks of `points`; None for a corpus of curves, and for synthetic speech."""
@@ -171,7 +162,7 @@ def load_recording(path: Path) -> Recording:
                 about["split"],
                 about["fps"],
                 samples,
-                tuple(Word(text, start_s, end_s) for text, start_s, end_s in about["words"]),
+                tuple(SpokenWord(text, start_s, end_s) for text, start_s, end_s in about["words"]),
                 landmarks,
                 file["seen"],
                 dict(zip(about["curves"], file["curves"], strict=True)) if "curves" in file else {},

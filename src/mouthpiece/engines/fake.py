@@ -62,7 +62,7 @@ class FakeEngine(Engine):
         )
 
     def prepare(self, sample_frames: Iterable[TrackedFrame]) -> None:
-        """Nothing to learn; the survey is read to its end as other engines do."""
+        """Read the sample frames to their end, as other engines do; there is nothing to learn."""
         for _ in sample_frames:
             pass
 
@@ -81,7 +81,7 @@ class FakeEngine(Engine):
         self._rest = samples[hops * HOP :]
 
     def finish(self) -> None:
-        """After the last sample comes silence."""
+        """End the speech: silence comes after the last sample."""
         if len(self._rest):
             last = np.zeros((1, HOP), dtype=np.float32)
             last[0, : len(self._rest)] = self._rest
@@ -120,7 +120,7 @@ class FakeEngine(Engine):
 
 
 def _openings(hops: FloatArray) -> list[float]:
-    """How far loudness opens the mouth, 0-1, for each row of samples."""
+    """Compute how far loudness opens the mouth, 0-1, for each row of samples."""
     power = np.mean(np.square(hops, dtype=np.float64), axis=1)
     level_db = 10 * np.log10(np.maximum(power, 1e-12))
     opened: list[float] = np.clip((level_db - QUIET_DB) / (LOUD_DB - QUIET_DB), 0.0, 1.0).tolist()
@@ -175,7 +175,7 @@ def _box_around(centre: NDArray[np.float64], half_width: float, half_height: flo
 def _mouth_coordinates(
     box: Box, centre: NDArray[np.float64], aspect: float, across: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each pixel's place along the mouth and below it, in mouth widths from its centre, (height, width) each."""
+    """Compute each pixel's place along the mouth and below it, in mouth widths from its centre; (height, width)."""
     y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
     x, y = (x - centre[0]) * aspect, y - centre[1]
     return x * across[0] + y * across[1], y * across[0] - x * across[1]

@@ -10,6 +10,7 @@ The names of the built-in engines are taken: a package can't put its own engine 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from mouthpiece.engines.base import Engine
@@ -37,12 +38,12 @@ def _doors() -> dict[str, EntryPoint]:
 
 
 def engine_names() -> list[str]:
-    """Names that `load_engine` knows, the built-in ones first."""
+    """Return the names of all engines, the built-in ones first."""
     return list(_doors())
 
 
 def load_engine(name: str) -> type[Engine]:
-    """The class of an engine.
+    """Load the class of an engine.
 
     Raises:
         EngineError: nobody registered that name, or what was registered can't be imported or is no engine.
@@ -67,14 +68,16 @@ def load_engine(name: str) -> type[Engine]:
 
 
 def describe_all(options: EngineOptions | None = None) -> list[EngineInfo]:
-    """Every engine's word about itself; one that can't speak stands there as not ready, with the reason."""
+    """Describe every engine; one that can't be loaded is listed as not ready, with the reason."""
     chosen = options or EngineOptions()
     return [_describe(name, chosen) for name in engine_names()]
 
 
 def _describe(name: str, options: EngineOptions) -> EngineInfo:
     try:
-        return load_engine(name).describe(options)
+        kind = load_engine(name)
+        info = kind.describe(options)
+        return replace(info, checkpoints=kind.checkpoints, options=kind.list_options())
     except Exception as error:  # a broken engine must not hide the others
         reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
         return EngineInfo(

@@ -59,7 +59,6 @@ class EvaluationOptions:
     )
     """At most so many clips of each set."""
     workers: int = option(2, flag="--workers", help="Processes that measure faces.", low=1)
-    """Processes that measure faces."""
 
     def __post_init__(self) -> None:
         """Check splits and folders.
@@ -77,7 +76,7 @@ class EvaluationOptions:
 class CalibrationOptions:
     """What is calibrated, and how finely."""
 
-    sync: SyncOptions = field(default_factory=lambda: SyncOptions())
+    sync: SyncOptions = field(default_factory=lambda: SyncOptions())  # noqa: PLW0108 - a class here would make its fields flags
     """The engine, its weights and how they run; its audio offset is where the search begins."""
     face: Path | None = option(
         None, flag="--face", kind=Path, metavar="FILE", help="A photo or video; else the packaged face."

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.datasets.motion_curves import Curves, measured_curves
-from mouthpiece.datasets.recordings import Recording, Word
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, motion_frames
 from mouthpiece.errors import InputError
 from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.speech import features, speech_stretches
-from mouthpiece.types import FloatArray
+from mouthpiece.types import FloatArray, SpokenWord
 
 PAUSE_S = 0.3
 """Pauses shorter than this don't count as silence."""
@@ -86,11 +86,11 @@ def stretches(recording: Recording) -> list[tuple[float, float]]:
     """Return (start_s, end_s) of speech: by words or phones where they are known, else by voice activity."""
     if recording.words:
         return joined_words(recording.words)
-    sounding = [Word(phone.symbol, phone.start_s, phone.end_s) for phone in recording.phones if phone.symbol]
+    sounding = [SpokenWord(phone.symbol, phone.start_s, phone.end_s) for phone in recording.phones if phone.symbol]
     return joined_words(sounding) or speech_stretches(features(recording.samples)[1])
 
 
-def joined_words(words: Sequence[Word]) -> list[tuple[float, float]]:
+def joined_words(words: Sequence[SpokenWord]) -> list[tuple[float, float]]:
     """Join words with less than PAUSE_S between them to stretches."""
     joined: list[tuple[float, float]] = []
     for word in words:

@@ -72,6 +72,7 @@ def open_live(face: FaceInput, options: LiveOptions | None = None, *, clock: Clo
 
     Raises:
         InputError: the face can't be used.
+        OptionError: the engine has no such option of its own, or its value makes no sense.
         EngineError: the engine can't run.
     """
     return LiveSession(face, options or LiveOptions(), clock or Clock())
@@ -82,6 +83,7 @@ class LiveSession:
 
     def __init__(self, face: FaceInput, options: LiveOptions, clock: Clock) -> None:
         """Track the face, load the engine and begin at rest; arguments and errors are those of `open_live`."""
+        load_engine(options.engine.name).own_options(options.engine)  # checked before anything is opened
         self.options = options
         self._clock = clock
         self._portrait = Portrait(face, options)

@@ -198,5 +198,5 @@ def _paths(*inputs: object) -> tuple[Path, ...]:
 
 
 def _shown_again(source: FaceSource, duration_s: Fraction) -> bool:
-    """Whether a source's pictures may have to be shown several times."""
+    """Return whether a source's pictures may have to be shown several times."""
     return source.info.is_photo or source.info.duration_s is None or source.info.duration_s < duration_s

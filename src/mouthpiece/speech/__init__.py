@@ -1,6 +1,4 @@
-"""Speech analysis: log-mel spectrogram at a common level, and voice activity.
-
-    samples --SpeechStream--> SpeechChunk: the samples, their log-mel at a common level, and voice activity
+"""Speech analysis: samples --SpeechStream--> SpeechChunk, with their log-mel at a common level and voice activity.
 
 - `mel`: the log-mel spectrogram, 80 bands, 10 ms hop; frame m is centred on sample m * MEL_HOP, and n samples
   have ceil(n / MEL_HOP) frames; `mfcc` makes cepstra of it.

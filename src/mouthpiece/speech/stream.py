@@ -246,8 +246,7 @@ def features(samples: FloatArray, reference_level_db: float | None = None) -> tu
         reference_level_db: level of the speech, dBFS; measured here when not given.
 
     Returns:
-        (ceil(n / MEL_HOP), MEL_BANDS) float32 log-mel at the common level, and (ceil(n / MEL_HOP),) float32 activity
-        in 0-1.
+        (m, MEL_BANDS) float32 log-mel at the common level, and (m,) float32 activity in 0-1; m is ceil(n / MEL_HOP).
 
     Raises:
         OptionError: the samples are not one channel of floats, or the level is not finite.

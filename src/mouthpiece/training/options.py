@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mouthpiece.errors import OptionError
 from mouthpiece.options import check_ranges, option
-from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
+from mouthpiece.training.sentences import languages as languages_with_sentences
 
 LATENCIES = {"offline": 0.2, "live": 0.06}
 """By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms
@@ -51,15 +51,10 @@ class TrainOptions:
     )
     """Folders that nothing is learned from, scored for the model card."""
     steps: int = option(9000, flag="--steps", help="Steps of training.", low=1)
-    """Steps of training."""
     batch: int = option(16, flag="--batch", help="Sequences in a step.", low=1)
-    """Sequences in a step."""
     seconds: float = option(2.0, help="Length of the sequences learned from.", low=0.5, high=10.0)
-    """Length of the sequences learned from."""
     learning_rate: float = option(1.5e-3, help="Learning rate at its highest.")
-    """Learning rate at its highest."""
     seed: int = option(1, flag="--seed", help="The same seed repeats a training.")
-    """The same seed repeats a training."""
     augmentations: int = option(
         4, flag="--augmentations", help="Variants of each clip's sound to learn from, itself among them.", low=1
     )
@@ -73,7 +68,6 @@ class TrainOptions:
     )
     """Share of the altered variants that another voice speaks; more than 0 needs the extra `speech`."""
     dropout: float = option(0.1, help="Share of activations that are dropped in training.", low=0.0)
-    """Share of activations that are dropped in training."""
     splice: float = option(
         0.5,
         flag="--splice",
@@ -91,15 +85,12 @@ class TrainOptions:
     )
     """How much speech after a moment the network may look at, if not as the latency has it."""
     channels: int = option(144, flag="--channels", help="Width of the network.", low=1)
-    """Width of the network."""
     workers: int = option(2, flag="--workers", help="Processes and threads.", low=1)
-    """Processes and threads."""
     limit: int | None = option(
         None, flag="--limit", kind=int, metavar="CLIPS", help="Take only so many clips, to try things out."
     )
     """Take only so many clips of each split (for trying things out)."""
     check_every: int = option(250, help="Steps between two looks at the validation clips.", low=1)
-    """Steps between two looks at the validation clips."""
     work: Path | None = option(
         None,
         flag="--work",
@@ -146,9 +137,7 @@ class TeacherOptions:
     steps: int = option(220, flag="--steps", help="Steps of the fit.", low=1)
     """Steps of gradient descent, over all frames each."""
     voice: str = option("en-gb", flag="--voice", help="espeak-ng's language code of what is said.")
-    """espeak-ng's language code of what is said."""
     workers: int = option(2, flag="--workers", help="Processes that measure clips.", low=1)
-    """Processes that measure clips."""
     work: Path | None = option(
         None,
         flag="--work",
@@ -174,7 +163,6 @@ class SyntheticOptions:
     hours: float = option(2.5, flag="--hours", help="How much speech, about.")
     """Of speech, about, all splits together."""
     seed: int = option(0, flag="--seed", help="The same seed makes the same speech.")
-    """The same seed makes the same speech."""
     languages: tuple[str, ...] = option(
         (),
         flag="--language",
@@ -184,7 +172,6 @@ class SyntheticOptions:
     )
     """Only these (codes as in sentences.txt); empty for all. The splits' languages stay as they are."""
     workers: int = option(2, flag="--workers", help="Processes.", low=1)
-    """Processes."""
 
     def __post_init__(self) -> None:
         """Check languages and numbers.

@@ -1,9 +1,9 @@
-"""Mouth shapes over time for other people's characters, 3-D and 2-D: what the mesh engine would play, exported.
+"""Visemes and blendshapes over time, for 3-D and 2-D characters: the mesh engine's motion, exported.
 
 - `blendshapes`: mouth motion -> ARKit's 52 coefficients;
-- `letters`: mouth motion -> Preston Blair's shapes A to H and X;
+- `mouth_shapes`: mouth motion -> Preston Blair's shapes A to H and X;
 - `track`: `visemes`, speech -> both; `MouthShapes`, the same as a stream;
-- `files`: .csv, .tsv and .json.
+- `export`: .csv, .tsv and .json.
 """
 
 from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes

@@ -3,9 +3,9 @@
 Each shape is a formula over a few landmarks, so that one can check it by hand. Lengths are in outer eye distances
 (about 90 mm on an adult), measured as change from the person's own closed, resting mouth, which is all zeros here:
 
-    reading         landmarks of the face mesh          what it says
+    reading         landmarks of the face mesh          meaning
     opening         14 - 13, down                       the inner lips' distance
-    drop            mean of 14 and 152, down            how far lower lip and chin have gone with the jaw
+    drop            mean of 14 and 152, down            way of lower lip and chin with the jaw
     chin            152, down                           the chin alone
     width           291 - 61, across                    the corners' distance
     corner_lift     61 and 291, up                      corners pulled up
@@ -13,11 +13,11 @@ Each shape is a formula over a few landmarks, so that one can check it by hand. 
     upper_height    13, 82, 312 below 0, 37, 267        the upper lip's own height
     lower_height    17, 84, 314 below 14, 87, 317       the lower lip's own height
 
-A dropping jaw draws the corners in and down and stretches the lips; what a reading is beyond that (PER_DROP) is the
-lips' own doing, and what it is beyond the noise of measured landmarks (the QUIET values) is told:
+A dropping jaw draws the corners in and down and stretches the lips; the rest of a reading beyond that (PER_DROP) is the
+lips' own motion, and its part beyond the noise of measured landmarks (the QUIET values) gives the coefficients:
 
     jawOpen         drop over JAW_FULL; beyond JAW_KNEE it bends towards 1
-    mouthClose      what jawOpen would open and the lips keep shut: jawOpen - opening / GAP_FULL, not below 0. ARKit's
+    mouthClose      jawOpen's opening that the lips keep shut: jawOpen - opening / GAP_FULL, not below 0. ARKit's
                     mouthClose takes jawOpen's opening back, so closed lips (m, b, p) have mouthClose = jawOpen
     mouthFunnel     narrowed corners while open (o, sh);  mouthPucker: narrowed corners while about closed (u, w).
                     Together they are roundness: narrowing over NARROW_FULL, shared out by the opening
@@ -28,7 +28,7 @@ lips' own doing, and what it is beyond the noise of measured landmarks (the QUIE
     mouthPress      both lips thinned while closed (a firm m, b, p), over PRESS_FULL
     mouthShrugLower the chin above its rest, over SHRUG_FULL;  mouthShrugUpper: the upper lip pushed up by it
 
-Left and right are equal: the motion space is symmetrical. Everything that speech can't tell (eyes, brows, cheeks, nose,
+Left and right are equal: the motion space is symmetrical. All that speech can't drive (eyes, brows, cheeks, nose,
 tongue, sideways jaw, dimples, frowns) is 0. Nothing is smoothed over time here: the numbers are those of the moment.
 """
 
@@ -97,7 +97,7 @@ _UPPER_OUTER, _LOWER_OUTER = (0, 37, 267), (17, 84, 314)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What landmarks say of a mouth, each (...) float32, outer eye distances; 0 is the closed, resting mouth."""
+    """Measures of a mouth by its landmarks, (...) float32, outer eye distances; 0 is the closed, resting mouth."""
 
     opening: FloatArray
     drop: FloatArray
@@ -139,12 +139,12 @@ class Readings:
         return _share(self.narrowing - QUIET_WIDTH, NARROW_FULL)
 
     def _own(self, name: str) -> FloatArray:
-        """A reading without what an opening jaw does to it."""
+        """Take the opening jaw's effect out of a reading."""
         reading: FloatArray = getattr(self, name)
         return as_float(reading - np.float32(PER_DROP[name]) * np.maximum(self.drop, 0))
 
     def as_blendshapes(self) -> dict[str, FloatArray]:
-        """The shapes that speech knows, by name, each (...) float32 in 0-1; shapes with a side are named without it."""
+        """Compute the coefficients that speech drives, (...) float32 in 0-1 by name, without the side."""
         opening = np.maximum(self.opening, 0)
         dropped = as_float(np.maximum(self.drop, 0) / np.float32(JAW_FULL))
         jaw = _bent(dropped)
@@ -172,7 +172,7 @@ class Readings:
 
 
 def blendshapes(displacement: FloatArray) -> FloatArray:
-    """ARKit's coefficients of mouth motion.
+    """Compute ARKit's coefficients of mouth motion.
 
     Args:
         displacement: (..., P, 3) of MOTION_POINTS from the closed, resting mouth, outer eye distances.
@@ -191,7 +191,7 @@ def _without_side(name: str) -> str:
 
 
 def _height(displacement: FloatArray, points: tuple[int, ...]) -> FloatArray:
-    """(...): mean way down of some mesh points."""
+    """Average the way down of some mesh points, (...)."""
     return as_float(displacement[..., _rows(points), 1].mean(axis=-1))
 
 
@@ -201,12 +201,12 @@ def _rows(points: tuple[int, ...]) -> list[int]:
 
 
 def _bent(jaw: FloatArray) -> FloatArray:
-    """Values beyond JAW_KNEE bend towards 1."""
+    """Bend values beyond JAW_KNEE towards 1."""
     room = np.float32(1 - JAW_KNEE)
     beyond = np.maximum(jaw - np.float32(JAW_KNEE), 0)
     return as_float(np.minimum(jaw, np.float32(JAW_KNEE)) + room * np.tanh(beyond / room))
 
 
 def _share(value: ArrayLike, full: float) -> FloatArray:
-    """A length over the one that counts as 1, within 0-1."""
+    """Divide a length by the one that counts as 1, within 0-1."""
     return as_float(np.clip(as_float(value) / np.float32(full), 0, 1) + 0.0)  # + 0.0: no minus zeros

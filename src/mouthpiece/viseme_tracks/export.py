@@ -34,7 +34,7 @@ IN_MEMORY_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class VisemeExport:
-    """What was written, and how it went."""
+    """Report of an export."""
 
     path: Path
     """The file."""
@@ -63,18 +63,18 @@ def write_visemes(
 
     Args:
         speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
-        out: the file; its suffix chooses what is written: .json, .tsv or .csv.
+        out: the file; its suffix chooses the format: .json, .tsv or .csv.
         options: everything else.
         overwrite: whether a file in the way may be replaced.
         progress: called after each frame with the seconds done and the seconds in all.
-        cancelled: asked before each frame; True ends the job and leaves nothing behind.
+        cancelled: called before each frame; True ends the job and leaves nothing behind.
 
     Raises:
         InputError: the speech or the phones can't be used.
         OutputError: the file can't be written there.
         OptionError: another suffix, or an option makes no sense.
         EngineError: the network can't run.
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` returned True.
     """
     options = options or VisemeOptions()
     started = time.monotonic()
@@ -102,14 +102,14 @@ def write_visemes(
 
 
 class _Sink(Protocol):
-    """Where bytes go."""
+    """A file that is written to."""
 
     def write(self, data: bytes, /) -> int:
-        """All of them."""
+        """Write all bytes."""
 
 
 class _Writer(ABC):
-    """Writes shapes as they come."""
+    """A writer of one format, shape by shape."""
 
     def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
         self._file = file
@@ -126,7 +126,7 @@ class _Writer(ABC):
         self.close()
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
-        """Let go of what is held."""
+        """Release temporary files."""
 
     @abstractmethod
     def write(self, shape: BlendshapeFrame | Cue) -> None:
@@ -134,9 +134,9 @@ class _Writer(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """There are no more."""
+        """Write the end of the file."""
 
-    def _say(self, text: str) -> None:
+    def _write_text(self, text: str) -> None:
         self._file.write(text.encode())
 
 
@@ -145,15 +145,15 @@ class _CsvWriter(_Writer):
 
     def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
         super().__init__(file, shapes)
-        self._say(",".join(("time_s", *ARKIT_NAMES)) + "\n")
+        self._write_text(",".join(("time_s", *ARKIT_NAMES)) + "\n")
 
     def write(self, shape: BlendshapeFrame | Cue) -> None:
         if isinstance(shape, BlendshapeFrame):
-            self._say(f"{shape.time_s:.4f},{_numbers(shape)}\n")
+            self._write_text(f"{shape.time_s:.4f},{_numbers(shape)}\n")
             self.frames += 1
 
     def finish(self) -> None:
-        """Nothing is missing."""
+        """Write nothing: the rows are all."""
 
 
 class _TsvWriter(_Writer):
@@ -161,11 +161,11 @@ class _TsvWriter(_Writer):
 
     def write(self, shape: BlendshapeFrame | Cue) -> None:
         if isinstance(shape, Cue):
-            self._say(f"{shape.start_s:.2f}\t{shape.letter}\n")
+            self._write_text(f"{shape.start_s:.2f}\t{shape.letter}\n")
             self.cues += 1
 
     def finish(self) -> None:
-        self._say(f"{self._shapes.duration_s:.2f}\tX\n")
+        self._write_text(f"{self._shapes.duration_s:.2f}\tX\n")
 
 
 class _JsonWriter(_Writer):
@@ -175,7 +175,7 @@ class _JsonWriter(_Writer):
         super().__init__(file, shapes)
         self._rows: BinaryIO = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # type: ignore[assignment]  # noqa: SIM115
         metadata = json.dumps({"soundFile": shapes.sound_name, "duration": round(shapes.duration_s, 2)})
-        self._say(f'{{\n  "metadata": {metadata},\n  "mouthCues": [')
+        self._write_text(f'{{\n  "metadata": {metadata},\n  "mouthCues": [')
 
     def close(self) -> None:
         self._rows.close()
@@ -183,7 +183,7 @@ class _JsonWriter(_Writer):
     def write(self, shape: BlendshapeFrame | Cue) -> None:
         if isinstance(shape, Cue):
             cue = {"start": round(shape.start_s, 2), "end": round(shape.end_s, 2), "value": shape.letter}
-            self._say(f"{',' if self.cues else ''}\n    {json.dumps(cue)}")
+            self._write_text(f"{',' if self.cues else ''}\n    {json.dumps(cue)}")
             self.cues += 1
         else:
             self._rows.write(f"{',' if self.frames else ''}\n      [{_numbers(shape)}]".encode())
@@ -192,20 +192,20 @@ class _JsonWriter(_Writer):
     def finish(self) -> None:
         fps = self._shapes.fps
         rate = int(fps) if fps.denominator == 1 else round(float(fps), 6)
-        self._say(
+        self._write_text(
             f'\n  ],\n  "blendshapes": {{\n    "fps": {rate},\n    "names": {json.dumps(ARKIT_NAMES)},\n    "frames": ['
         )
         self._rows.seek(0)
         shutil.copyfileobj(self._rows, self._file)
-        self._say("\n    ]\n  }\n}\n")
+        self._write_text("\n    ]\n  }\n}\n")
 
 
 WRITERS: dict[str, type[_Writer]] = {".json": _JsonWriter, ".tsv": _TsvWriter, ".csv": _CsvWriter}
-"""Suffix of OUT -> who writes it."""
+"""Suffix of OUT -> its writer."""
 
 
 def _numbers(frame: BlendshapeFrame) -> str:
-    """Values with four decimals at most, 0 as plain 0."""
+    """Format values with four decimals at most, 0 as plain 0."""
     return ",".join(_shortest(value) for value in frame.values.tolist())
 
 

@@ -1,4 +1,4 @@
-"""Preston Blair's mouth shapes as rhubarb names them: letters over time, for characters drawn by hand.
+"""Preston Blair's mouth shapes by rhubarb's names: letters over time, for characters drawn by hand.
 
     A  closed lips                 m b p                  F  puckered lips              u o w
     B  slightly open, teeth together  most consonants, i  G  lower lip under the teeth  f v
@@ -6,9 +6,9 @@
     D  wide open                   a                      X  at rest: nobody speaks
     E  slightly rounded            aw, er
 
-What the mouth does every 20 ms is compared with what each letter looks like; the sequence of letters that fits best is
-then found with a price on every change and no letter shorter than MIN_FRAMES, by the Viterbi algorithm with states
-(letter, age). It decides DELAY_FRAMES behind, so a speech of any length runs through in little memory.
+The mouth is compared with each letter every 20 ms; the sequence of letters that fits best is then found with a price on
+every change and no letter shorter than MIN_FRAMES, by the Viterbi algorithm with states (letter, age). It decides
+DELAY_FRAMES behind, so a speech of any length runs through in little memory.
 
 Lips and jaw can't show teeth and tongue: G and H come only from phones that somebody gave.
 """
@@ -30,13 +30,13 @@ from mouthpiece.viseme_tracks.blendshapes import Readings
 LETTERS = "ABCDEFGHX"
 """The shapes."""
 LETTER_RATE = MOTION_RATE
-"""Looks a second."""
+"""Comparisons a second."""
 MIN_FRAMES = 3
 """No letter is shorter: 60 ms, a frame and a half of 25 a second."""
 DELAY_FRAMES = 50
-"""How much later than a moment its letter is decided: one second."""
+"""Delay from a moment to the decision of its letter: one second."""
 DECIDE_FRAMES = 10
-"""Looks that are decided at a time."""
+"""Comparisons that are decided at a time."""
 CHANGE_COST = 1.6
 """Price of a change, in the unit of the distances below (a squared standard deviation)."""
 AWAKE = 0.25
@@ -44,15 +44,15 @@ AWAKE = 0.25
 LONG_L_S = 0.09
 """Length from which on an l shows its tongue."""
 _WRONG_CLOSED = (1.0, 3.0)
-"""What speaks against X while somebody speaks, and against A while nobody does: both are closed lips."""
+"""Price of X while somebody speaks, and of A while nobody does: both are closed lips."""
 _CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
-"""How strongly a sound asks for its letter: those that lips can't miss or can't show; vowels; other consonants."""
+"""Strengths of hints: of sounds that lips can't miss or can't show; of vowels; of other consonants."""
 
 _OPENINGS = {"A": 0.0, "B": 0.033, "C": 0.058, "D": 0.095, "E": 0.042, "F": 0.019}
-"""How far open each letter is, outer eye distances."""
+"""Opening of each letter, outer eye distances."""
 _ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.35, "F": 0.65}
 _OPENING_SPREAD = 0.35
-"""Openings are told apart by their ratio: so much of a power of e is one unit of distance."""
+"""Openings are compared by their ratio: so much of a power of e is one unit of distance."""
 _OPENING_FLOOR = 0.012
 """Openings below are all about closed."""
 _ROUNDNESS_SPREAD = 0.20
@@ -61,7 +61,7 @@ _FAR = 60.0
 
 
 def _changes() -> NDArray[np.float64]:
-    """(letters, letters): price of a change from one to another. At rest and closed look the same: no change at all."""
+    """Price changes between letters, (letters, letters); none between rest and closed lips, which look the same."""
     price = np.full((len(LETTERS), len(LETTERS)), CHANGE_COST)
     rest, closed = LETTERS.index("X"), LETTERS.index("A")
     price[rest, closed] = price[closed, rest] = _FAR
@@ -74,7 +74,7 @@ _CHANGES = _changes()
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A mouth shape and how long it is shown."""
+    """A mouth shape with its time."""
 
     start_s: float
     end_s: float
@@ -84,22 +84,22 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What letter a sound asks for, whatever the lips' motion says."""
+    """The letter of a sound, to be preferred whatever the lips' motion."""
 
     letter: str
     strength: float
-    """How much farther off all other letters are."""
+    """By how much it makes all other letters farther off."""
 
 
 def hint_of(part: Part, duration_s: float) -> Hint | None:
-    """What a sound asks for.
+    """Choose the hint of a sound.
 
     Args:
         part: of a phone (both vowels of a diphthong, say).
         duration_s: its length.
 
     Returns:
-        None where the motion decides: in silence and for what is made in the throat.
+        None where the motion decides: in silence and for sounds of the throat.
     """
     if part.closure >= 0.5:
         return Hint("A", _CERTAIN)
@@ -126,7 +126,7 @@ def _letter_of_vowel(part: Part) -> str:
 
 
 class Hints:
-    """The hints of a speech whose phones are known, asked for at times that don't go back."""
+    """The hints of a speech whose phones are known, at times that don't go back."""
 
     def __init__(self, phones: Sequence[Phone]) -> None:
         line = lay_out(phones)
@@ -134,7 +134,7 @@ class Hints:
         self._now = next(self._spans, None)
 
     def at(self, time_s: float) -> Hint | None:
-        """What the sound of a moment asks for."""
+        """Return the hint of a moment's sound."""
         while self._now is not None and self._now[1] <= time_s:
             self._now = next(self._spans, None)
         if self._now is None or time_s < self._now[0]:
@@ -144,12 +144,12 @@ class Hints:
 
 
 def distances(readings: Readings, activity: float, hint: Hint | None = None) -> FloatArray:
-    """How far a mouth is from looking like each letter.
+    """Compute the distance of a mouth from each letter.
 
     Args:
         readings: of one moment, scalars.
         activity: 0-1, how surely somebody speaks.
-        hint: what the phone of the moment asks for, where it is known.
+        hint: of the moment's phone, where it is known.
 
     Returns:
         (len(LETTERS),) float32, 0 for a perfect likeness.
@@ -178,20 +178,20 @@ def distances(readings: Readings, activity: float, hint: Hint | None = None) -> 
 
 
 class LetterStream:
-    """Looks in, one every 1 / LETTER_RATE s; cues out, as soon as they can't change any more."""
+    """Viterbi decoding: distances in, every 1 / LETTER_RATE s; cues out, as soon as they can't change any more."""
 
     def __init__(self) -> None:
         letters, ages = len(LETTERS), MIN_FRAMES
         self._cost = np.full((letters, ages), np.inf, dtype=np.float64)
-        """(letter, age - 1): price of the best way there; the last age stands for it and all beyond."""
+        """(letter, age - 1): price of the best path there; the last age includes all beyond."""
         self._back: list[NDArray[np.int16]] = []
-        """For each undecided look, (letter, age - 1): the state before."""
+        """For each undecided comparison, (letter, age - 1): the state before."""
         self._letter: int | None = None
         self._start = 0
         self._decided = 0
 
     def push(self, cost: FloatArray) -> list[Cue]:
-        """Take the next look's `distances`; the cues that are finished by now."""
+        """Take the next `distances`; return the cues that are finished by now."""
         letters, ages = self._cost.shape
         back = np.arange(letters * ages, dtype=np.int16).reshape(letters, ages)
         new = np.full_like(self._cost, np.inf)
@@ -212,7 +212,7 @@ class LetterStream:
         return self._decide(ready) if ready >= DECIDE_FRAMES else []
 
     def finish(self, end_s: float) -> list[Cue]:
-        """The speech is over: the remaining cues; the last one ends at `end_s`."""
+        """End the speech: return the remaining cues; the last one ends at `end_s`."""
         if np.isfinite(self._cost[:, -1]).any():
             self._cost[:, :-1] = np.inf  # The last letter is no shorter than others.
         cues = self._decide(len(self._back))
@@ -221,17 +221,17 @@ class LetterStream:
         return cues
 
     def _decide(self, count: int) -> list[Cue]:
-        """Fix the letters of the oldest `count` looks along the best way to now."""
+        """Fix the letters of the oldest `count` comparisons along the best path to now."""
         if count <= 0:
             return []
         state = int(np.argmin(self._cost))
-        way = []
+        path = []
         for back in reversed(self._back):
-            way.append(state // self._cost.shape[1])
+            path.append(state // self._cost.shape[1])
             state = int(back.reshape(-1)[state])
-        way.reverse()
+        path.reverse()
         cues = []
-        for letter in way[:count]:
+        for letter in path[:count]:
             if self._letter is not None and letter != self._letter:
                 cues.append(Cue(self._start / LETTER_RATE, self._decided / LETTER_RATE, LETTERS[self._letter]))
                 self._start = self._decided

@@ -1,4 +1,4 @@
-"""Speech in, mouth shapes over time out: the motion that the mesh engine would play, in other characters' terms."""
+"""Speech in, mouth shapes over time out: the mesh engine's motion, as blendshapes and letters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class VisemeTrack:
     """What the user should know."""
 
     def column(self, name: str) -> FloatArray:
-        """(T,) values of one blendshape.
+        """Return the (T,) values of one blendshape.
 
         Raises:
             OptionError: ARKit has none of that name.
@@ -69,13 +69,13 @@ def visemes(
     progress: Callable[[float, float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> VisemeTrack:
-    """Tell the mouth shapes of a speech: ARKit's blendshapes and Preston Blair's letters.
+    """Compute the mouth shapes of a speech: ARKit's blendshapes and Preston Blair's letters.
 
     Args:
         speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
         options: everything else.
         progress: called now and then with the seconds done and the seconds in all.
-        cancelled: asked now and then; True ends the job.
+        cancelled: called now and then; True ends the job.
 
     Returns:
         All of it; about 5 kB for each second at 25 frames a second.
@@ -84,7 +84,7 @@ def visemes(
         InputError: the speech or the phones can't be used.
         OptionError: an option makes no sense.
         EngineError: the network can't run.
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` returned True.
     """
     with MouthShapes(speech, options, cancelled=cancelled) as shapes:
         frames: list[FloatArray] = []
@@ -133,13 +133,13 @@ class MouthShapes:
         try:
             self.duration_s = float(self._voice.duration_s)
             """Length of the speech, seconds."""
-            said = find_phones(options.phones, self.duration_s, language=options.phones_language)
+            found = find_phones(options.phones, self.duration_s, language=options.phones_language)
             device, elsewhere = resolve_device(options.device)
-            self._phones, self._odd = said.phones, (*said.warnings, *elsewhere)
+            self._phones, self._warnings = found.phones, (*found.warnings, *elsewhere)
             self._motion = MotionStream(
                 intensity=options.intensity,
                 device=device,
-                phones=said.phones,
+                phones=found.phones,
                 phones_blend=options.phones_blend,
             )
         except BaseException:
@@ -154,7 +154,7 @@ class MouthShapes:
     @property
     def warnings(self) -> tuple[Notice, ...]:
         """What the user should know; more may come while iterating."""
-        return (*self._odd, *self._voice.warnings)
+        return (*self._warnings, *self._voice.warnings)
 
     def __enter__(self) -> MouthShapes:
         return self
@@ -163,10 +163,10 @@ class MouthShapes:
         self._voice.close()
 
     def __iter__(self) -> Iterator[BlendshapeFrame | Cue]:
-        """Frames and cues.
+        """Yield frames and cues.
 
         Raises:
-            Cancelled: `cancelled` said so.
+            Cancelled: `cancelled` returned True.
         """
         with one_thread_each():
             yield from self._shapes()
@@ -174,11 +174,11 @@ class MouthShapes:
     def _shapes(self) -> Iterator[BlendshapeFrame | Cue]:
         letters, hints = LetterStream(), Hints(self._phones)
         speech = speech_chunks(self._voice)
-        for time_s, is_look in self._moments():
-            if self._cancelled is not None and not is_look and self._cancelled():
+        for time_s, is_letter in self._moments():
+            if self._cancelled is not None and not is_letter and self._cancelled():
                 raise Cancelled("stopped as asked; nothing was written")
             motion = self._mouth_at(float(time_s), speech)
-            if is_look:
+            if is_letter:
                 readings = Readings.of(motion.displacement)
                 yield from letters.push(distances(readings, motion.activity, hints.at(float(time_s))))
             else:
@@ -186,14 +186,14 @@ class MouthShapes:
         yield from letters.finish(self.duration_s)
 
     def _moments(self) -> Iterator[tuple[Fraction, bool]]:
-        """Times before the end, in order: of frames, and (True) of looks for a letter."""
+        """List the times before the end, in order: of frames, and (True) of comparisons with letters."""
         frames = ((Fraction(n) / self.fps, False) for n in itertools.count())
-        looks = ((Fraction(n, LETTER_RATE), True) for n in itertools.count())
+        letters = ((Fraction(n, LETTER_RATE), True) for n in itertools.count())
         end_s = self._voice.duration_s
-        return itertools.takewhile(lambda moment: moment[0] < end_s, heapq.merge(frames, looks))
+        return itertools.takewhile(lambda moment: moment[0] < end_s, heapq.merge(frames, letters))
 
     def _mouth_at(self, time_s: float, speech: Iterator[SpeechChunk]) -> Motion:
-        """The motion of a moment, having heard as much speech as it needs, and no more."""
+        """Return the motion of a moment, having taken as much speech as it needs, and no more."""
         while self._motion.ready_until_s <= time_s:
             chunk = next(speech, None)
             if chunk is None:

@@ -76,7 +76,7 @@ def test_people_get_a_table_and_what_to_give(run: Run, stand: Stand) -> None:
     ]
     assert said.err.splitlines() == ["mouthpiece: warning: it is odd"]
     assert run("calibrate", "wav2lip", "--quiet").err == ""
-    assert stand.asked == CalibrationOptions(SyncOptions(engine="wav2lip"))
+    assert stand.asked == CalibrationOptions(SyncOptions(engine=EngineOptions("wav2lip")))
 
 
 def test_an_engine_in_sync_needs_nothing(run: Run, stand: Stand) -> None:
@@ -91,7 +91,7 @@ def test_programs_get_events(run: Run, stand: Stand) -> None:
     result = said.events[-1]
     assert result["event"] == "result" and result["offset_ms"] == -40 and result["option"] == "--audio-offset-ms -40"
     assert result["trials"][0] == {"offset_s": -0.04, "agreement": 0.8} and result["by_speech"][1]["lag_s"] is None
-    assert {"event": "warning", "message": "it is odd"} in said.events
+    assert {"event": "warning", "code": "engine", "message": "it is odd", "values": {}} in said.events
     stand.answer = UNSURE
     said = run("calibrate", "wav2lip", "--json")
     assert said.code == 1

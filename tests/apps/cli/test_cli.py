@@ -10,12 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-import typer
 from tests.apps.staging import Said, StandIn
 
 import mouthpiece
 from mouthpiece import errors, pipeline, samples
-from mouthpiece.apps.cli import main
+from mouthpiece.apps.cli.commands.sync import SampleLanguage
+from mouthpiece.notices import Notice, notice
+from mouthpiece.options import EngineOptions, Fit, Quality, SyncOptions
 
 Run = Callable[..., Said]
 HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "torch", "lightning", "rich"}
@@ -54,56 +55,24 @@ def test_defaults_are_those_of_the_library(run: Run, stand_in: StandIn) -> None:
         "face": Path("face.jpg"),
         "speech": Path("speech.wav"),
         "out": Path("out.mp4"),
-        "options": options.SyncOptions(),
+        "options": SyncOptions(),
     }
 
 
 def test_every_option_reaches_the_pipeline(run: Run, stand_in: StandIn) -> None:
-    options = (
+    line = (
         "--fit hold --fps 30000/1001 --face 2 --engine fake --device GPU --quality best --seed 7 "
         "--intensity 1.5 --rest 0.2 -y"
     )
-    assert run("sync", "f", "s", "-o", "o.webm", *options.split()).code == 0
-    assert stand_in.asked["options"] == options.SyncOptions(
-        engine="fake",
-        device="GPU",
-        fit=options.Fit.HOLD,
+    assert run("sync", "f", "s", "-o", "o.webm", *line.split()).code == 0
+    assert stand_in.asked["options"] == SyncOptions(
+        engine=EngineOptions("fake", "GPU", intensity=1.5, rest=0.2, seed=7),
+        fit=Fit.HOLD,
         fps=Fraction(30000, 1001),
         face="2",
-        quality=options.Quality.BEST,
-        intensity=1.5,
-        rest=0.2,
-        seed=7,
+        quality=Quality.BEST,
         overwrite=True,
     )
-
-
-def test_choices_are_those_of_the_media_room() -> None:
-    assert [c.value for c in main.FitChoice] == [f.value for f in options.Fit]
-    assert [c.value for c in main.QualityChoice] == [q.value for q in options.Quality]
-
-
-@pytest.mark.parametrize(
-    ("text", "rate"),
-    [
-        ("25", Fraction(25)),
-        (" 12.5 ", Fraction(25, 2)),
-        ("29.97", Fraction(30000, 1001)),
-        ("23.976", Fraction(24000, 1001)),
-        ("59.94", Fraction(60000, 1001)),
-        ("30000/1001", Fraction(30000, 1001)),
-        ("30", Fraction(30)),
-        ("29.9", Fraction(299, 10)),
-    ],
-)
-def test_frame_rates_as_people_write_them(text: str, rate: Fraction) -> None:
-    assert main.parse_fps(text) == rate
-
-
-@pytest.mark.parametrize("text", ["", "fast", "0", "-25", "25/0", "nan", "inf", "1e", "25 fps"])
-def test_what_is_no_frame_rate(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match=r"expected a rate like 25, 29.97 or 30000/1001, got "):
-        main.parse_fps(text)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +93,7 @@ def test_what_is_no_frame_rate(text: str) -> None:
         (["train", "voice"], "voice"),
         (["train", "motion", "--out", "x.onnx"], "--data"),
         (["engines", "--yes"], "--yes"),
+        (["sync", "f", "s", "-o", "o.mp4", "--engine-option", "checkpoint"], "--engine-option expects NAME=VALUE"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(run: Run, stand_in: StandIn, arguments: list[str], said: str) -> None:
@@ -174,19 +144,19 @@ def test_a_stopped_job_says_so(run: Run, stand_in: StandIn, raised: BaseExceptio
 
 
 def test_a_log_gets_a_closing_line_and_the_warnings(run: Run, stand_in: StandIn) -> None:
-    stand_in.warnings = ("the sound holds 3 NaN samples",)
+    stand_in.warnings = (notice("sound-not-finite-count", count=3),)
     stand_in.faces_seen = 2
     said = run("sync", "f", "s", "-o", "out [bold]x.mp4")
     assert said.code == 0
     assert said.out == ""
     assert said.err.splitlines() == [
-        "mouthpiece: warning: the sound holds 3 NaN samples",
+        "mouthpiece: warning: 3 samples that are no finite numbers: silenced",
         "out [bold]x.mp4: 2.00 s, 50 frames, made in 0.5 s (4.0x real time), the face of 100x120 pixels at (10, 20)",
     ]
 
 
 def test_quiet_says_nothing_but_errors(run: Run, stand_in: StandIn) -> None:
-    stand_in.warnings = ("something",)
+    stand_in.warnings = (Notice("any", "something"),)
     assert run("sync", "f", "s", "-o", "o.mp4", "-q") == Said(0, "", "")
     stand_in.fails_with = errors.NoSoundError("no sound")
     assert run("sync", "f", "s", "-o", "o.mp4", "-q") == Said(1, "", "mouthpiece: no sound\n")
@@ -205,7 +175,7 @@ def test_a_terminal_gets_a_bar(run: Run, stand_in: StandIn, monkeypatch: pytest.
 
 
 def test_json_lines_and_nothing_else(run: Run, stand_in: StandIn) -> None:
-    stand_in.warnings = ("the sound is silent",)
+    stand_in.warnings = (notice("sound-not-finite-count", count=3),)
     said = run("sync", "f", "s", "-o", "وجه.mp4", "--json")
     assert said.code == 0
     assert said.err == ""
@@ -220,7 +190,12 @@ def test_json_lines_and_nothing_else(run: Run, stand_in: StandIn) -> None:
         "left_s": 24.5,
     }
     assert (last["event"], last["frames"]) == ("progress", 50)
-    assert warning == {"event": "warning", "message": "the sound is silent"}
+    told = {
+        "code": "sound-not-finite-count",
+        "message": "3 samples that are no finite numbers: silenced",
+        "values": {"count": 3},
+    }
+    assert warning == {"event": "warning", **told}
     assert result == {
         "event": "result",
         "path": "وجه.mp4",
@@ -235,7 +210,7 @@ def test_json_lines_and_nothing_else(run: Run, stand_in: StandIn) -> None:
         "faces_seen": 1,
         "face_chosen": {"x0": 10, "y0": 20, "x1": 110, "y1": 140},
         "engine": "mesh",
-        "warnings": ["the sound is silent"],
+        "warnings": [told],
         "speed": 4.0,
     }
 
@@ -330,4 +305,4 @@ def test_the_demo_takes_the_packaged_samples(run: Run, stand_in: StandIn, langua
 
 
 def test_the_demo_speaks_every_language_there_is_a_sample_of() -> None:
-    assert [choice.value for choice in main.SampleLanguage] == list(samples.LANGUAGES)
+    assert [choice.value for choice in SampleLanguage] == list(samples.LANGUAGES)

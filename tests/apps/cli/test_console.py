@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mouthpiece.apps.cli.console import as_json, clock, one_line
+from mouthpiece.apps.cli.console import as_json, one_line
+from mouthpiece.apps.durations import format_clock
 from mouthpiece.types import SkipReason
 
 
@@ -66,4 +67,4 @@ def test_one_line_is_one_line(text: str, shown: str) -> None:
     ("seconds", "shown"), [(0, "0:00"), (7.4, "0:07"), (59.6, "1:00"), (3723, "1:02:03"), (-1, "0:00")]
 )
 def test_clock(seconds: float, shown: str) -> None:
-    assert clock(seconds) == shown
+    assert format_clock(seconds) == shown

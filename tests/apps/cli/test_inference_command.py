@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,30 @@ from tests.apps.staging import Said, StandIn
 from tests.checkpoint_files import seeded_state, write_checkpoint
 
 from mouthpiece import samples
-from mouthpiece.apps.cli import main, parameters
+from mouthpiece.apps.cli.commands import sync
 from mouthpiece.apps.cli.commands.inference import with_static_value
-from mouthpiece.engines.wav2lip.options import CropOptions, NetworkOptions, Precision, Runtime
+from mouthpiece.apps.cli.console import Console
+from mouthpiece.engines.wav2lip.engine import Wav2LipEngine
+from mouthpiece.engines.wav2lip.options import Precision, Runtime, Wav2LipOptions
 from mouthpiece.errors import InputError
 from mouthpiece.networks.wav2lip import GENERATOR
-from mouthpiece.options import FrameTransform, SyncOptions
+from mouthpiece.options import EngineOptions, Fit, FrameTransform, SyncOptions
 
 Run = Callable[..., Said]
 NEEDED = ("--checkpoint_path", "checkpoints/wav2lip.pth", "--face", "face.mp4", "--audio", "speech.wav")
-AS_PUBLISHED = SyncOptions(
-    engine="wav2lip",
-    fit=options.Fit.LOOP,
-    overwrite=True,
-    network=NetworkOptions("checkpoints/wav2lip.pth"),
-)
+
+
+def wav2lip(device: str = "CPU", **own: object) -> EngineOptions:
+    """The engine with a published checkpoint unless another is given."""
+    return EngineOptions("wav2lip", device, own={"checkpoint": "checkpoints/wav2lip.pth", **own})
+
+
+def meant(options: SyncOptions) -> tuple[SyncOptions, Wav2LipOptions]:
+    """Options, their engine's own as the engine reads them: what isn't given is its default."""
+    return replace(options, engine=replace(options.engine, own={})), Wav2LipEngine.own_options(options.engine)
+
+
+AS_PUBLISHED = SyncOptions(engine=wav2lip(), fit=Fit.LOOP, overwrite=True)
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +57,12 @@ def left_behind(folder: Path) -> list[str]:
 
 def test_the_shortest_published_command_line(here: Run, stand_in: StandIn, tmp_path: Path) -> None:
     assert here("inference", *NEEDED).code == 0
+    options = stand_in.asked.pop("options")
+    assert meant(options) == meant(AS_PUBLISHED)
     assert stand_in.asked == {
         "face": Path("face.mp4"),
         "speech": Path("speech.wav"),
         "out": Path("results/result_voice.mp4"),
-        "options": AS_PUBLISHED,
     }
     assert (tmp_path / "results").is_dir()
 
@@ -64,15 +75,15 @@ def test_every_published_option_reaches_the_pipeline(here: Run, stand_in: StandI
     said = here("inference", *NEEDED, *line.split())
     assert said.code == 0, said.err
     assert stand_in.asked["out"] == Path("o.mp4")
-    assert stand_in.asked["options"] == SyncOptions(
-        engine="wav2lip",
-        fit=options.Fit.LOOP,
-        fps=Fraction(30000, 1001),
-        transform=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
-        box=(10, 90, 20, 80),
-        network=NetworkOptions("checkpoints/wav2lip.pth", batch_size=32),
-        crop=CropOptions((0, 20, -5, 0), smooth=False),
-        overwrite=True,
+    assert meant(stand_in.asked["options"]) == meant(
+        SyncOptions(
+            engine=wav2lip(batch_size=32, pads=(0, 20, -5, 0), smooth=False),
+            fit=Fit.LOOP,
+            fps=Fraction(30000, 1001),
+            transform=FrameTransform(static=True, resize_factor=2, rotate=True, crop=(0, -1, 10, -1)),
+            box=(10, 90, 20, 80),
+            overwrite=True,
+        )
     )
     assert said.err.count("--face_det_batch_size has no use here") == 1
 
@@ -80,8 +91,8 @@ def test_every_published_option_reaches_the_pipeline(here: Run, stand_in: StandI
 def test_our_own_options_go_along(here: Run, stand_in: StandIn) -> None:
     line = "--runtime torch --precision f32 --device cuda -q"
     assert here("inference", *NEEDED, *line.split()).code == 0
-    asked = stand_in.asked["options"]
-    assert (asked.network.runtime, asked.network.precision, asked.device) == (Runtime.TORCH, Precision.F32, "cuda")
+    expected = replace(AS_PUBLISHED, engine=wav2lip("cuda", runtime=Runtime.TORCH, precision=Precision.F32))
+    assert meant(stand_in.asked["options"]) == meant(expected)
 
 
 @pytest.mark.parametrize(
@@ -155,11 +166,6 @@ def test_the_default_folder_goes_when_nothing_came_of_it(here: Run, stand_in: St
     assert (tmp_path / "results").is_dir()
 
 
-def test_choices_are_those_of_the_engines() -> None:
-    assert [c.value for c in parameters.RuntimeChoice] == [r.value for r in Runtime]
-    assert [c.value for c in parameters.PrecisionChoice] == [p.value for p in Precision]
-
-
 def test_sync_takes_the_same_in_its_own_words(run: Run, stand_in: StandIn) -> None:
     line = (
         "sync f s -o o.mp4 --engine wav2lip --checkpoint mine.pth --runtime onnx --precision int8 --batch-size 16 "
@@ -167,10 +173,16 @@ def test_sync_takes_the_same_in_its_own_words(run: Run, stand_in: StandIn) -> No
     )
     said = run(*line.split())
     assert said.code == 0, said.err
+    own = {
+        "checkpoint": "mine.pth",
+        "runtime": Runtime.ONNX,
+        "precision": Precision.INT8,
+        "batch_size": 16,
+        "pads": (1, 2, 3, 4),
+        "smooth": False,
+    }
     assert stand_in.asked["options"] == SyncOptions(
-        engine="wav2lip",
-        network=NetworkOptions("mine.pth", Runtime.ONNX, Precision.INT8, 16),
-        crop=CropOptions((1, 2, 3, 4), smooth=False),
+        engine=EngineOptions("wav2lip", own=own),
         audio_offset_s=-0.04,
         box=(10, 90, 20, 80),
         transform=FrameTransform(static=True),
@@ -182,12 +194,12 @@ def test_weights_are_seen_to_before_the_work(
     here: Run, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """And nothing is fetched for a job that can't be."""
-    asked: list[Any] = []
+    asked: list[tuple[Console, EngineOptions, bool, bool]] = []
 
-    def ensure(*arguments: Any, worth_it: Callable[[], bool], **how: Any) -> None:
-        asked.append((arguments, how, bool(stand_in.asked), worth_it()))
+    def ensure(console: Console, options: EngineOptions, *, worth_it: Callable[[], bool]) -> None:
+        asked.append((console, options, bool(stand_in.asked), worth_it()))
 
-    monkeypatch.setattr(main, "ensure_weights", ensure)
+    monkeypatch.setattr(sync, "ensure_weights", ensure)
     assert here(*command.split(), "-q").code == 0
     assert not asked.pop()[-1], "no face, no speech"
     shutil.copy(samples.sample_face(), "f")
@@ -197,11 +209,10 @@ def test_weights_are_seen_to_before_the_work(
     shutil.copyfile(samples.sample_speech("en"), "s")
     stand_in.asked.clear()
     assert here(*command.split(), "-q").code == 0
-    (arguments, how, too_late, worth_it), *more = asked
-    assert not more and not too_late and worth_it
-    assert arguments[0] == stand_in.asked["options"].engine
-    assert arguments[1] == stand_in.asked["options"].network
-    assert how == {"json_lines": False, "quiet": True}
+    [(console, options, too_late, worth_it)] = asked
+    assert not too_late and worth_it
+    assert options == stand_in.asked["options"].engine
+    assert (console.json, console.quiet) == (False, True)
 
 
 # With random weights and all that follows. ---------------------------------------------------------------------------

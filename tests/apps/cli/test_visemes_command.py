@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.apps.staging import Said, StandIn
 
+from mouthpiece.options import SyncOptions
+
 Run = Callable[..., Said]
 HEAVY = {"av", "cv2", "numpy", "openvino", "PIL", "rich"}
 
@@ -75,7 +77,7 @@ def test_warnings_are_told(here: Run, voice: Path, tmp_path: Path) -> None:
         (["-o", "out.csv", "--fps", "1000"], 2, "fps expects 1 to 120, got 1000"),
         (["-o", "out.csv", "--intensity", "9"], 2, "intensity expects"),
         (["-o", "out.csv", "--phones-blend", "0.5"], 2, "none are given"),
-        (["-o", "out.csv", "--phones", "bad.tsv", "--phones-blend", "2"], 2, "phones_blend expects 0"),
+        (["-o", "out.csv", "--phones", "bad.tsv", "--phones-blend", "2"], 2, "--phones-blend expects 0"),
         (["-o", "out.csv", "--phones", "bad.tsv"], 1, "bad.tsv, line 2: expected 'a' to begin after 'b' has ended"),
         (["-o", "out.csv", "--phones", "none.tsv"], 1, "No such file"),
         (["-o", "there.csv"], 1, "there.csv exists already"),
@@ -110,9 +112,9 @@ def test_a_signal_leaves_nothing(
 
 
 def test_sync_hands_the_phones_on(run: Run, stand_in: StandIn) -> None:
-    options = "--phones said.TextGrid --phones-blend 0.6 --phones-language ar"
-    assert run("sync", "f", "s", "-o", "o.mp4", *options.split()).code == 0
-    assert stand_in.asked["options"] == options.SyncOptions(
+    line = "--phones said.TextGrid --phones-blend 0.6 --phones-language ar"
+    assert run("sync", "f", "s", "-o", "o.mp4", *line.split()).code == 0
+    assert stand_in.asked["options"] == SyncOptions(
         phones=Path("said.TextGrid"), phones_blend=0.6, phones_language="ar"
     )
 

@@ -25,6 +25,8 @@ from mouthpiece.apps.live import LiveConfig
 from mouthpiece.apps.live.browser_session import MOST_CLIENTS
 from mouthpiece.apps.live.config import MOST_SIDE, default_sessions
 from mouthpiece.apps.live.server import threads_for
+from mouthpiece.engines.wav2lip.options import Precision, Runtime
+from mouthpiece.options import EngineOptions
 
 Run = Callable[..., Said]
 STOP_S = 20.0
@@ -49,7 +51,7 @@ def test_defaults(run: Run, told: list[LiveConfig]) -> None:
     (config,) = told
     assert (config.host, config.port, config.mic, config.token) == ("127.0.0.1", 8080, "browser", None)
     assert config.sessions == default_sessions()
-    assert (config.options.engine, config.options.fps, config.options.most_side) == ("mesh", 25.0, MOST_SIDE)
+    assert config.options == LiveOptions(most_side=MOST_SIDE)
     assert said.code == 130 and "open http://localhost:1/" in said.err and "https" not in said.err
 
 
@@ -57,17 +59,16 @@ def test_all_options(run: Run, told: list[LiveConfig], tmp_path: Path) -> None:
     run(
         *("live", "--host", "0.0.0.0", "--port", "0", "--mic", str(samples.sample_speech("en")), "--loop"),
         *("--token", "0123456789abcdef", "--sessions", "3", "--allow-host", "a.example", "--allow-host", "b.example"),
-        *("--size", "320", "--fps", "15", "--engine", "fake", "--intensity", "1.5", "--runtime", "torch"),
-        *("--precision", "f32", "--checkpoint", str(tmp_path / "x.pth")),
+        *("--size", "320", "--fps", "15", "--engine", "wav2lip", "--intensity", "1.5", "--rest", "0.3"),
+        *("--runtime", "torch", "--precision", "f32", "--checkpoint", str(tmp_path / "x.pth")),
     )
     (config,) = told
     assert (config.host, config.port, config.loop, config.sessions) == ("0.0.0.0", 0, True, 3)
     assert config.mic == samples.sample_speech("en")
     assert config.token == "0123456789abcdef" and config.allow_hosts == ("a.example", "b.example")
-    options = config.options
-    assert (options.engine, options.fps, options.most_side, options.intensity) == ("fake", 15.0, 320, 1.5)
-    assert options.network.checkpoint == str(tmp_path / "x.pth")
-    assert (options.network.runtime.value, options.network.precision.value) == ("torch", "f32")
+    own = {"checkpoint": str(tmp_path / "x.pth"), "runtime": Runtime.TORCH, "precision": Precision.F32}
+    engine = EngineOptions("wav2lip", intensity=1.5, rest=0.3, own=own)
+    assert config.options == LiveOptions(engine=engine, fps=15.0, most_side=320)
 
 
 def test_other_addresses_get_a_token_and_a_word_about_https(run: Run, told: list[LiveConfig]) -> None:
@@ -96,12 +97,12 @@ def test_programs_are_told_the_address(run: Run, told: list[LiveConfig]) -> None
     [
         (("--port", "70000"), 2, "65535"),
         (("--sessions", "0"), 2, "sessions"),
-        (("--sessions", "1000"), 2, "sessions expects"),
+        (("--sessions", "1000"), 2, "--sessions expects 1 to 256, got 1000"),
         (("--token", "short"), 2, "token expects"),
         (("--allow-host", "https://lips.example.org/"), 2, "allow-host expects a name like lips.example.org"),
         (("--allow-host", "lips.example.org:443"), 2, "allow-host expects"),
         (("--fps", "0"), 2, "fps expects"),
-        (("--size", "3"), 2, "most_side expects"),
+        (("--size", "3"), 2, "--size expects at least 64 pixels, got 3"),
         (("--engine", "nobody"), 1, "expected one of the engines"),
         (("--engine", "wav2lip", "--checkpoint", "/no/file.pth"), 1, "wav2lip can't run"),
         (("--mic", "brwser"), 1, "mic expects browser, server or a recording, got 'brwser'"),

@@ -55,7 +55,7 @@ def test_another_teacher_makes_other_examples(
 
     def wider(*, basis: Any) -> CoarticulationModel:
         teacher = load(basis=basis)
-        return CoarticulationModel(replace(teacher.model, target=teacher.model.target * np.float32(1.5)), basis)
+        return CoarticulationModel(replace(teacher.weights, target=teacher.weights.target * np.float32(1.5)), basis)
 
     monkeypatch.setattr(CoarticulationModel, "load", wider)
     again = _openings(gather_again())

@@ -14,8 +14,8 @@ from mouthpiece.datasets.recordings import load_corpus
 from mouthpiece.errors import InputError, OptionError
 from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training.options import SyntheticOptions
+from mouthpiece.training.sentences import languages
 from mouthpiece.training.synthetic import synthesise
-from mouthpiece.training.synthetic.sentences import languages
 from mouthpiece.training.synthetic.synthesise import Utterance, make, plan
 from mouthpiece.types import SAMPLE_RATE
 

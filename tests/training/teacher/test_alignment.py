@@ -13,11 +13,10 @@ import pytest
 
 from mouthpiece.datasets.layouts import read_align
 from mouthpiece.datasets.measuring import read_sound
-from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
 from mouthpiece.training.teacher.alignment import LETTERS, align_phones, align_text
-from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, SpokenWord
 
 if importlib.util.find_spec("espeakng_loader") is None:
     pytest.skip("the extra 'speech' is not installed", allow_module_level=True)
@@ -65,7 +64,7 @@ def test_a_text_is_found_in_another_voice_at_another_pace(
 
 def test_words_with_times_hold_their_phones(speaker: EspeakSynthesiser) -> None:
     said = speaker.say(TEXT, voice="en-gb", variant="m3", rate_wpm=170)
-    words = [Word(word.text.strip(".,"), word.start_s, word.end_s) for word in said.words]
+    words = [SpokenWord(word.text.strip(".,"), word.start_s, word.end_s) for word in said.words]
     rendered: dict[str, SynthesisedSpeech] = {}
     found = align_phones(said.samples, words, "en-gb", speaker=speaker, rendered=rendered)
     assert set(rendered) == {word.text for word in words}

@@ -13,7 +13,7 @@ from scipy import stats
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, OptionError
 from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
-from mouthpiece.motion.coarticulation import CoarticulatedMotion, CoarticulationModel
+from mouthpiece.motion.coarticulation import CoarticulatedMotion, CoarticulationModel, load_weights
 from mouthpiece.motion.phonetics import parse
 from mouthpiece.training.model_card import card_path
 from mouthpiece.training.options import TeacherOptions

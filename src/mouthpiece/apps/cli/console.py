@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from mouthpiece.apps.durations import format_clock
 from mouthpiece.errors import OutputError
+from mouthpiece.notices import Notice
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from mouthpiece.notices import Notice
     from mouthpiece.types import Box
 
 EVENT_EVERY_S = 0.2
@@ -84,6 +84,8 @@ def print_event(event: str, content: Mapping[str, Any]) -> None:
 
 def as_json(value: Any) -> Any:
     """Convert to what json.dumps takes: dataclasses become objects, paths text, fractions numbers, NaN null."""
+    if isinstance(value, Notice):
+        return {"code": value.code, "message": value.text, "values": as_json(value.values)}
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: as_json(getattr(value, f.name)) for f in fields(value) if f.repr}
     if isinstance(value, Mapping):
@@ -143,11 +145,7 @@ class Console:
     def warn(self, notices: Iterable[Notice]) -> None:
         """Print what the user should know beside the result, one by one."""
         for notice in notices:
-            self.tell(
-                "warning",
-                {"code": notice.code, "message": notice.text, "values": as_json(notice.values)},
-                f"mouthpiece: warning: {notice.text}",
-            )
+            self.tell("warning", as_json(notice), f"mouthpiece: warning: {notice.text}")
 
     def progress(self, description: str, *, lines: bool = True) -> ProgressDisplay:
         """Follow a job; use as a context.

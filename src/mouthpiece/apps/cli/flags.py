@@ -11,7 +11,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
@@ -19,7 +18,7 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, spec_of
+from mouthpiece.options import EngineOptions, Spec, check_range, option_text, spec_of
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
@@ -38,7 +37,7 @@ class Flags:
     """Defaults that differ from the library's."""
 
     def has(self, name: str) -> bool:
-        """Whether a field is a flag here."""
+        """Return whether a field is a flag here."""
         return name not in self.omit and (self.only is None or name in self.only)
 
 
@@ -94,10 +93,12 @@ class _Group:
                 made[name] = _Group(nested, self.flags, self.prefix).build(values, given)
             elif self.kind is EngineOptions and name == "own":
                 made[name] = self._own(values, given)
-            elif self.prefix + name in values:
-                made[name] = _from_flag(spec_of(declared), values.pop(self.prefix + name))
-            elif name in self.flags.defaults:
-                made[name] = self.flags.defaults[name]
+            else:
+                value = values.pop(self.prefix + name, None)
+                if self.prefix + name in given:
+                    made[name] = _from_flag(spec_of(declared), value)
+                elif name in self.flags.defaults:
+                    made[name] = self.flags.defaults[name]
         return self.kind(**made)
 
     def _own(self, values: dict[str, Any], given: frozenset[str]) -> dict[str, object]:
@@ -186,7 +187,7 @@ def with_flags(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether a parameter stands on the command line, or in the environment."""
+    """Return whether a parameter stands on the command line, or in the environment."""
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 
@@ -212,7 +213,9 @@ def _nested(kind: type, declared: Field[Any]) -> type | None:
 
 def _default(declared: Field[Any]) -> Any:
     made = declared.default_factory
-    return made() if made is not MISSING else declared.default
+    if made is not MISSING:
+        return made()
+    return inspect.Parameter.empty if declared.default is MISSING else declared.default
 
 
 def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
@@ -225,13 +228,14 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     """
     assert spec.flag is not None
     kind = spec.kind or type(default)
-    shown = default not in (None, (), "") and not isinstance(default, bool)
+    required = default is inspect.Parameter.empty
+    shown = not required and default not in (None, (), "") and not isinstance(default, bool)
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, _text(default)
+        kind, default = str, default if required else option_text(default) or None
     elif spec.scale != 1.0 and default is not None:
-        default = default * spec.scale
+        default = kind(default * spec.scale)
     if default is None and kind is not bool:
         kind = Optional[kind]  # noqa: UP045 - typer takes a type made at run time
     if isinstance(default, tuple) and not default:
@@ -248,17 +252,20 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     return _keyword(name, kind, option, default)
 
 
-def _text(default: Any) -> str | None:
-    """Format a default as it would be typed."""
-    if isinstance(default, tuple):
-        return " ".join(map(str, default))
-    return f"{float(default):g}" if isinstance(default, Fraction) else None if default is None else str(default)
-
-
 def _from_flag(spec: Spec | None, value: Any) -> Any:
-    """Convert a flag's value to the option's."""
-    if spec is None or value is None:
+    """Convert a flag's value to the option's.
+
+    Raises:
+        OptionError: it is out of the option's range.
+    """
+    if spec is None or spec.flag is None or value is None:
         return value
+    converted = _converted(spec, value)
+    check_range(spec.flag.partition(",")[0], converted, spec)
+    return converted
+
+
+def _converted(spec: Spec, value: Any) -> Any:
     if spec.negated:
         return not value
     if spec.parse is not None:
@@ -268,5 +275,5 @@ def _from_flag(spec: Spec | None, value: Any) -> Any:
             hint = f"'{spec.flag}'"
             raise typer.BadParameter(str(error), param_hint=hint) from error
     if spec.scale != 1.0:
-        return value / spec.scale
+        return type(value)(value / spec.scale)
     return tuple(value) if isinstance(value, list) else value

@@ -41,7 +41,7 @@ class Interruption:
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self.signal_number is not None
 
     def __enter__(self) -> Interruption:

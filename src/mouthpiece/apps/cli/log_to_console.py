@@ -23,7 +23,7 @@ class _ConsoleHandler(logging.Handler):
 
 @contextmanager
 def log_to_console(console: Console) -> Iterator[None]:
-    """While entered, print what mouthpiece logs; the log stays as it is for whoever else reads it."""
+    """Print what mouthpiece logs while entered; the log stays as it is for its other readers."""
     log, handler = logging.getLogger("mouthpiece"), _ConsoleHandler(console)
     before = log.level
     log.addHandler(handler)

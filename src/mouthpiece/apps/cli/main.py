@@ -101,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _return_pictures()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Known before the other options are looked at, so that their errors are told as events, too.
-    console = Console(json="--json" in given, quiet="--quiet" in given or "-q" in given, debug="--debug" in given)
+    flags = set(given[: given.index("--")] if "--" in given else given)
+    console = Console(json="--json" in flags, quiet=not flags.isdisjoint({"--quiet", "-q"}), debug="--debug" in flags)
     line: Any = typer.main.get_command(app)
     with log_to_console(console):
         return guarded(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
-    """A paragraph for each engine."""
+    """Format a paragraph for each engine."""
     lines: list[str] = []
     for info in infos:
         lines += [
@@ -23,12 +23,14 @@ def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
             f"    licence     {info.licence}",
             f"    device      {info.device}",
             f"    weights     {info.weights}",
+            *([f"    checkpoints {', '.join(info.checkpoints)}"] if info.checkpoints else []),
+            *(f"    option      {one.name}={one.default}: {one.help}" for one in info.options),
         ]
     return lines
 
 
 def probe_lines(report: ProbeReport) -> list[str]:
-    """Streams, faces and speech, one line each."""
+    """Format streams, faces and speech, one line each."""
     lines = _media_lines(report.media)
     if report.frames_looked_at:
         seen = f"seen in {len({face.time_s for face in report.faces})} of {report.frames_looked_at} moments looked at"
@@ -63,7 +65,7 @@ def _language(tag: str | None) -> list[str]:
 
 
 def _face_said(face: SeenFace) -> str:
-    """When, where, how large, and whether it would do."""
+    """Format when and where a face is seen, how large, and whether it would do."""
     skip_reason = "" if face.usable is None else f", unusable: {face.usable}"
     turned = round(face.yaw_deg) or 0
     return f"{face.time_s:7.2f} s  {face.number}: {box_text(face.box)}, turned {turned} degrees{skip_reason}"

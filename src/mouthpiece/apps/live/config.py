@@ -47,7 +47,6 @@ class LiveConfig:
     host: str = option(
         "127.0.0.1", flag="--host", help="Address to listen on; any but this machine's own asks for a token."
     )
-    """Address to listen on; any but this machine's own asks for a token."""
     port: int = option(PORT, flag="--port", help="0: any free one.", low=0, high=OPEN_PORTS)
     """Port to listen on; 0: any free one."""
     mic: str | Path = option(

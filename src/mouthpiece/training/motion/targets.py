@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mouthpiece.datasets.motion_space import measure_motion, project
-from mouthpiece.datasets.recordings import Recording, Word
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.speech import features
 from mouthpiece.training.acoustics import catmull_rom
-from mouthpiece.types import MEL_RATE, FloatArray
+from mouthpiece.types import MEL_RATE, FloatArray, SpokenWord
 
 LEAD_S, LAG_S = 0.10, 0.08
 """Mouths leave their rest before the sound and come back after it."""
@@ -98,7 +98,7 @@ def resampled(values: FloatArray, fps: float, count: int, speed: float = 1.0) ->
     return catmull_rom(before, start, end, after, t)
 
 
-def words_activity(words: Sequence[Word], count: int) -> FloatArray:
+def words_activity(words: Sequence[SpokenWord], count: int) -> FloatArray:
     """Return 1 from a little before each word until a little after it, else 0, (count,)."""
     time_s = np.arange(count) / MOTION_RATE
     spoken = [(time_s >= word.start_s - LEAD_S) & (time_s <= word.end_s + LAG_S) for word in words]

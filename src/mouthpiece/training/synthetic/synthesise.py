@@ -26,8 +26,8 @@ from mouthpiece.parallel import map_in_processes
 from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training import acoustics
 from mouthpiece.training.options import SYNTHETIC, SyntheticOptions
-from mouthpiece.training.synthetic.sentences import languages as languages_with_sentences
-from mouthpiece.training.synthetic.sentences import nonsense, sentences
+from mouthpiece.training.sentences import languages as languages_with_sentences
+from mouthpiece.training.sentences import nonsense, sentences
 from mouthpiece.training.synthetic.voice_perturbation import Voice, in_voice, random_voice
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, as_float
 

@@ -15,11 +15,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from mouthpiece.datasets.recordings import Word
 from mouthpiece.errors import InputError
 from mouthpiece.speech import features, log_mel, mfcc
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
-from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, Phone
+from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray, Phone, SpokenWord
 
 SLACK_S = 0.03
 """How far a word may lie outside the times that are given for it."""
@@ -100,7 +99,7 @@ def align_text(
 
 def align_phones(
     samples: FloatArray,
-    words: Sequence[Word],
+    words: Sequence[SpokenWord],
     voice: str = "en-gb",
     *,
     speaker: EspeakSynthesiser | None = None,
@@ -147,7 +146,7 @@ def _render_word(speaker: EspeakSynthesiser, text: str, voice: str) -> Synthesis
     return SynthesisedSpeech(samples, moved, rendering.words)
 
 
-def _align_word(cepstra: FloatArray, word: Word, rendering: SynthesisedSpeech) -> list[Phone]:
+def _align_word(cepstra: FloatArray, word: SpokenWord, rendering: SynthesisedSpeech) -> list[Phone]:
     """Align the sounds of one word, which fill its time."""
     first, end = round(word.start_s * MEL_RATE), round(word.end_s * MEL_RATE)
     real, made = cepstra[first : max(end, first + 2)], _cepstra(rendering.samples)

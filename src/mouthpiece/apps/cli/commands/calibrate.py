@@ -73,12 +73,12 @@ def _report(console: Console, found: Calibration) -> None:
 
 
 def option_for(found: Calibration) -> str:
-    """What to give to `mouthpiece sync`; empty where the default suits."""
+    """Return the option for `mouthpiece sync`; empty where the default suits."""
     return f"--audio-offset-ms {_ms(found.offset_s)}" if found.offset_s else ""
 
 
 def closing_line(found: Calibration) -> str:
-    """The best offset in one line."""
+    """Report the best offset in one line."""
     sure = f"confidence {found.confidence:.2f}"
     if not found.offset_s:
         return f"{found.engine} needs no offset: the mouth comes {_late(found.lag_s)} ({sure})"
@@ -89,13 +89,13 @@ def closing_line(found: Calibration) -> str:
 
 
 def _late(lag_s: float) -> str:
-    """How late, for people."""
+    """Format a lag for people."""
     if math.isnan(lag_s) or abs(lag_s) < 0.0005:
         return "in time"
     return f"{abs(lag_s) * 1000:.0f} ms {'late' if lag_s > 0 else 'early'}"
 
 
 def _ms(seconds: float | None) -> int | float:
-    """Milliseconds, whole where they are."""
+    """Convert to milliseconds, whole where they are."""
     ms = round((seconds or 0.0) * 1000, 3)
     return int(ms) if ms == int(ms) else ms

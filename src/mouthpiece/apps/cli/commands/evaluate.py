@@ -96,7 +96,7 @@ class _Listener:
 def _scores(
     judged: MotionSet, networks: dict[str, Path], options: EvaluationOptions, listener: _Listener
 ) -> Iterator[MotionScore]:
-    """Every network on one set, told as they come."""
+    """Score every network on one set, printing each as it comes."""
     from mouthpiece.evaluation.motion import evaluate_motion
 
     for name, weights in networks.items():

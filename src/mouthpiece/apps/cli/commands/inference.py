@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,9 @@ from typer.core import TyperCommand
 from mouthpiece.apps.cli.commands.sync import run_sync
 from mouthpiece.apps.cli.console import Console
 from mouthpiece.apps.cli.flags import Flags, command
-from mouthpiece.errors import InputError, OutputError
+from mouthpiece.errors import InputError, OptionError, OutputError
 from mouthpiece.notices import notice
-from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FourNumbers, FrameTransform, SyncOptions
+from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FourNumbers, FrameTransform, SyncOptions, option
 
 OUTFILE = Path("results/result_voice.mp4")
 """Where the published script puts its result; this folder alone is made if it is missing."""
@@ -48,13 +49,66 @@ def truth(text: str) -> bool:
     """Read True or False as people write it.
 
     Raises:
-        typer.BadParameter: it is neither.
+        OptionError: it is neither.
     """
     if text.lower() in TRUE:
         return True
     if text.lower() in FALSE:
         return False
-    raise typer.BadParameter(f"expected True or False, got {text!r}", param_hint="'--static'")
+    raise OptionError(f"expected True or False, got {text!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedOptions:
+    """The options of the published inference.py that are named or used otherwise than here."""
+
+    checkpoint_path: str = option(
+        flag="--checkpoint_path",
+        kind=str,
+        metavar="FILE|NAME",
+        help="The weights: a file, or a name that `mouthpiece weights list` knows.",
+    )
+    face: Path = option(flag="--face", kind=Path, metavar="FILE", help="A photo or a video with the face.")
+    audio: Path = option(flag="--audio", kind=Path, metavar="FILE", help="Sound, or a video whose sound is taken.")
+    outfile: Path = option(
+        OUTFILE,
+        flag="--outfile",
+        kind=Path,
+        metavar="FILE",
+        help="The video to make; overwritten without asking if it exists.",
+    )
+    static: bool = option(
+        False, flag="--static", metavar="True|False", parse=truth, help="Use only the first frame of a video."
+    )
+    face_det_batch_size: int | None = option(
+        None, flag="--face_det_batch_size", kind=int, help="Of no use here: faces are tracked."
+    )
+    batch_size: int | None = option(
+        None, flag="--wav2lip_batch_size", kind=int, help="Frames drawn at once; chosen if not given."
+    )
+    resize_factor: int = option(1, flag="--resize_factor", help="Make the picture smaller by this factor.")
+    crop: FourNumbers = option(
+        (0, TO_EDGE, 0, TO_EDGE),
+        flag="--crop",
+        kind=FourNumbers,
+        metavar="TOP BOTTOM LEFT RIGHT",
+        help="Use this part of the picture, after --resize_factor and --rotate; -1 is the edge.",
+    )
+    box: FourNumbers = option(
+        (OFF, OFF, OFF, OFF),
+        flag="--box",
+        kind=FourNumbers,
+        metavar="TOP BOTTOM LEFT RIGHT",
+        help="Where the face is in every frame, in place of looking for it; -1: look for it.",
+    )
+    rotate: bool = option(False, flag="--rotate", help="Turn the picture by 90 degrees clockwise.")
+    smooth: bool = option(
+        True, flag="--nosmooth", negated=True, help="Don't average the face's box over neighbouring frames."
+    )
+
+
+SAME_HERE = Flags(only=frozenset({"fps", "device", "runtime", "precision", "pads"}))
+"""Options that are the same here and there."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -62,80 +116,25 @@ def add_to(app: typer.Typer) -> None:
     command(app, "inference", cls=PublishedUsage)(inference)
 
 
-def inference(
-    console: Console,
-    checkpoint_path: Annotated[
-        str,
-        typer.Option(
-            "--checkpoint_path",
-            metavar="FILE|NAME",
-            show_default=False,
-            help="The weights: a file, or a name that `mouthpiece weights list` knows.",
-        ),
-    ],
-    face: Annotated[
-        Path, typer.Option("--face", metavar="FILE", show_default=False, help="A photo or a video with the face.")
-    ],
-    audio: Annotated[
-        Path,
-        typer.Option("--audio", metavar="FILE", show_default=False, help="Sound, or a video whose sound is taken."),
-    ],
-    *,
-    outfile: Annotated[
-        Path,
-        typer.Option("--outfile", metavar="FILE", help="The video to make; overwritten without asking if it exists."),
-    ] = OUTFILE,
-    static: Annotated[
-        str, typer.Option("--static", metavar="True|False", help="Use only the first frame of a video.")
-    ] = "False",
-    face_det_batch_size: Annotated[
-        int | None, typer.Option("--face_det_batch_size", show_default=False, help="Of no use here: faces are tracked.")
-    ] = None,
-    wav2lip_batch_size: Annotated[
-        int | None,
-        typer.Option("--wav2lip_batch_size", show_default=False, help="Frames drawn at once; chosen if not given."),
-    ] = None,
-    resize_factor: Annotated[int, typer.Option("--resize_factor", help="Make the picture smaller by this factor.")] = 1,
-    crop: Annotated[
-        FourNumbers,
-        typer.Option(
-            "--crop",
-            metavar="TOP BOTTOM LEFT RIGHT",
-            help="Use this part of the picture, after --resize_factor and --rotate; -1 is the edge.",
-        ),
-    ] = (0, TO_EDGE, 0, TO_EDGE),
-    box: Annotated[
-        FourNumbers,
-        typer.Option(
-            "--box",
-            metavar="TOP BOTTOM LEFT RIGHT",
-            help="Where the face is in every frame, in place of looking for it; -1: look for it.",
-        ),
-    ] = (OFF, OFF, OFF, OFF),
-    rotate: Annotated[bool, typer.Option("--rotate", help="Turn the picture by 90 degrees clockwise.")] = False,
-    nosmooth: Annotated[
-        bool, typer.Option("--nosmooth", help="Don't average the face's box over neighbouring frames.")
-    ] = False,
-    base: Annotated[SyncOptions, Flags(only=frozenset({"fps", "device", "runtime", "precision", "pads"}))],
-) -> None:
+def inference(console: Console, *, published: PublishedOptions, same: Annotated[SyncOptions, SAME_HERE]) -> None:
     """Run a Wav2Lip checkpoint with the options of the published inference.py.
 
     For new work `mouthpiece sync --engine wav2lip` does the same and more.
     """
-    _check_face(face)
-    own = {"checkpoint": checkpoint_path, "batch_size": wav2lip_batch_size, "smooth": not nosmooth, **base.engine.own}
+    _check_face(published.face)
+    own = {"checkpoint": published.checkpoint_path, "batch_size": published.batch_size, "smooth": published.smooth}
     options = SyncOptions(
-        engine=EngineOptions("wav2lip", base.engine.device, own=own),
+        engine=EngineOptions("wav2lip", same.engine.device, own=own | dict(same.engine.own)),
         fit=Fit.LOOP,
-        fps=base.fps,
-        transform=FrameTransform(truth(static), resize_factor, rotate, crop),
-        box=None if box[0] == OFF else box,
+        fps=same.fps,
+        transform=FrameTransform(published.static, published.resize_factor, published.rotate, published.crop),
+        box=None if published.box[0] == OFF else published.box,
         overwrite=True,
     )
-    if face_det_batch_size is not None:
+    if published.face_det_batch_size is not None:
         console.warn([notice("face-batch-ignored")])
-    with _folder_of(outfile):
-        run_sync(console, face, audio, outfile, options)
+    with _folder_of(published.outfile):
+        run_sync(console, published.face, published.audio, published.outfile, options)
 
 
 def _check_face(face: Path) -> None:

@@ -100,7 +100,7 @@ def show_progress(display: ProgressDisplay, progress: Progress, description: str
 
 
 def _can_begin(face: Path, speech: Path, out: Path, *, overwrite: bool) -> bool:
-    """Whether a job gets as far as needing weights, at a glance: nothing is fetched for one that is refused.
+    """Return at a glance whether a job gets as far as needing weights: nothing is fetched for one that is refused.
 
     The job itself reports why it is refused. What is no regular file is not looked into: a pipe can be read only once.
     """

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from mouthpiece.atomic_write import atomic_write
 from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json
 from mouthpiece.cpu import core_count, this_processor
 from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
@@ -215,12 +215,8 @@ def _remember(key: str, choice: ChosenPrecision) -> None:
         known = read_json(ensure_folder(path.parent) / path.name)
         known.pop(key, None)
         kept = dict(list(known.items())[1 - REMEMBERED :])
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
+        with atomic_write(path) as beside:
             beside.write_text(json.dumps({**kept, key: asdict(choice)}, indent=1), "utf-8")
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import OptionError
-from mouthpiece.training.synthetic.sentences import languages, nonsense, sentences
+from mouthpiece.training.sentences import languages, nonsense, sentences
 
 
 def test_there_are_enough_sentences_of_enough_languages() -> None:
