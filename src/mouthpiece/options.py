@@ -278,7 +278,8 @@ class FrameTransform:
         return self.resize_factor != 1 or self.rotate or self.crop != (0, TO_EDGE, 0, TO_EDGE)
 
 
-def _intensity() -> Any:
+def intensity_option() -> Any:
+    """Declare how far the mouth moves."""
     return option(1.0, flag="--intensity", help="How strongly the mouth moves; 1 is natural.", low=0.0, high=3.0)
 
 
@@ -303,7 +304,7 @@ class EngineOptions:
     """Name of the engine; `mouthpiece engines` lists them."""
     device: str = _device()
     """OpenVINO device that runs the networks."""
-    intensity: float = _intensity()
+    intensity: float = intensity_option()
     """How far the mouth moves; 1 is as the face does in its own video, lively for a photo."""
     rest: float | None = option(
         None,
@@ -496,7 +497,7 @@ class VisemeOptions(PhonesOptions):
         high=MAX_FPS,
     )
     """Frames of blendshapes a second."""
-    intensity: float = _intensity()
+    intensity: float = intensity_option()
     """How far the mouth moves; 1 is what the engine learned."""
     device: str = _device()
     """OpenVINO device that runs the network."""

@@ -24,6 +24,9 @@ from mouthpiece.options import EngineOptions, Spec, check_range, spec_of
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
 ENGINE_OPTION = "--engine-option"
+DEBUG = typer.Option("--debug", help="Show the traceback of an error.")
+OVERWRITE = typer.Option("--yes", "-y", help="Overwrite the output if it exists.")
+"""Of commands whose option dataclass has no such field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +200,7 @@ def _console_parameters() -> list[inspect.Parameter]:
     return [
         _keyword("json", bool, typer.Option("--json", help="Write JSON lines to standard output."), False),
         _keyword("quiet", bool, typer.Option("--quiet", "-q", help="Print nothing but errors."), False),
-        _keyword("debug", bool, typer.Option("--debug", help="Show the traceback of an error."), False),
+        _keyword("debug", bool, DEBUG, False),
     ]
 
 
