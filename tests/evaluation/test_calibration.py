@@ -170,7 +170,7 @@ def test_a_mouth_that_never_moves_can_not_be_judged(
     face: Path, speech: Path, play: Callable[[type[Engine]], None]
 ) -> None:
     play(StillEngine)
-    found = calibrate(_options(face, speech, SyncOptions(engine="fake")))
+    found = calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("fake"))))
     assert found.offset_s is None and found.reason == "the mouth hardly moves"
     assert isnan(found.lag_s) and found.confidence == 0 and found.trials == ()
     assert found.by_speech[0].reason == found.reason
@@ -258,9 +258,9 @@ def test_numbers_that_make_no_sense(range_s: float, step_s: float, begin_s: floa
 
 def test_what_can_not_be_drawn(face: Path, speech: Path) -> None:
     with pytest.raises(EngineError, match="expected one of the engines"):
-        calibrate(_options(face, speech, SyncOptions(engine="nobody")))
+        calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("nobody"))))
     with pytest.raises(Cancelled):
-        calibrate(_options(face, speech, SyncOptions(engine="fake")), cancelled=lambda: True)
+        calibrate(_options(face, speech, SyncOptions(engine=EngineOptions("fake"))), cancelled=lambda: True)
 
 
 def test_frames_may_come_unevenly_and_without_a_face(face: Path, speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +286,12 @@ def test_the_packaged_inputs_are_taken_where_none_are_given(
 ) -> None:
     files: list[Path] = []
     record = calibration.record_drawn
-    monkeypatch.setattr(calibration, "record_drawn", lambda *given, **_: (files.extend(given[:2]), record(*given))[1])
+
+    def noted(face: Path, speech: Path, sync: SyncOptions, **_: object) -> Recording:
+        files.extend((face, speech))
+        return record(face, speech, sync)
+
+    monkeypatch.setattr(calibration, "record_drawn", noted)
     found = calibrate()
     assert seen and len(found.by_speech) == 2 and all(path.is_file() for path in files)
     assert files[:2] == [samples.sample_face(), samples.sample_speech("en")]
