@@ -17,6 +17,7 @@ from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.engines.wav2lip.options import Precision, Runtime, Wav2LipOptions
 from mouthpiece.errors import OptionError
 from mouthpiece.evaluation.options import CalibrationOptions, EvaluationOptions
+from mouthpiece.option_fields import check_ranges, option, read_options, spec_of
 from mouthpiece.options import (
     EngineOptions,
     FourNumbers,
@@ -25,11 +26,7 @@ from mouthpiece.options import (
     PhonesOptions,
     SyncOptions,
     VisemeOptions,
-    check_ranges,
-    option,
     parse_fps,
-    read_options,
-    spec_of,
 )
 from mouthpiece.training.options import SyntheticOptions, TeacherOptions, TrainOptions
 

@@ -17,16 +17,8 @@ if TYPE_CHECKING:
     from mouthpiece.engines.base import Engine, EngineJob
     from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
     from mouthpiece.notices import Notice
-    from mouthpiece.options import (
-        EngineOptions,
-        Fit,
-        FrameTransform,
-        LiveOptions,
-        Quality,
-        SyncOptions,
-        VisemeOptions,
-        option,
-    )
+    from mouthpiece.option_fields import option
+    from mouthpiece.options import EngineOptions, Fit, FrameTransform, LiveOptions, Quality, SyncOptions, VisemeOptions
     from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
     from mouthpiece.types import (
         Box,
@@ -56,6 +48,7 @@ _ROOMS = {
     "engines.base": ("Engine", "EngineJob"),
     "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
     "notices": ("Notice",),
+    "option_fields": ("option",),
     "options": (
         "EngineOptions",
         "Fit",
@@ -64,7 +57,6 @@ _ROOMS = {
         "Quality",
         "SyncOptions",
         "VisemeOptions",
-        "option",
     ),
     "pipeline": ("ProbeReport", "SyncResult", "probe", "sync"),
     "types": (

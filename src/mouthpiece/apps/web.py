@@ -27,7 +27,7 @@ from mouthpiece.errors import (
     OptionError,
     PictureSizeError,
 )
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 SPLITS = ("train", "val", "test", "unseen")
 """What a clip may be used for; unseen: people that are in no training."""

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
 from mouthpiece.checkpoints.store import cached_path
 from mouthpiece.notices import Notice
-from mouthpiece.options import EngineOptions, read_options
+from mouthpiece.option_fields import read_options
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
 __all__ = ["Engine", "EngineJob", "EngineOptions", "NoOptions"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mouthpiece.datasets.options import LARGEST_LAG_S, check_splits, workers_option
 from mouthpiece.errors import OptionError
-from mouthpiece.options import SyncOptions, check_ranges, intensity_option, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import SyncOptions, intensity_option
 
 HELD_OUT = ("test", "unseen")
 """Splits that no network should have learned from."""

@@ -1,7 +1,7 @@
 """Flags made from option dataclasses: an option is declared once, as a field, and the command line takes it from there.
 
 A command is a plain function. A parameter that is annotated with an option dataclass becomes a flag for each of its
-fields that has one (`mouthpiece.options.option`), those of the groups within it included; a parameter annotated with
+fields that has one (`mouthpiece.option_fields`), those of the groups within it included; a parameter annotated with
 `Console` brings `--json`, `--quiet` and `--debug`.
 """
 
@@ -11,7 +11,6 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from fractions import Fraction
 from typing import Annotated, Any, Optional, get_args, get_origin, get_type_hints
 
 import typer
@@ -19,7 +18,8 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, check_range, spec_of
+from mouthpiece.option_fields import Spec, check_range, option_text, spec_of
+from mouthpiece.options import EngineOptions
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
@@ -237,7 +237,7 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
     if spec.negated:
         kind, default = bool, False
     elif spec.parse is not None:
-        kind, default = str, default if required else _text(default)
+        kind, default = str, default if required else option_text(default) or None
     elif spec.scale != 1.0 and default is not None:
         default = kind(default * spec.scale)
     if default is None and kind is not bool:
@@ -254,13 +254,6 @@ def _parameter(name: str, spec: Spec, default: Any) -> inspect.Parameter:
         show_envvar=spec.envvar is not None,
     )
     return _keyword(name, kind, option, default)
-
-
-def _text(default: Any) -> str | None:
-    """Format a default as it would be typed."""
-    if isinstance(default, tuple):
-        return " ".join(map(str, default))
-    return f"{float(default):g}" if isinstance(default, Fraction) else None if default is None else str(default)
 
 
 def _from_flag(spec: Spec | None, value: Any) -> Any:

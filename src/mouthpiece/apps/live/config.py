@@ -13,7 +13,8 @@ from mouthpiece.apps.live.access import SECRET_BYTES, check_token, new_token
 from mouthpiece.apps.web import allow_hosts_option, check_host, is_loopback
 from mouthpiece.cpu import core_count
 from mouthpiece.errors import InputError
-from mouthpiece.options import LiveOptions, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import LiveOptions
 
 if TYPE_CHECKING:
     from mouthpiece.apps.live.drawing import SpeakingFace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mouthpiece.apps.web import Limits, allow_hosts_option
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 
 @dataclass(frozen=True, slots=True)
