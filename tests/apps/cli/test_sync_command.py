@@ -147,7 +147,7 @@ def test_bad_input_is_one_line(
         ("--engine wav2lip --engine-option precision=f8", "option precision: expected one of"),
         ("--fps 500", "--fps expects 1 to 120"),
         ("--intensity 9", "--intensity expects 0 to 3"),
-        ("--box 1 2 3", "it takes 4 values"),
+        ("--box 1 2 3 x", "it takes 4 values"),
     ],
 )
 def test_options_are_checked_before_files_are_looked_for(here: Real, option: str, message: str) -> None:
