@@ -13,7 +13,10 @@ import pytest
 import mouthpiece
 
 PUBLIC = [
+    "MEL_RATE",
+    "SAMPLE_RATE",
     "Box",
+    "Checkpoint",
     "Engine",
     "EngineInfo",
     "EngineJob",
@@ -29,6 +32,7 @@ PUBLIC = [
     "LiveSession",
     "LiveStats",
     "Notice",
+    "OptionInfo",
     "Patch",
     "Phone",
     "ProbeReport",
@@ -56,7 +60,7 @@ PUBLIC = [
 
 def test_the_facade_is_frozen() -> None:
     assert mouthpiece.__all__ == PUBLIC
-    assert [name for name in dir(mouthpiece) if not name.startswith("_")] == [n for n in PUBLIC if n[0] != "_"]
+    assert [name for name in dir(mouthpiece) if name[0] != "_"] == sorted(name for name in PUBLIC if name[0] != "_")
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -102,6 +106,13 @@ def test_options_have_defaults_and_are_frozen() -> None:
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(mouthpiece.errors.OptionError) as caught:
         mouthpiece.SyncOptions(**values)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [{"intensity": -1.0}, {"intensity": float("nan")}, {"rest": 1.5}])
+def test_engine_options_that_make_no_sense_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(mouthpiece.errors.OptionError) as caught:
+        mouthpiece.EngineOptions(**values)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mouthpiece import errors
 
 if TYPE_CHECKING:
+    from mouthpiece.checkpoints.catalogue import Checkpoint
     from mouthpiece.engines.base import Engine, EngineJob
     from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
     from mouthpiece.notices import Notice
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from mouthpiece.options import EngineOptions, Fit, FrameTransform, LiveOptions, Quality, SyncOptions, VisemeOptions
     from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
     from mouthpiece.types import (
+        MEL_RATE,
+        SAMPLE_RATE,
         Box,
         EngineInfo,
         Face,
         FaceStretch,
         Frame,
         HeadPose,
+        OptionInfo,
         Patch,
         Phone,
         Progress,
@@ -45,6 +49,7 @@ __version__ = "0.1.0"
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 _ROOMS = {
+    "checkpoints.catalogue": ("Checkpoint",),
     "engines.base": ("Engine", "EngineJob"),
     "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
     "notices": ("Notice",),
@@ -60,12 +65,15 @@ _ROOMS = {
     ),
     "pipeline": ("ProbeReport", "SyncResult", "probe", "sync"),
     "types": (
+        "MEL_RATE",
+        "SAMPLE_RATE",
         "Box",
         "EngineInfo",
         "Face",
         "FaceStretch",
         "Frame",
         "HeadPose",
+        "OptionInfo",
         "Patch",
         "Phone",
         "Progress",
@@ -80,7 +88,10 @@ _ROOMS = {
 """Module -> the public names that come from it."""
 
 __all__ = [
+    "MEL_RATE",
+    "SAMPLE_RATE",
     "Box",
+    "Checkpoint",
     "Engine",
     "EngineInfo",
     "EngineJob",
@@ -96,6 +107,7 @@ __all__ = [
     "LiveSession",
     "LiveStats",
     "Notice",
+    "OptionInfo",
     "Patch",
     "Phone",
     "ProbeReport",

@@ -256,6 +256,17 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """An option that one engine alone has."""
+
+    name: str
+    default: str
+    """As it would be typed; empty for the engine's own choice."""
+    help: str
+    """One line for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine says of itself before it does anything."""
 
@@ -272,6 +283,10 @@ class EngineInfo:
     """Which weights it uses, or what is missing and how to get it."""
     ready: bool
     """Whether it can run now."""
+    checkpoints: tuple[str, ...] = ()
+    """Names of the checkpoints that it can run; the registry fills this in, and the options."""
+    options: tuple[OptionInfo, ...] = ()
+    """Its own options."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ def test_only_what_is_loaded_is_kept_and_caches_that_hold_more_are_read(tmp_path
         arrays = {name: file[name] for name in file.files}
     assert sorted(arrays) == ["about", "landmarks", "points", "samples", "seen"]
     arrays |= {"log_mel": np.zeros((300, 80)), "mfcc": np.zeros((300, 39)), "activity": np.zeros(300)}
-    np.savez_compressed(tmp_path / "made.b.npz", **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(tmp_path / "made.b.npz", **arrays)
     np.testing.assert_array_equal(load_recording(tmp_path / "made.b.npz").samples, load_recording(path).samples)
 
 

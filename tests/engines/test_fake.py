@@ -6,11 +6,11 @@ from math import inf, sqrt
 
 import numpy as np
 import pytest
-from tests.engines.staging import FPS, drive, in_one, laid_over, moved, still, without_face
 
 from mouthpiece.engines.base import EngineOptions
 from mouthpiece.engines.fake import LOOK_AHEAD_S, FakeEngine
 from mouthpiece.errors import EngineError
+from mouthpiece.testing.scenes import FPS, drive, in_one, laid_over, moved, still, without_face
 from mouthpiece.types import SAMPLE_RATE, FloatArray, TrackedFrame
 
 

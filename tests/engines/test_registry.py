@@ -28,7 +28,7 @@ class SpeechlessEngine(FakeEngine):
     """An engine that can't even describe itself."""
 
     @classmethod
-    def describe(cls, options: EngineOptions) -> EngineInfo:
+    def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
         """Fail."""
         raise RuntimeError("no\nwords")
 

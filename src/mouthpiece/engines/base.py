@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
-from mouthpiece.checkpoints.store import cached_path
+from mouthpiece.checkpoints.store import cached_path, find_checkpoint
 from mouthpiece.notices import Notice
-from mouthpiece.option_fields import read_options
+from mouthpiece.option_fields import option_text, read_options, spec_of
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import EngineInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, OptionInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
 __all__ = ["Engine", "EngineJob", "EngineOptions", "NoOptions"]
 
@@ -93,6 +94,28 @@ class Engine(ABC):
         if not names or any(cached_path(name) for name in names):
             return None
         return checkpoint_named(names[0])
+
+    @classmethod
+    def find_checkpoint(cls, options: EngineOptions) -> Path:
+        """Return the file of weights to run: that of the option `checkpoint`, else the preferred one that is here.
+
+        Raises:
+            WeightsError: it isn't here or damaged; the text says how to get it.
+        """
+        return find_checkpoint(getattr(cls.own_options(options), "checkpoint", None), cls.checkpoints)
+
+    @classmethod
+    def list_options(cls) -> tuple[OptionInfo, ...]:
+        """List this engine's own options, with their defaults."""
+        default, specs = cls.Options(), {declared.name: spec_of(declared) for declared in fields(cls.Options)}
+        return tuple(
+            OptionInfo(name, option_text(getattr(default, name)), spec.help) for name, spec in specs.items() if spec
+        )
+
+    @classmethod
+    def diagnose(cls) -> tuple[str, ...]:
+        """List what a bug report should have of this engine on this machine, one line each; for `mouthpiece doctor`."""
+        return ()
 
     @classmethod
     @abstractmethod

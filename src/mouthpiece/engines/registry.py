@@ -10,6 +10,7 @@ The names of the built-in engines are taken: a package can't put its own engine 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from mouthpiece.engines.base import Engine
@@ -74,7 +75,9 @@ def describe_all(options: EngineOptions | None = None) -> list[EngineInfo]:
 
 def _describe(name: str, options: EngineOptions) -> EngineInfo:
     try:
-        return load_engine(name).describe(options)
+        kind = load_engine(name)
+        info = kind.describe(options)
+        return replace(info, checkpoints=kind.checkpoints, options=kind.list_options())
     except Exception as error:  # a broken engine must not hide the others
         reason = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
         return EngineInfo(

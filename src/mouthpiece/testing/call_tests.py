@@ -81,7 +81,7 @@ class CallTests(EngineTests):
         assert difference(here, drive(engine, frames, in_one(speech)), frames) <= SAME_LEVEL
 
     def test_few_frames_are_held_back(self, stage: Stage, woman: TrackedFrame) -> None:
-        """However long the video is, an engine asks for a bounded number of frames before it gives the first back."""
+        """Draw a long video: an engine asks for a bounded number of frames before it gives the first back."""
         engine = stage.prepared(woman)
         engine.finish()
         taken = given = 0

@@ -8,8 +8,8 @@ In a test file of the engine's package (extra `testing`):
     class TestMyEngine(EngineContract):
         options = EngineOptions("my-engine")
 
-or without a file, the engine installed: `python -m mouthpiece.testing.engine_contract my-engine`. The rules that it tests
-are those of `mouthpiece.Engine` and `mouthpiece.Patch`.
+or, once the engine is installed, without a file: `python -m mouthpiece.testing.engine_contract my-engine`. What it
+tests are the rules of `mouthpiece.Engine` and `mouthpiece.Patch`.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class EssentialTests(EngineTests):
             assert "\n" not in line
 
     def test_describing_is_light_and_takes_any_device(self, stage: Stage, tmp_path: Path) -> None:
-        """In an interpreter of its own, without any weights: this one has imported everything."""
+        """Describe it in an interpreter of its own, without any weights: this one has imported everything."""
         name = stage.options.name
         code = (
             f"import os, sys; os.environ['MOUTHPIECE_CACHE'] = {str(tmp_path)!r}\n"
@@ -85,7 +85,7 @@ class EssentialTests(EngineTests):
     def test_requests_are_drawn_each_once_and_in_order(
         self, stage: Stage, woman: TrackedFrame, speech: FloatArray
     ) -> None:
-        """Together as alone, and frames without a face pass between them."""
+        """Draw them together as alone; frames without a face pass between them."""
         frames = frames_for(speech, woman)
         gaps = {0, 7, 8, 9, len(frames) - 1}
         frames = [without_face(frame) if i in gaps else frame for i, frame in enumerate(frames)]

@@ -65,8 +65,10 @@ class OptionTests(EngineTests):
         if name == "phones":
             said = (Phone("", 0.0, 0.2), Phone("ɑː", 0.2, 0.6), Phone("m", 0.6, 0.9), Phone("", 0.9, 1.0))
             engine = stage.prepared(woman, job=EngineJob(phones=said))
+        elif name == "rest":
+            engine = stage.prepared(woman, rest=1.0)
         else:
-            engine = stage.prepared(woman, **({"intensity": 0.3} if name == "intensity" else {"rest": 1.0}))
+            engine = stage.prepared(woman, intensity=0.3)
         differs = difference(usual, drive(engine, frames, in_one(speech)), frames) > SAME_LEVEL
         assert differs == (name in supported)
 

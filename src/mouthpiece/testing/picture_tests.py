@@ -67,7 +67,7 @@ class PictureTests(EngineTests):
     def test_faces_may_leave_the_picture(
         self, stage: Stage, woman: TrackedFrame, speech: FloatArray, right: int, down: int
     ) -> None:
-        """The mouth is carried over the picture's border and beyond, a step a frame."""
+        """Carry the mouth over the picture's border and beyond, a step a frame."""
         assert woman.face is not None
         frames = []
         mouth = woman.face.landmarks[INNER_LIP, :2]
@@ -82,7 +82,7 @@ class PictureTests(EngineTests):
     def test_cuts_from_one_person_to_another(
         self, stage: Stage, woman: TrackedFrame, man: TrackedFrame, speech: FloatArray
     ) -> None:
-        """Frames without a face are not drawn; in the others nobody gets a part of another's face."""
+        """Leave out frames without a face; in the others nobody gets a part of another's face."""
         his, hers = frames_for(speech, man), frames_for(speech, woman)
         frames = [
             replace(hers[i] if i // 8 % 2 else his[i], shot=i // 8)

@@ -74,12 +74,12 @@ class SpeechTests(EngineTests):
             check_patch(engine.render(tracked, i / FPS), tracked)
 
     def test_the_end_of_the_speech_may_be_passed(self, stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
-        """The last frame of a video may reach beyond the speech; a held one does by seconds."""
+        """Draw beyond the speech, as the last frame of a video may be, and a held one for seconds."""
         frames = list(still(woman, 2 * FPS))
         check_patches(drive(stage.prepared(woman), frames, in_one(speech[:4000])), frames)
 
     def test_moments_may_stand_still_and_leap(self, stage: Stage, woman: TrackedFrame, speech: FloatArray) -> None:
-        """An audio offset holds the first moment for several frames, a live session leaves some out."""
+        """Hold the first moment for some frames, as an audio offset does, and leave some out, as live sessions do."""
         engine = stage.prepared(woman)
         for chunk in in_one(speech):
             engine.push(chunk)
@@ -89,7 +89,7 @@ class SpeechTests(EngineTests):
             check_patch(engine.render(tracked, moment_s), tracked)
 
     def test_memory_does_not_grow_with_the_speech(self, stage: Stage, woman: TrackedFrame) -> None:
-        """An engine forgets what lies behind the last moment."""
+        """Push a long speech: an engine forgets what lies behind the last moment."""
         rng = np.random.default_rng(1)
         engine = stage.prepared(woman)
         noise = (rng.standard_normal(SAMPLE_RATE) * 0.1).astype(np.float32)

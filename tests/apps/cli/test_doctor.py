@@ -107,7 +107,7 @@ def test_weights_and_chosen_precisions(monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "choices.json").write_text(json.dumps({"key": choice, "broken": {"precision": "f99"}}))
     lines = doctor.as_lines(doctor.examine())
     assert f"weights      wav2lip: {folder / 'wav2lip.pth'}" in lines
-    expected = "precision    f32 for the weights ab12... on CPU (f32 30.0 ms a frame, bf16 can't run)"
+    expected = "wav2lip      precision f32 for the weights ab12... on CPU (f32 30.0 ms a frame, bf16 can't run)"
     assert expected in lines
     assert f"ok       cache folder: {tmp_path}" in lines
 

@@ -8,12 +8,12 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from tests.engines.staging import laid_over, moved, scaled
 from tests.engines.wav2lip.drawn_mouth import with_dropped_jaw
 
 from mouthpiece.engines.wav2lip.blend import CHIN_DROP_PX, GRAIN, Blender, change, face_mask, kept_detail, mouth_zone
 from mouthpiece.engines.wav2lip.crop import SIDE, CropBox, FaceCrop
 from mouthpiece.engines.wav2lip.options import CropOptions
+from mouthpiece.testing.scenes import laid_over, moved, scaled
 from mouthpiece.types import FloatArray, Patch, TrackedFrame, as_float
 
 CAST = np.array([20, -20, 14], dtype=np.float32)

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 from tests import scenes
-from tests.engines.staging import frame_of, moved, scaled
 
 from mouthpiece.engines.wav2lip.crop import (
     KNOWN_TILT_DEG,
@@ -24,6 +23,7 @@ from mouthpiece.engines.wav2lip.crop import (
     unknown_tilt_deg,
 )
 from mouthpiece.engines.wav2lip.options import CropOptions
+from mouthpiece.testing.scenes import frame_of, moved, scaled
 from mouthpiece.types import Picture, TrackedFrame
 
 NO_PADS = (0, 0, 0, 0)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests import scenes
-from tests.engines.staging import FPS, chunks, in_one, moments, moved, still, without_face
 from tests.engines.wav2lip.drawn_mouth import DrawnMouth
 
 from mouthpiece.engines.base import EngineJob, EngineOptions
@@ -22,6 +21,7 @@ from mouthpiece.errors import EngineError, OptionError, WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.networks.published_weights import GENERATORS
 from mouthpiece.notices import Notice
+from mouthpiece.testing.scenes import FPS, chunks, in_one, moments, moved, still, without_face
 from mouthpiece.types import SAMPLE_RATE, Box, FloatArray, Patch, RenderRequest, SpeechChunk, TrackedFrame
 
 SAME_LEVEL = 1.0

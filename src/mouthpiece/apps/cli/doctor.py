@@ -9,17 +9,14 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mouthpiece
 from mouthpiece.cpu import TILE_LEAF, core_count, keep_off_hidden_tiles, this_processor
-
-if TYPE_CHECKING:
-    from mouthpiece.engines.wav2lip.loading.precision_choice import ChosenPrecision
 
 OPTIONAL = {"PyTorch": "torch", "ONNX Runtime": "onnxruntime", "ONNX": "onnx", "NNCF": "nncf"}
 """Products that extras bring: their versions are told where they are installed."""
@@ -77,9 +74,10 @@ EXTRAS = (
     ),
     Extra("studio", "the studio, a page to make videos in: mouthpiece studio", ("streamlit",)),
     Extra("live", "a face that speaks along, in the browser: mouthpiece live", LIVE_MODULES),
+    Extra("testing", "the contract suite for engines of one's own: mouthpiece.testing", ("pytest",)),
     Extra("mic", "live from this machine's own microphone: mouthpiece live --mic server", ("sounddevice",)),
 )
-"""Those for users; `test` and `dev` are for those who work on mouthpiece."""
+"""Those for users; `test`, `docs` and `dev` are for those who work on mouthpiece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +139,8 @@ class DoctorReport:
     """What is odd about the machine and how mouthpiece gets by."""
     weights: dict[str, str] = field(default_factory=dict)
     """Published weights in the cache: their files by name."""
-    precisions: tuple[ChosenPrecision, ...] = ()
-    """Precisions that were chosen by trial on this machine."""
+    engine_notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What engines report of themselves on this machine (`Engine.diagnose`), by the engine's name."""
 
 
 def examine() -> DoctorReport:
@@ -168,9 +166,9 @@ def examine() -> DoctorReport:
         extras=tuple(
             ExtraReport(extra.name, not extra.missing, extra.gives, tuple(extra.missing), extra.pip) for extra in EXTRAS
         ),
-        notes=_hidden_tiles(),
+        notes=(*_hidden_tiles(), *_broken_catalogues()),
         weights=_weights(),
-        precisions=_precisions(),
+        engine_notes=_engine_notes(),
     )
 
 
@@ -248,13 +246,24 @@ def _weights() -> dict[str, str]:
         return {"weights": f"can't be listed: {error}"}
 
 
-def _precisions() -> tuple[ChosenPrecision, ...]:
+def _broken_catalogues() -> tuple[str, ...]:
     try:
-        from mouthpiece.engines.wav2lip.loading.precision_choice import remembered_choices
+        from mouthpiece.checkpoints.catalogue import broken_entries
 
-        return tuple(remembered_choices())
-    except Exception:  # it is only a memory
-        return ()
+        return broken_entries()
+    except Exception as error:
+        return (f"checkpoints can't be listed: {error}",)
+
+
+def _engine_notes() -> dict[str, tuple[str, ...]]:
+    from mouthpiece.engines.registry import engine_names, load_engine
+
+    notes: dict[str, tuple[str, ...]] = {}
+    for name in engine_names():
+        with suppress(Exception):  # the engine's own check has the reason
+            if lines := load_engine(name).diagnose():
+                notes[name] = lines
+    return notes
 
 
 def _devices() -> tuple[tuple[Device, ...], tuple[Check, ...]]:
@@ -327,10 +336,7 @@ def as_lines(report: DoctorReport) -> list[str]:
         lines.append(f"{'device':<12} {device.name}: {device.full_name} ({', '.join(device.capabilities)})")
     lines += [f"{'note':<12} {note}" for note in report.notes]
     lines += [f"{'weights':<12} {name}: {path}" for name, path in report.weights.items()]
-    lines += [
-        f"{'precision':<12} {one.precision} for the weights {one.checkpoint}... on {one.device} ({one.summary})"
-        for one in report.precisions
-    ]
+    lines += [f"{name:<12} {note}" for name, notes in report.engine_notes.items() for note in notes]
     lines.append("")
     for check in report.checks:
         lines.append(f"{check.said:<8} {check.what}: {check.detail}")

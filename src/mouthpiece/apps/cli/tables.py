@@ -23,6 +23,8 @@ def engine_lines(infos: Sequence[EngineInfo]) -> list[str]:
             f"    licence     {info.licence}",
             f"    device      {info.device}",
             f"    weights     {info.weights}",
+            *([f"    checkpoints {', '.join(info.checkpoints)}"] if info.checkpoints else []),
+            *(f"    option      {one.name}={one.default}: {one.help}" for one in info.options),
         ]
     return lines
 

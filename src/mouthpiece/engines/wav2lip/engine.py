@@ -108,6 +108,16 @@ class Wav2LipEngine(Engine):
         return missing
 
     @classmethod
+    def diagnose(cls) -> tuple[str, ...]:
+        """List the precisions that were chosen by trial on this machine."""
+        from mouthpiece.engines.wav2lip.loading.precision_choice import remembered_choices
+
+        return tuple(
+            f"precision {one.precision} for the weights {one.checkpoint}... on {one.device} ({one.summary})"
+            for one in remembered_choices()
+        )
+
+    @classmethod
     def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
         """Describe the engine; looks for the checkpoint and opens nothing."""
         wanted = cls.own_options(options).checkpoint
