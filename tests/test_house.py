@@ -135,7 +135,9 @@ def test_no_option_is_declared_twice() -> None:
 
 def test_options_are_declared_where_options_stand() -> None:
     """To typer directly only what a command alone has: where results go, what is shown."""
-    by_hand, fields, published = set(), set(), set()
+    by_hand: set[str] = set()
+    fields: set[str] = set()
+    published: set[str] = set()
     for flag, _, name, _ in DECLARED:
         place = published if name in DECLARED_AGAIN else by_hand if name.startswith("apps/cli/") else fields
         place.add(flag)

@@ -161,7 +161,7 @@ def test_text_becomes_a_value_of_the_field_s_type(name: str, text: str, value: o
 
 
 def test_values_of_the_right_type_stay_as_they_are() -> None:
-    values = {"count": 4, "colour": Colour.BLUE, "box": (9,), "file": None, "half": 5}
+    values: dict[str, Any] = {"count": 4, "colour": Colour.BLUE, "box": (9,), "file": None, "half": 5}
     assert read(**values) == Example(**values)
     assert read() == Example()
 
