@@ -17,7 +17,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mouthpiece.errors import (
     InputError,
@@ -27,7 +27,7 @@ from mouthpiece.errors import (
     OptionError,
     PictureSizeError,
 )
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -108,6 +108,11 @@ class MediaKind(StrEnum):
     """Moving pictures, with or without sound; animated GIF, PNG and WebP, too."""
     SOUND = "sound"
     """Sound without a picture; cover art doesn't count as one."""
+
+
+def allow_hosts_option() -> Any:
+    """Declare the option of a server's names behind a proxy."""
+    return option((), flag="--allow-host", kind=list[str], metavar="NAME", help="The server's name behind a proxy.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import FourNumbers, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import FourNumbers
 
 MAX_BATCH = 256
 MAX_PAD_PX = 10_000

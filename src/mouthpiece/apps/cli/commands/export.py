@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json
-from mouthpiece.apps.cli.flags import command
+from mouthpiece.apps.cli.flags import OVERWRITE, command
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute
 
@@ -52,7 +52,7 @@ def export(
             help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
         ),
     ] = ExportRoute.ARRAYS,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    yes: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
     from mouthpiece.checkpoints.store import find_checkpoint
