@@ -312,7 +312,7 @@ def _write_video(
     sound: tuple[FloatArray, str, int, str, str] | None = None,
 ) -> None:
     """Write pictures, and sound at 16 kHz with its codec, rate, layout and sample format."""
-    kind = {"format": "mpeg", "options": {"preload": "0"}} if path.suffix == ".mpg" else {}
+    kind: dict[str, Any] = {"format": "mpeg", "options": {"preload": "0"}} if path.suffix == ".mpg" else {}
     with av.open(str(path), "w", **kind) as container:
         stream: Any = container.add_stream(codec, rate=fps, options=options or {})
         stream.height, stream.width = shown[0].shape[:2]
@@ -392,7 +392,7 @@ def _make_unseen(folder: Path) -> None:
             _write_mpeg1(folder / f"{name}.mpg", shown, spoken)
             _write_crop(folder / f"{name}_224.mp4", shown, spoken, x, y)
             (folder / f"{name}.align").write_text(_align(name.split("_")[1]), encoding="ascii")
-    rows = [(f"{name}_224", *name.split("_"), "unseen") for name in UNSEEN]
+    rows = [(f"{name}_224", name.split("_")[0], name.split("_")[1], "unseen") for name in UNSEEN]
     (folder / "manifest.csv").write_text(_corpus_rows(rows, x, y), encoding="ascii")
 
 

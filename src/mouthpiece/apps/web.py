@@ -138,9 +138,9 @@ class Limits:
         flag="--max-minutes",
         scale=1 / MINUTE_S,
         help="The longest speech or video.",
-        low=0.1,
+        low=6.0,
         high=36_000.0,
-        limits="at most 600 minutes",
+        limits="0.1 to 600 minutes, in seconds",
     )
     """Length of speech or of a video, seconds."""
 
