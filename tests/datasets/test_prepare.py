@@ -39,10 +39,16 @@ def test_a_broken_align_file_is_told_by_its_line(tmp_path: Path) -> None:
         read_align(path)
 
 
-def test_layouts_are_told_apart(shared_data: Path) -> None:
+@pytest.mark.real_media
+def test_the_whole_corpus_of_one_man_is_found(shared_data: Path) -> None:
     grid = find_sources(shared_data / "grid_s1")
     assert len(grid) == 1000 and sum(source.split == "test" for source in grid) == 50
-    assert all(source.align is not None for source in grid)
+
+
+def test_layouts_are_told_apart(shared_data: Path) -> None:
+    grid = {source.name: source for source in find_sources(shared_data / "grid_s1")}
+    assert grid["bbaf2n"].split == "train" and grid["bbaf3s"].split == "test"
+    assert all(source.align is not None for source in grid.values())
     unseen = find_sources(shared_data / "grid_unseen_dev")
     assert len(unseen) == 14 and {source.split for source in unseen} == {"unseen"}
     assert all(source.media.stem.endswith("_224") and source.align for source in unseen)

@@ -9,7 +9,6 @@ from fractions import Fraction
 from math import floor, inf
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -32,6 +31,7 @@ from mouthpiece.errors import EngineError
 from mouthpiece.media import open_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray, as_float
 
+librosa = pytest.importorskip("librosa")
 CLOSE = 2e-5
 """Of 8 from LOWEST to HIGHEST: float32 products, summed in another order."""
 HOUR_S = 3600

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import FourNumbers, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import FourNumbers
 
 MAX_BATCH = 256
 MAX_PAD_PX = 10_000
@@ -31,6 +32,38 @@ class Precision(StrEnum):
     F16 = "f16"
     BF16 = "bf16"
     INT8 = "int8"
+
+
+class ExportFormat(StrEnum):
+    """Format of an exported model."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file's name."""
+        return ".onnx" if self is ExportFormat.ONNX else ".xml"
+
+
+class ExportPrecision(StrEnum):
+    """Precision of an exported model."""
+
+    F32 = "f32"
+    F16 = "f16"
+    """Of the weights, half as large a file."""
+    INT8 = "int8"
+
+
+class ExportRoute(StrEnum):
+    """The way from the checkpoint to an exported model."""
+
+    TORCH = "torch"
+    """PyTorch's network, converted."""
+    ONNX = "onnx"
+    """PyTorch's network, to ONNX, to OpenVINO."""
+    ARRAYS = "arrays"
+    """Built from the checkpoint's arrays, without PyTorch."""
 
 
 @dataclass(frozen=True)

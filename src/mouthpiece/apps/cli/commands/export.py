@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json
-from mouthpiece.apps.cli.flags import command
+from mouthpiece.apps.cli.flags import OVERWRITE, command
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.export import ExportReport
-
-
-class ExportFormat(StrEnum):
-    """Values of --to."""
-
-    ONNX = "onnx"
-    OPENVINO = "openvino"
-
-
-class ExportPrecision(StrEnum):
-    """Values of --precision."""
-
-    F32 = "f32"
-    F16 = "f16"
-    INT8 = "int8"
-
-
-class ExportRoute(StrEnum):
-    """Values of --via."""
-
-    TORCH = "torch"
-    ONNX = "onnx"
-    ARRAYS = "arrays"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -75,25 +52,23 @@ def export(
             help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
         ),
     ] = ExportRoute.ARRAYS,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    yes: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
     from mouthpiece.checkpoints.store import find_checkpoint
-    from mouthpiece.engines.wav2lip.export import Format, Via, check_export, export_generator
-    from mouthpiece.engines.wav2lip.options import Precision
+    from mouthpiece.engines.wav2lip.export import check_export, export_generator
     from mouthpiece.media.output_file import check_output
     from mouthpiece.networks.published_weights import GENERATORS
 
-    chosen = Format(to.value), Precision(precision.value), Via(via.value)
-    check_export(*chosen)
+    check_export(to, precision, via)
     source = find_checkpoint(checkpoint, GENERATORS)
-    path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(chosen[0].suffix,))
-    if chosen[0] is Format.OPENVINO:
+    path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(to.suffix,))
+    if to is ExportFormat.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
-    if chosen[1] is Precision.INT8:
+    if precision is ExportPrecision.INT8:
         console.note("mouthpiece: making an int8 model; this takes a minute or so")
     with interruptible(at_once=True):
-        report = export_generator(source, path, *chosen)
+        report = export_generator(source, path, to, precision, via)
     console.warn(report.warnings)
     if console.json:
         console.event("result", as_json(report))
@@ -109,5 +84,5 @@ def report_lines(report: ExportReport) -> list[str]:
         f"{one.difference.rms:.2g} rms (1 is from black to white)"
         for one in report.compared
     ]
-    said = f"{report.size_bytes / 1e6:.1f} MB, {report.precision}, via {report.via}, made in {report.elapsed_s:.1f} s"
-    return [*lines, f"{report.path}: {said}"]
+    made = f"{report.size_bytes / 1e6:.1f} MB, {report.precision}, via {report.via}, made in {report.elapsed_s:.1f} s"
+    return [*lines, f"{report.path}: {made}"]

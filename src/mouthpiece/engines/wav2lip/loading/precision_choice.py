@@ -14,8 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from mouthpiece.atomic_write import atomic_write
-from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json
+from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json, write_json
 from mouthpiece.cpu import core_count, this_processor
 from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.int8 import RECIPE
@@ -210,13 +209,11 @@ def _parsed(entry: Any) -> ChosenPrecision | None:
 
 def _remember(key: str, choice: ChosenPrecision) -> None:
     """Write a choice down; a cache that can't be written costs another trial, no more."""
-    path = choices_file()
-    with contextlib.suppress(WeightsError, OSError):
-        known = read_json(ensure_folder(path.parent) / path.name)
-        known.pop(key, None)
-        kept = dict(list(known.items())[1 - REMEMBERED :])
-        with atomic_write(path) as beside:
-            beside.write_text(json.dumps({**kept, key: asdict(choice)}, indent=1), "utf-8")
+    known = read_json(choices_file())
+    known.pop(key, None)
+    kept = dict(list(known.items())[1 - REMEMBERED :])
+    with contextlib.suppress(WeightsError):
+        write_json(choices_file(), {**kept, key: asdict(choice)})
 
 
 @contextlib.contextmanager
