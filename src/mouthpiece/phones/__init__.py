@@ -10,7 +10,7 @@
 """
 
 from mouthpiece.phones.files import PhoneFile, read_phones
-from mouthpiece.phones.finding import find_phones
+from mouthpiece.phones.finding import PhoneTranscript, find_phones
 from mouthpiece.phones.notation import Notation
 
-__all__ = ["Notation", "PhoneFile", "find_phones", "read_phones"]
+__all__ = ["Notation", "PhoneFile", "PhoneTranscript", "find_phones", "read_phones"]
