@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.motion import ROOT
 
-from mouthpiece.datasets.av_offset import Verdict, measure_offset
+from mouthpiece.datasets.av_offset import AvOffset, Verdict, judge, mouth_evidence
 from mouthpiece.datasets.options import OffsetRule, PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
@@ -24,6 +24,11 @@ from mouthpiece.types import SAMPLE_RATE
 SETS = (("grid_s1", "test"), ("grid_unseen_dev", "unseen"))
 MOVED_MS = (-240, -160, -80, 0, 80, 160, 240)
 FRAME_S = 0.04
+
+
+def measure_offset(clip: Recording) -> AvOffset:
+    """Measure how late a clip's picture is."""
+    return judge([mouth_evidence(clip)])
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mouthpiece.datasets.agreement import correlation
 from mouthpiece.datasets.measuring import read_sound
-from mouthpiece.datasets.motion_curves import play
+from mouthpiece.datasets.motion_curves import chunks_of, play_on
 from mouthpiece.datasets.options import OffsetRule, PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.evaluation.motion import LEAK_ABOVE, energy_envelope, evaluate_motion, is_live, shipped_networks
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def print_agreement(data: Path, cache: Path, said: Path | None, networks: dict[str, Path]) -> None:
-    """Against measured faces, rigs and the phone teacher."""
+    """Against measured faces, rigs and the coarticulation model."""
     judged = []
     for corpus, split in SETS:
         if (data / corpus).is_dir():
@@ -98,7 +98,7 @@ def print_liveliness(data: Path, name: str, weights: Path) -> None:
     live = is_live(weights)
     for title, samples in (heard | sounds_without_speech()).items():
         times_s = np.arange(len(samples) * FPS // SAMPLE_RATE) / FPS
-        opening = play(samples, times_s, weights, live=live)[0].opening
+        opening = play_on(MotionStream(weights=weights), chunks_of(samples, live=live), times_s)[0].opening
         spoken_at = [SpokenWord("", start, end) for start, end in speech_stretches(features(samples)[1])]
         speaking = in_speech(times_s, joined_words(spoken_at) if title in heard else [])
         spoken = opening[speaking] if speaking.any() else opening

@@ -59,7 +59,7 @@ def tracked_openings(video: Path) -> list[Opening]:
     tracker = FaceTracker(smooth=False)
     found = []
     with open_face(video) as source:
-        for tracked in tracker.track_all(source.frames(_LONGEST_S, Fit.CUT)):
+        for tracked in map(tracker.track, source.frames(_LONGEST_S, Fit.CUT)):
             aspect = float(tracked.frame.pixel_aspect)
             value = opening_of(tracked.face, aspect) if tracked.face is not None else float("nan")
             found.append(Opening(float(tracked.frame.time_s), value))

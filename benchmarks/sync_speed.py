@@ -142,7 +142,7 @@ class StudioState:
         with open_face(face) as source, open_speech(self.speech) as voice:
             duration_s = Fraction(voice.duration_s)
             frames = source.frames(duration_s, Fit.PINGPONG)
-            for _ in FaceTracker().track_all(frames) if track else frames:
+            for _ in map(FaceTracker().track, frames) if track else frames:
                 meter.count()
         return meter.stop(float(duration_s))
 

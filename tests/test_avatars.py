@@ -43,7 +43,7 @@ def read(path: Path) -> Picture:
 def track(avatar: Avatar) -> Face:
     """The face as the pipeline sees it."""
     with open_face(avatar.path) as source:
-        [tracked] = FaceTracker().track_all(source.frames(LENGTH_S, Fit.CUT))
+        [tracked] = map(FaceTracker().track, source.frames(LENGTH_S, Fit.CUT))
     assert tracked.face is not None
     return tracked.face
 

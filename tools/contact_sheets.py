@@ -82,7 +82,7 @@ def looks(video: Path) -> list[Look]:
     tracker = FaceTracker(smooth=False)
     found = []
     with open_face(video) as source:
-        for tracked in tracker.track_all(source.frames(_LONGEST_S, Fit.CUT)):
+        for tracked in map(tracker.track, source.frames(_LONGEST_S, Fit.CUT)):
             if tracked.face is None:
                 continue
             frame, face = tracked.frame, tracked.face

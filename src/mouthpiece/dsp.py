@@ -1,4 +1,4 @@
-"""Signal processing of sound: windows and filterbanks of spectra, resampling."""
+"""Signal processing: ramps, windows and filterbanks of spectra, resampling."""
 
 from __future__ import annotations
 
@@ -65,6 +65,11 @@ def mel_filterbank(
     bank: FloatArray = triangles.astype(np.float32)
     bank.setflags(write=False)
     return bank
+
+
+def ramp(value: float, start: float, full: float) -> float:
+    """Return 0 up to `start`, 1 from `full` on, straight between."""
+    return min(max((value - start) / (full - start), 0.0), 1.0)
 
 
 def hann(length: int) -> NDArray[np.float64]:

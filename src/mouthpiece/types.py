@@ -26,6 +26,8 @@ MEL_RATE = SAMPLE_RATE // MEL_HOP
 """Mel frames a second."""
 MEL_BANDS = 80
 """Bands of the log-mel spectrogram."""
+SAME_PERSON = 0.55
+"""Least likeness of two face descriptors of one person."""
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""

@@ -11,11 +11,11 @@ from tests.datasets.made_clips import rigged_clip, spoken_clip
 from mouthpiece.datasets.av_offset import (
     IN_SYNC_S,
     LAGS_S,
+    AvOffset,
     Evidence,
     Verdict,
     corrected,
     judge,
-    measure_offset,
     mouth_evidence,
 )
 from mouthpiece.datasets.options import LARGEST_LAG_S
@@ -24,6 +24,11 @@ from mouthpiece.types import SAMPLE_RATE, Phone, SpokenWord
 
 FRAME_S = 0.04
 MOVED_S = (-0.24, -0.16, -0.08, 0.08, 0.16, 0.24)
+
+
+def measure_offset(clip: Recording) -> AvOffset:
+    """How late a clip's picture is."""
+    return judge([mouth_evidence(clip)])
 
 
 def sound_moved(clip: Recording, later_s: float) -> Recording:

@@ -19,6 +19,7 @@ from mouthpiece.datasets.measuring import (
     _evenly,
     _PartCutter,
     _SoundTrack,
+    filled,
     measure_video,
     picture_lead_s,
     read_curves,
@@ -68,7 +69,8 @@ def test_where_nobody_is_seen_a_part_ends() -> None:
     assert _parts([_row(i, shot=int(i > 40), seen=i > 40) for i in range(140)]) == [(41, 99)]
     # Short gaps stay in, and are not called seen.
     (part,) = _PartCutter(FPS).parts(_row(i, seen=i % 10 != 3) for i in range(100))
-    assert part.seen.sum() == 90 and part.landmarks()[3, 0, 0] in (2, 4)
+    landmarks, seen = filled(part.rows)
+    assert part.seen == seen.sum() == 90 and landmarks[3, 0, 0] in (2, 4)
     assert _parts([_row(i, seen=i % 10 < 10 * MIN_SEEN - 1) for i in range(100)]) == []
 
 

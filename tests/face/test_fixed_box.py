@@ -67,7 +67,7 @@ def test_the_published_network_sees_exactly_the_box(box: Box) -> None:
 
 def test_every_frame_has_it_and_it_is_always_the_same_one() -> None:
     tracker = FixedBoxTracker(Box(50, 40, 150, 160), 320, 240)
-    tracked = list(tracker.track_all(scenes.frames([GREY, GREY * 0, GREY])))
+    tracked = list(map(tracker.track, scenes.frames([GREY, GREY * 0, GREY])))
     tracker.reset()
     tracked.append(tracker.track(scenes.frame(GREY, 3)))
     first = tracked[0].face

@@ -30,7 +30,7 @@ def clips(shared_data: Path) -> dict[str, list[Picture]]:
 
 
 def follow(tracker: FaceTracker, shown: Sequence[Picture]) -> list[TrackedFrame]:
-    return list(tracker.track_all(scenes.frames(shown)))
+    return list(map(tracker.track, scenes.frames(shown)))
 
 
 def face_of(tracked: TrackedFrame) -> Face:

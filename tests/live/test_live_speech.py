@@ -53,7 +53,7 @@ def openings(pictures: list[np.ndarray]) -> FloatArray:
 
     tracker = FaceTracker()
     frames = (Frame(Fraction(at, 25), Fraction(1, 25), rgb) for at, rgb in enumerate(pictures))
-    return np.array([_opening(tracked) for tracked in tracker.track_all(frames)], dtype=np.float32)
+    return np.array([_opening(tracked) for tracked in map(tracker.track, frames)], dtype=np.float32)
 
 
 def _opening(tracked: TrackedFrame) -> float:

@@ -342,7 +342,7 @@ def test_its_file_is_kept_and_faults_are_told(
     with pytest.raises(WeightsError, match="found no file there"):
         load_weights(tmp_path / "none.npz")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match="not a phone teacher"):
+    with pytest.raises(WeightsError, match="not a coarticulation model"):
         CoarticulationModel.load(tmp_path / "bad.npz")
     monkeypatch.setattr(coarticulation, "FEATURES", (*FEATURES, "more"))
     with pytest.raises(WeightsError, match="other phone features"):

@@ -9,7 +9,7 @@ import pytest
 
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.inference import Network
-from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, load_basis, mirror_rows
+from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, load_basis, mirror_rows, motion_row
 from mouthpiece.motion.network import LIVE_WEIGHTS, SILENT_LOG_MEL, WEIGHTS, basis_path
 from mouthpiece.motion.shaping import MAX_OPENING
 from mouthpiece.motion.stream import Motion, MotionStream
@@ -80,23 +80,23 @@ def test_basis_is_symmetrical(basis: MotionBasis) -> None:
 def test_readings_are_those_of_the_displacement(basis: MotionBasis) -> None:
     coefficients = np.random.default_rng(1).normal(size=basis.size).astype(np.float32)
     moved = basis.displacement(coefficients)
-    opening = moved[basis.row(14), 1] - moved[basis.row(13), 1]
+    opening = moved[motion_row(14), 1] - moved[motion_row(13), 1]
     assert float(basis.opening(coefficients)) == pytest.approx(float(opening), abs=1e-6)
-    width = moved[basis.row(291), 0] - moved[basis.row(61), 0]
+    width = moved[motion_row(291), 0] - moved[motion_row(61), 0]
     assert float(coefficients @ basis.width_weights) == pytest.approx(float(width), abs=1e-6)
-    assert float(coefficients @ basis.jaw_weights) == pytest.approx(float(moved[basis.row(152), 1]), abs=1e-6)
+    assert float(coefficients @ basis.jaw_weights) == pytest.approx(float(moved[motion_row(152), 1]), abs=1e-6)
 
 
 def test_opening_mode_opens_by_one_and_lowers_the_jaw(basis: MotionBasis) -> None:
     mode = basis.opening_mode
-    assert mode[basis.row(14), 1] - mode[basis.row(13), 1] == pytest.approx(1.0, abs=1e-4)
-    assert mode[basis.row(152), 1] > 0.2
+    assert mode[motion_row(14), 1] - mode[motion_row(13), 1] == pytest.approx(1.0, abs=1e-4)
+    assert mode[motion_row(152), 1] > 0.2
 
 
 def test_basis_is_smooth_over_the_face(basis: MotionBasis) -> None:
     # Lip corner neighbours go together: no component tears the skin.
     first = basis.components[0]
-    assert np.linalg.norm(first[basis.row(61)] - first[basis.row(76)]) < 0.2 * np.linalg.norm(first, axis=1).max()
+    assert np.linalg.norm(first[motion_row(61)] - first[motion_row(76)]) < 0.2 * np.linalg.norm(first, axis=1).max()
 
 
 @pytest.mark.parametrize("block", [160, 1111, 16000])

@@ -13,7 +13,7 @@ from tests.engines.mesh.rig import look
 from mouthpiece.engines.mesh import MeshEngine
 from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceTracker
-from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.motion.shaping import LIVELY_OPENING, MAX_OPENING
 from mouthpiece.motion.stream import Motion
 from mouthpiece.motion.style import AMPLITUDE_BOUNDS, MAX_REST, Style, estimate_style, styled
@@ -72,7 +72,7 @@ def motion(mode: FloatArray, opening: float, activity: float = 1.0, closed: floa
 
 def read(basis: MotionBasis, made: Motion) -> float:
     """Opening of a displacement."""
-    return float(made.displacement[basis.row(14), 1] - made.displacement[basis.row(13), 1])
+    return float(made.displacement[motion_row(14), 1] - made.displacement[motion_row(13), 1])
 
 
 def test_the_average_style_changes_nothing(mode: FloatArray) -> None:

@@ -1,4 +1,4 @@
-"""ARKit's blendshapes of mouths made by hand, and of the sounds that the phone teacher knows."""
+"""ARKit's blendshapes of mouths made by hand, and of the sounds that the coarticulation model knows."""
 
 from __future__ import annotations
 

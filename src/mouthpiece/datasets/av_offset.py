@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from mouthpiece.datasets.motion_curves import chunks_of, measured_curves, play_on
 from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording
-from mouthpiece.motion.network import WEIGHTS
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import speech_stretches
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, SpokenWord
@@ -89,21 +87,12 @@ class Evidence:
     """Why nothing could be measured."""
 
 
-def measure_offset(recording: Recording, weights: Path = WEIGHTS) -> AvOffset:
-    """Measure how late a recording's picture (or its rig's curves) is.
-
-    Args:
-        recording: with landmarks or curves.
-        weights: the network that predicts the mouth from the sound.
+def mouth_evidence(recording: Recording) -> Evidence:
+    """Correlate sound and mouth (or a rig's curves) of a recording at each lag.
 
     Raises:
-        WeightsError: network or basis are missing or damaged.
+        WeightsError: the packaged network or its basis is missing or damaged.
     """
-    return judge([mouth_evidence(recording, weights)])
-
-
-def mouth_evidence(recording: Recording, weights: Path = WEIGHTS) -> Evidence:
-    """Correlate sound and mouth of a recording at each lag."""
     seconds = float(min(recording.seen.sum() / recording.fps, len(recording.samples) / SAMPLE_RATE))
     if seconds < LEAST_SECONDS:
         return _unmeasured(f"only {seconds:.1f} s of picture and sound")
@@ -111,7 +100,7 @@ def mouth_evidence(recording: Recording, weights: Path = WEIGHTS) -> Evidence:
     moved = np.subtract(*np.percentile(opening[recording.seen], [95, 5]))
     if moved < (LEAST_CURVE if recording.landmarks is None else LEAST_MOTION):
         return _unmeasured("the mouth hardly moves")
-    predicted, spoken_s = _predicted_opening(recording.samples, weights)
+    predicted, spoken_s = _predicted_opening(recording.samples)
     if spoken_s < LEAST_SPEECH_S:
         return _unmeasured(f"only {spoken_s:.1f} s of speech")
     times_s = np.arange(recording.frames) / recording.fps
@@ -123,14 +112,14 @@ def _unmeasured(reason: str) -> Evidence:
     return Evidence(np.zeros(len(LAGS_S)), 0.0, reason)
 
 
-@lru_cache(maxsize=2)
-def _stream(weights: Path) -> MotionStream:
-    return MotionStream(weights=weights, gate=False, closure=False)
+@lru_cache(maxsize=1)
+def _stream() -> MotionStream:
+    return MotionStream(gate=False, closure=False)
 
 
-def _predicted_opening(samples: FloatArray, weights: Path) -> tuple[FloatArray, float]:
+def _predicted_opening(samples: FloatArray) -> tuple[FloatArray, float]:
     """Return the (n,) opening that the network predicts from a sound, STEP_S apart, and the seconds of speech."""
-    stream = _stream(weights)
+    stream = _stream()
     stream.reset()
     chunks = list(chunks_of(samples))
     count = max(1, int(len(samples) / SAMPLE_RATE / STEP_S))

@@ -8,7 +8,7 @@ them is the face's own motion. Only the moving and the rigid points are kept, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -161,15 +161,9 @@ class _Part:
         self.unseen = 0 if landmarks is not None else self.unseen + 1
 
     @property
-    def seen(self) -> NDArray[np.bool_]:
-        """(T,)."""
-        return np.array([row is not None for row in self.rows], dtype=bool)
-
-    def landmarks(self) -> FloatArray:
-        """Stack the landmarks, (T, P, 3); frames without a face repeat a neighbour's."""
-        seen = self.seen
-        measured = np.stack([row for row in self.rows if row is not None])
-        return measured[np.clip(np.searchsorted(np.flatnonzero(seen), np.arange(len(seen))), 0, len(measured) - 1)]
+    def seen(self) -> int:
+        """Frames in which the face was measured."""
+        return sum(row is not None for row in self.rows)
 
 
 class _PartCutter:
@@ -214,7 +208,7 @@ class _PartCutter:
             part.rows.pop(0)
             part.first += 1
         long_enough = len(part.rows) >= (SHORTEST_VIDEO_S if whole else SHORTEST_PART_S) * self._fps
-        return long_enough and float(part.seen.mean()) >= MIN_SEEN
+        return long_enough and part.seen / len(part.rows) >= MIN_SEEN
 
 
 class _SoundTrack:
@@ -253,6 +247,7 @@ def _recording(source: ClipSource, name: str, part: _Part, fps: float, sound: _S
         samples = np.pad(samples, (0, max(round((end_s - start_s) * SAMPLE_RATE) - len(samples), 0)))
     if frames < 2:
         return None
+    landmarks, seen = filled(part.rows)
     return Recording(
         source.corpus,
         name,
@@ -260,10 +255,20 @@ def _recording(source: ClipSource, name: str, part: _Part, fps: float, sound: _S
         fps,
         samples,
         (),
-        part.landmarks()[:frames],
-        part.seen[:frames],
+        landmarks[:frames],
+        seen[:frames],
         points=KEPT_POINTS,
     )
+
+
+def filled(rows: Sequence[FloatArray | None]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return (T, P, 3) landmarks, those of frames without a face a neighbour's, and which were measured, (T,)."""
+    measured = np.array([row is not None for row in rows], dtype=bool)
+    known = [row for row in rows if row is not None]
+    if not known:
+        return np.zeros((len(rows), len(KEPT_POINTS), 3), dtype=np.float32), measured
+    place = np.searchsorted(np.flatnonzero(measured), np.arange(len(rows)))
+    return np.stack(known)[np.minimum(place, len(known) - 1)], measured
 
 
 def words_between(words: tuple[SpokenWord, ...], start_s: float, end_s: float) -> tuple[SpokenWord, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 from mouthpiece.datasets.motion_space import measure_motion
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import OPENING_CURVE, rig_width
-from mouthpiece.motion.basis import CHIN, LEFT_CORNER, RIGHT_CORNER
-from mouthpiece.motion.network import WEIGHTS
+from mouthpiece.motion.basis import CHIN, LEFT_CORNER, RIGHT_CORNER, motion_row
 from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.types import SAMPLE_RATE, FloatArray, SpeechChunk
@@ -40,43 +38,25 @@ def measured_curves(recording: Recording) -> Curves:
     return Curves(jaw, rig_width(recording), jaw)
 
 
-def play(
-    samples: FloatArray,
-    times_s: NDArray[np.float64],
-    weights: Path = WEIGHTS,
-    intensity: float = 1.0,
-    *,
-    bare: bool = False,
-    live: bool = False,
+def play_on(
+    stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]
 ) -> tuple[Curves, FloatArray]:
     """Make the motion that the mesh engine would play for a speech.
 
     Args:
-        samples: (n,) mono, SAMPLE_RATE.
+        stream: at the beginning of a speech.
+        chunks: the speech.
         times_s: (T,) ascending moments.
-        weights: the network.
-        intensity: as of the engine.
-        bare: without gate and closure.
-        live: the sound comes in pieces, and its level is not known beforehand.
 
     Returns:
         Its curves at these moments, and the gate, (T,) 0-1.
     """
-    stream = MotionStream(intensity=intensity, weights=weights, gate=not bare, closure=not bare)
-    return play_on(stream, chunks_of(samples, live=live), times_s)
-
-
-def play_on(
-    stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]
-) -> tuple[Curves, FloatArray]:
-    """Do the same on a stream at the beginning of a speech; many clips are quicker with one stream."""
     motions = list(_motions(stream, chunks, times_s))
     moved = np.stack([motion.displacement for motion in motions])
-    basis = stream.basis
     opening = np.array([motion.opening for motion in motions], dtype=np.float32)
-    width = moved[:, basis.row(RIGHT_CORNER), 0] - moved[:, basis.row(LEFT_CORNER), 0]
+    width = moved[:, motion_row(RIGHT_CORNER), 0] - moved[:, motion_row(LEFT_CORNER), 0]
     gate = np.array([motion.activity for motion in motions], dtype=np.float32)
-    return Curves(opening, width, moved[:, basis.row(CHIN), 1]), gate
+    return Curves(opening, width, moved[:, motion_row(CHIN), 1]), gate
 
 
 def chunks_of(samples: FloatArray, *, live: bool = False) -> Iterator[SpeechChunk]:

@@ -85,9 +85,8 @@ def measure_motion(recording: Recording) -> MeasuredMotion:
     closed_at = float(np.percentile(opening, CLOSED_PERCENTILE))
     rest = rest + (closed_at - opening[quiet].mean()) * _opening_mode(shapes, opening)
     displacement = symmetrical(shapes - rest)
-    basis = MotionBasis(displacement[0], displacement[:1], np.zeros(1, np.float32), np.ones(1, np.float32))
-    jaw = displacement[:, basis.row(CHIN), 1]
-    width = displacement[:, basis.row(RIGHT_CORNER), 0] - displacement[:, basis.row(LEFT_CORNER), 0]
+    jaw = displacement[:, motion_row(CHIN), 1]
+    width = displacement[:, motion_row(RIGHT_CORNER), 0] - displacement[:, motion_row(LEFT_CORNER), 0]
     return MeasuredMotion(displacement, lip_distance(displacement), width, jaw)
 
 

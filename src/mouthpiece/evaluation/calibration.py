@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from mouthpiece import samples
 from mouthpiece.datasets.av_offset import LAGS_S, AvOffset, Evidence, Verdict, judge, mouth_evidence
-from mouthpiece.datasets.measuring import KEPT_POINTS, canonical_landmarks, read_sound
+from mouthpiece.datasets.measuring import KEPT_POINTS, canonical_landmarks, filled, read_sound
 from mouthpiece.datasets.options import LARGEST_LAG_S
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.evaluation.options import CalibrationOptions
@@ -201,7 +201,7 @@ def record_drawn(
             times_s.append(float(frame.time_s))
             rows.append(canonical_landmarks(seen, float(frame.pixel_aspect))[KEPT_POINTS] if seen else None)
     step_s, nearest = _even_clock(np.array(times_s))
-    landmarks, measured = _filled(rows)
+    landmarks, measured = filled(rows)
     return Recording(
         corpus="calibration",
         name=speech.stem,
@@ -222,16 +222,6 @@ def _even_clock(times_s: NDArray[np.float64]) -> tuple[float, NDArray[np.intp]]:
     step_s = float(np.median(np.diff(times_s)))
     ticks_s = np.arange(round((times_s[-1] - times_s[0]) / step_s) + 1) * step_s + times_s[0]
     return step_s, np.maximum(np.searchsorted(times_s, ticks_s + step_s / 2) - 1, 0)
-
-
-def _filled(rows: Sequence[FloatArray | None]) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return (T, P, 3) landmarks, those of frames without a face a neighbour's, and which were measured, (T,)."""
-    measured = np.array([row is not None for row in rows], dtype=bool)
-    known = [row for row in rows if row is not None]
-    if not known:
-        return np.zeros((len(rows), len(KEPT_POINTS), 3), dtype=np.float32), measured
-    place = np.searchsorted(np.flatnonzero(measured), np.arange(len(rows)))
-    return np.stack(known)[np.minimum(place, len(known) - 1)], measured
 
 
 def trial_table(calibration: Calibration) -> str:

@@ -5,7 +5,7 @@ the times of the clip's own frames. Beside it stand the bare network and the ene
 moves a mouth.
 
 Three kinds of recordings can judge: faces that were measured; rig curves, of which the jaw's stands for the opening;
-and synthetic speech with known sounds, for which the phone teacher's motion stands.
+and synthetic speech with known sounds, for which the coarticulation model's motion stands.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a recording shows that the mouth should do: measured faces, rig curves, or the phone teacher's motion.
+"""What a recording shows that the mouth should do: measured faces, rig curves, or the coarticulation model's motion.
 
 Of a rig, the jaw's curve stands for the opening; synthetic speech with known phones is judged by what the teacher does.
 """
@@ -63,7 +63,7 @@ def reference_of(recording: Recording, teacher: CoarticulationModel | None = Non
 
 
 def _taught(recording: Recording, teacher: CoarticulationModel) -> Reference:
-    """Take what the phone teacher would do."""
+    """Take what the coarticulation model would do."""
     count = motion_frames(len(recording.samples))
     taught = teacher.motion(recording.phones, count)
     basis = teacher.basis

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 from mouthpiece.errors import OptionError
@@ -41,11 +39,6 @@ class FixedBoxTracker:
 
     def reset(self) -> None:
         """Do nothing: there is no state."""
-
-    def track_all(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
-        """Track frames as they come."""
-        for frame in frames:
-            yield self.track(frame)
 
     def track(self, frame: Frame) -> TrackedFrame:
         """Return the frame with the face in the box, whatever the frame shows there."""

@@ -6,13 +6,10 @@ picture cuts. A file of one picture goes the same way.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mouthpiece.errors import OptionError
 from mouthpiece.face.descriptor import face_descriptor
 from mouthpiece.face.detector import Detection, FaceDetector
 from mouthpiece.face.mesh import CROP_FACTOR, LIP_EDGES, FaceMesh
@@ -20,16 +17,15 @@ from mouthpiece.face.pose import head_pose
 from mouthpiece.face.smoothing import OneEuroFilter
 from mouthpiece.face.visibility import OcclusionDetector
 from mouthpiece.inference import resolve_device, run_in_parallel
-from mouthpiece.types import Face, FloatArray, Frame, Picture, SkipReason, TrackedFrame, as_float
+from mouthpiece.options import check_face_rule
+from mouthpiece.types import SAME_PERSON, Face, FloatArray, Frame, Picture, SkipReason, TrackedFrame, as_float
 
 MIN_MESH_SCORE = 0.5
 MIN_EYE_DISTANCE_PX = 14.0
 MAX_YAW_DEG = 50.0
 MAX_PITCH_DEG = 40.0
-SAME_PERSON = 0.55
-"""Least likeness of a followed face to its descriptors so far."""
 SAME_PERSON_AT_CUT = 0.75
-"""The same where the picture cuts: taking one person for two costs nothing, taking two for one leaves a ghost."""
+"""SAME_PERSON where the picture cuts: taking one person for two costs nothing, taking two for one leaves a ghost."""
 JUMP = 0.85
 """Likeness to the frame before below which somebody else may have come into the same place."""
 KNOWN_FRAMES = 8
@@ -57,10 +53,7 @@ class FaceChoice:
         Raises:
             OptionError: it is none of the known ones.
         """
-        if self.rule not in ("largest", "left", "right") and not re.fullmatch(r"[1-9]\d{0,2}", self.rule):
-            raise OptionError(
-                f"--face expects largest, left, right or a number from 1 (counted from the left), got {self.rule!r}"
-            )
+        check_face_rule(self.rule)
 
     def pick(self, detections: list[Detection]) -> Detection | None:
         """Choose one, or None where there are fewer faces than the number asked for."""
@@ -141,11 +134,6 @@ class FaceTracker:
         self._occlusion.reset()
         if self._filter:
             self._filter.reset()
-
-    def track_all(self, frames: Iterable[Frame]) -> Iterator[TrackedFrame]:
-        """Track frames as they come."""
-        for frame in frames:
-            yield self.track(frame)
 
     def track(self, frame: Frame) -> TrackedFrame:
         """Find the chosen face in the next frame."""

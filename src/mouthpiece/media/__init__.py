@@ -16,7 +16,7 @@ Writing::
     with VideoWriter(out, face.info, speech, duration_s=duration_s, quality=Quality.GOOD, overwrite=False,
                      forbidden=(face_path, speech_path)) as writer:
         for frame in frames:
-            writer.write(frame)      # writer.frames_written, .sound_copied, .path, .warnings
+            writer.write(frame)      # writer.frames_written, .path, .warnings
 
 `check_output(out, overwrite=..., forbidden=...)` refuses a bad OUT before anything is read. With `Fit.CUT` the frames
 may end before `duration_s`; the writer then ends the sound with the last frame.
@@ -46,27 +46,19 @@ millisecond; WebM stores square pixels and 8 bits only; a static HDR10 light lev
 from __future__ import annotations
 
 from mouthpiece.media.face_source import FaceSource
-from mouthpiece.media.info import ColourTags, PictureInfo
+from mouthpiece.media.info import PictureInfo
 from mouthpiece.media.open import FaceInput, Named, SpeechInput, open_face, open_speech
 from mouthpiece.media.output_file import check_output
-from mouthpiece.media.probe import MediaReport, PictureStream, SoundStream, probe_media
-from mouthpiece.media.speech_source import SpeechInfo, SpeechSource
+from mouthpiece.media.probe import MediaReport, probe_media
+from mouthpiece.media.speech_source import SpeechSource
 from mouthpiece.media.writer import VideoWriter
-from mouthpiece.options import Fit, FrameTransform, Quality
 
 __all__ = [
-    "ColourTags",
     "FaceInput",
     "FaceSource",
-    "Fit",
-    "FrameTransform",
     "MediaReport",
     "Named",
     "PictureInfo",
-    "PictureStream",
-    "Quality",
-    "SoundStream",
-    "SpeechInfo",
     "SpeechInput",
     "SpeechSource",
     "VideoWriter",

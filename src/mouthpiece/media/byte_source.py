@@ -10,7 +10,6 @@ import tempfile
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Generic, Protocol, Self, TypeVar
 
 from mouthpiece.errors import InputError, NotMediaError
@@ -217,7 +216,5 @@ class MediaSource(ABC, Generic[Info]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

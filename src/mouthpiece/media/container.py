@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from mouthpiece.errors import BrokenMediaError, InputError, MouthpieceError, UnknownMediaError
+from mouthpiece.errors import BrokenMediaError, InputError, UnknownMediaError
 from mouthpiece.media.byte_source import READ_BYTES, ByteSource
 from mouthpiece.media.info import MAX_PIXELS
 
@@ -88,9 +88,7 @@ def open_container(data: ByteSource) -> Iterator[InputContainer]:
                 buffer_size=READ_BYTES,
                 io_open=_refuse_other_files,
             )
-        except MouthpieceError:
-            raise
-        except (av.error.FFmpegError, OSError, EOFError, ValueError) as error:
+        except DecodeError as error:
             raise unreadable(data) from error
         try:
             yield container

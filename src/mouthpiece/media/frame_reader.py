@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from av import VideoFrame
 
-from mouthpiece.media.info import PictureInfo
+from mouthpiece.media.info import ColourTags, PictureInfo
 from mouthpiece.media.planes import Converter
 from mouthpiece.media.transform import FrameTransformer
 from mouthpiece.notices import Notice
@@ -37,8 +37,9 @@ class FrameReader(ABC):
     first_pts: int | None = None
     """Time stamp of the first picture, where pictures can be looked for by time; else None."""
 
-    def __init__(self) -> None:
+    def __init__(self, colours: ColourTags) -> None:
         self._warnings: list[Notice] = []
+        self._converter = Converter(colours)
 
     @property
     @abstractmethod
@@ -53,9 +54,9 @@ class FrameReader(ABC):
         """Yield the key picture at or before each time stamp, quickly; none where it can't be found."""
         raise NotImplementedError
 
-    @abstractmethod
     def rgb(self, picture: VideoFrame) -> Picture:
         """Convert a picture to (H, W, 3) uint8 RGB, an array of its own."""
+        return self._converter.rgb(picture)
 
     def warn(self, warning: Notice) -> None:
         """Add a warning, once."""
@@ -72,13 +73,12 @@ class TransformedReader(FrameReader):
     """Another reader's pictures, each transformed as it comes: nothing of what is cut away is kept."""
 
     def __init__(self, reader: FrameReader, transform: FrameTransform, info: PictureInfo) -> None:
-        super().__init__()
+        self.info = FrameTransformer(transform, info).info
+        super().__init__(self.info.colours)
         self._reader = reader
         self._transform = transform
         self._source_info = info
-        self.info = FrameTransformer(transform, info).info
         self.first_pts = reader.first_pts
-        self._converter = Converter(self.info.colours)
 
     @property
     def time_base(self) -> Fraction:
@@ -98,6 +98,3 @@ class TransformedReader(FrameReader):
         transformer = FrameTransformer(self._transform, self._source_info)
         for frame in frames:
             yield replace(frame, picture=transformer.native(frame.picture))
-
-    def rgb(self, picture: VideoFrame) -> Picture:
-        return self._converter.rgb(picture)

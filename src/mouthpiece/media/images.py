@@ -21,7 +21,6 @@ from mouthpiece.media.container import unreadable
 from mouthpiece.media.face_source import FaceSource
 from mouthpiece.media.frame_reader import DecodedFrame, FrameReader
 from mouthpiece.media.info import MAX_PIXELS, MAX_SIDE, PHOTO_COLOURS, PictureInfo, check_size, odd_size_warning
-from mouthpiece.media.planes import Converter
 from mouthpiece.media.playback import MovingSource
 from mouthpiece.media.still import StillSource
 from mouthpiece.notices import Notice, notice
@@ -44,20 +43,15 @@ def open_picture(data: ByteSource, photo_fps: Fraction) -> FaceSource | None:
         PictureSizeError: too small or too large by its header.
         BrokenMediaError: it begins as a picture and can't be decoded.
     """
-    reader = data.open()
-    image = None
-    try:
+    with data.open() as reader:
         image = _identify(reader, data)
         if image is None:
             return None
-        check_size(*image.size, data.name)
-        if image.format in _ANIMATED_FORMATS and _is_animated(image):
-            return _open_animation(data, image, photo_fps)
-        return PhotoSource(_decode(image, data.name), photo_fps, data.name, str(image.format).lower(), data)
-    finally:
-        if image is not None:
-            image.close()
-        reader.close()
+        with contextlib.closing(image):
+            check_size(*image.size, data.name)
+            if image.format in _ANIMATED_FORMATS and _is_animated(image):
+                return _open_animation(data, image, photo_fps)
+            return PhotoSource(_decode(image, data.name), photo_fps, data.name, str(image.format).lower(), data)
 
 
 def _identify(reader: Any, data: ByteSource) -> Image.Image | None:
@@ -239,10 +233,9 @@ class _AnimationReader(FrameReader):
     """An animated GIF, PNG, WebP or AVIF; it plays from its start only."""
 
     def __init__(self, data: ByteSource, size: tuple[int, int]) -> None:
-        super().__init__()
+        super().__init__(PHOTO_COLOURS)
         self._data = data
         self._size = size
-        self._converter = Converter(PHOTO_COLOURS)
 
     @property
     def time_base(self) -> Fraction:
@@ -273,9 +266,6 @@ class _AnimationReader(FrameReader):
                 if rgb.shape[1::-1] == self._size:
                     yield rgb, _delay_ms(image)
                 index += 1
-
-    def rgb(self, picture: VideoFrame) -> Picture:
-        return self._converter.rgb(picture)
 
 
 def _delay_ms(image: Image.Image) -> int:

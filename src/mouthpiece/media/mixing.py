@@ -35,7 +35,8 @@ class ChannelMeter:
         energy = np.diag(self._products)
         if count == 1 or energy.max() <= 0:
             return np.full(count, 1.0 / count, np.float32)
-        return _normalised(self._centred(energy) if self._has_dialogue_in_centre(energy) else self._summed(energy))
+        weights = self._centred(energy) if self._has_dialogue_in_centre(energy) else self._summed(energy)
+        return np.asarray(weights / np.abs(weights).sum(), dtype=np.float32)
 
     def _has_dialogue_in_centre(self, energy: NDArray[np.float64]) -> bool:
         return "FC" in self._names and bool(energy[self._names.index("FC")] > _CENTRE_ACTIVE * energy.max())
@@ -55,10 +56,6 @@ class ChannelMeter:
         correlation = np.divide(self._products[loudest], scale, out=np.zeros(len(energy)), where=scale > 0)
         active = speaking & (energy > _ACTIVE * energy[loudest])
         return np.where(active, np.where(correlation < _INVERTED, -1.0, 1.0), 0.0)
-
-
-def _normalised(weights: NDArray[np.float64]) -> FloatArray:
-    return np.asarray(weights / np.abs(weights).sum(), dtype=np.float32)
 
 
 def mix(samples: FloatArray, names: tuple[str, ...], weights: dict[tuple[str, ...], FloatArray]) -> FloatArray:

@@ -6,12 +6,13 @@ their way into H.264). Photos travel as rgb24 and are converted once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import cv2
 import numpy as np
-from av import VideoFrame
+from av import VideoCodecContext, VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -42,14 +43,18 @@ def plane_views(frame: VideoFrame) -> list[Plane]:
     return views
 
 
-def copy_frame(frame: VideoFrame) -> VideoFrame:
-    """Copy a frame, so that it may be written into whoever else holds the original."""
-    return _copy_as(frame, frame.format.name)
+def plane_windows(part: VideoFrame, whole: VideoFrame, box: Box) -> Iterator[tuple[Plane, Plane]]:
+    """Yield the planes of a part of a picture, each with the window that the part's box has in the whole's plane."""
+    for small, plane in zip(plane_views(part), plane_views(whole), strict=True):
+        across = 1 if plane.shape[1] == whole.width else 2
+        down = 1 if plane.shape[0] == whole.height else 2
+        y, x = box.y0 // down, box.x0 // across
+        yield small, plane[y : y + small.shape[0], x : x + small.shape[1]]
 
 
-def _copy_as(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
-    """Copy a frame's planes and tags under a format of the same layout."""
-    copy = VideoFrame(frame.width, frame.height, pix_fmt)
+def copy_frame(frame: VideoFrame, pix_fmt: str | None = None) -> VideoFrame:
+    """Copy a frame's planes and tags, so that they may be written into; if given, under a format of the same layout."""
+    copy = VideoFrame(frame.width, frame.height, pix_fmt or frame.format.name)
     for source, target in zip(plane_views(frame), plane_views(copy), strict=True):
         np.copyto(target, source)
     tag_like(copy, frame)
@@ -64,8 +69,8 @@ def tag_like(frame: VideoFrame, model: VideoFrame) -> None:
     frame.colorspace = model.colorspace
 
 
-def tag(frame: VideoFrame, colours: ColourTags) -> None:
-    """Set a frame's colour tags."""
+def tag(frame: VideoFrame | VideoCodecContext, colours: ColourTags) -> None:
+    """Set a frame's or an encoder's colour tags."""
     frame.color_range = colours.range
     frame.color_primaries = colours.primaries
     frame.color_trc = colours.transfer
@@ -109,34 +114,19 @@ class Converter:
                 return frame
             if name == pix_fmt.replace("yuv", "yuvj"):
                 # yuvj420p is yuv420p of full range under an old name: the same bytes.
-                renamed = _copy_as(frame, pix_fmt)
+                renamed = copy_frame(frame, pix_fmt)
                 renamed.color_range = RANGE_FULL
                 return renamed
-        if frame.format.is_rgb or "pal8" in name:
-            return self._from_rgb(frame, pix_fmt, width, height)
-        matrix = sws_matrix(self._colours.matrix, frame.height)
+        from_rgb = frame.format.is_rgb or "pal8" in name
+        matrix = sws_matrix(self._colours.matrix, height if from_rgb else frame.height)
         converted = self._reformatter.reformat(
             frame,
             width,
             height,
             pix_fmt,
-            src_colorspace=matrix,
+            src_colorspace=None if from_rgb else matrix,
             dst_colorspace=matrix,
-            src_color_range=self._range,
-            dst_color_range=self._range,
-            threads=1,
-        )
-        tag(converted, self._colours)
-        return converted
-
-    def _from_rgb(self, frame: VideoFrame, pix_fmt: str, width: int, height: int) -> VideoFrame:
-        converted = self._reformatter.reformat(
-            frame,
-            width,
-            height,
-            pix_fmt,
-            src_color_range=RANGE_FULL,
-            dst_colorspace=sws_matrix(self._colours.matrix, height),
+            src_color_range=RANGE_FULL if from_rgb else self._range,
             dst_color_range=self._range,
             threads=1,
         )
@@ -148,7 +138,9 @@ class Converter:
         box = _align_to_chroma(box, target)
         if box.width <= 0 or box.height <= 0:
             return
-        piece = VideoFrame.from_numpy_buffer(_rows_contiguous(rgb[box.slices]), "rgb24")
+        rows = rgb[box.slices]
+        rows = rows if rows.strides[1:] == (3, 1) else np.ascontiguousarray(rows)
+        piece = VideoFrame.from_numpy_buffer(rows, "rgb24")
         converted = self._box_reformatter.reformat(
             piece,
             format=target.format.name,
@@ -157,16 +149,8 @@ class Converter:
             dst_color_range=self._range,
             threads=1,
         )
-        luma_columns, luma_rows = target.planes[0].width, target.planes[0].height
-        for source, plane in zip(plane_views(converted), plane_views(target), strict=True):
-            across = 1 if plane.shape[1] == luma_columns else 2
-            down = 1 if plane.shape[0] == luma_rows else 2
-            y, x = box.y0 // down, box.x0 // across
-            plane[y : y + source.shape[0], x : x + source.shape[1]] = source
-
-
-def _rows_contiguous(rgb: Picture) -> Picture:
-    return rgb if rgb.strides[1:] == (3, 1) else np.ascontiguousarray(rgb)
+        for source, window in plane_windows(converted, target, box):
+            np.copyto(window, source)
 
 
 def _align_to_chroma(box: Box, frame: VideoFrame) -> Box:
@@ -225,13 +209,7 @@ class Orientation:
         return turned
 
     def _turn(self, plane: Plane) -> Plane:
-        result: Plane = plane.T if self.transpose else plane
-        if self.transpose:
-            result = cv2.transpose(plane)  # type: ignore[assignment]
-        if self.flip_x and self.flip_y:
-            return cv2.flip(result, -1)  # type: ignore[return-value]
-        if self.flip_x:
-            return cv2.flip(result, 1)  # type: ignore[return-value]
-        if self.flip_y:
-            return cv2.flip(result, 0)  # type: ignore[return-value]
-        return result
+        turned: Any = cv2.transpose(plane) if self.transpose else plane
+        if self.flip_x or self.flip_y:
+            turned = cv2.flip(turned, -1 if self.flip_x and self.flip_y else int(self.flip_x))
+        return turned  # type: ignore[no-any-return]

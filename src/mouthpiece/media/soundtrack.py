@@ -43,9 +43,6 @@ _BIT_RATE_PER_CHANNEL = {"aac": 128_000, "libopus": 80_000}
 class SoundTrack(ABC):
     """A track that is written along with the picture."""
 
-    copied: bool
-    """Whether the packets are the user's own."""
-
     @abstractmethod
     def advance(self, time_s: Fraction) -> None:
         """Write everything that starts before `time_s`."""
@@ -77,8 +74,6 @@ def _is_copied(codec: str, sample_rate: int, kind: str) -> bool:
 
 class _CopiedSound(SoundTrack):
     """The user's packets with their times moved to the output's clock."""
-
-    copied = True
 
     def __init__(self, container: OutputContainer, track: PacketTrack, duration_s: Fraction, mux: Mux) -> None:
         self._opened = track.open()
@@ -122,8 +117,6 @@ class _CopiedSound(SoundTrack):
 class _EncodedSound(SoundTrack):
     """The speech in its own rate, mono or stereo, encoded."""
 
-    copied = False
-
     def __init__(
         self, container: OutputContainer, speech: SpeechSource, duration_s: Fraction, mux: Mux, codec: str
     ) -> None:
@@ -157,20 +150,19 @@ class _EncodedSound(SoundTrack):
             self._encode(frame)
 
     def _encode(self, frame: AudioFrame) -> None:
-        frame = _cut(frame, self._samples_left)
+        if frame.samples > self._samples_left:
+            kept = np.asarray(frame.to_ndarray()[:, : self._samples_left], dtype=np.float32)
+            frame = frame_of_samples(kept, frame.sample_rate, frame.layout.name)
         self._samples_left -= frame.samples
         frame.pts = self._position
         frame.time_base = Fraction(1, self._rate)
         self._position += frame.samples
-        self._mux(self._packets_of(frame))
-
-    def _packets_of(self, frame: AudioFrame | None) -> list[AnyPacket]:
-        return list(self._stream.encode(frame))
+        self._mux(list(self._stream.encode(frame)))
 
     def finish(self, end_s: Fraction) -> None:
         self._samples_left = min(self._samples_left, max(0, round(end_s * self._rate) - self._position))
         self.advance(end_s + 1)
-        self._mux(self._packets_of(None))
+        self._mux(list(self._stream.encode(None)))
 
     def close(self) -> None:
         if isinstance(self._blocks, Generator):
@@ -181,10 +173,3 @@ def _encoder_rate(codec: str, rate: int) -> int:
     """Return the lowest rate that the encoder takes and that loses nothing, Hz."""
     rates = _OPUS_RATES if codec == "libopus" else _AAC_RATES
     return min((each for each in rates if each >= rate), default=rates[0])
-
-
-def _cut(frame: AudioFrame, samples: int) -> AudioFrame:
-    if frame.samples <= samples:
-        return frame
-    kept = np.asarray(frame.to_ndarray()[:, :samples], dtype=np.float32)
-    return frame_of_samples(kept, frame.sample_rate, frame.layout.name)

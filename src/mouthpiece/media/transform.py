@@ -14,7 +14,7 @@ from av import VideoFrame
 
 from mouthpiece.errors import OptionError
 from mouthpiece.media.info import BT709, MIN_SIDE, UNSPECIFIED, ColourTags, PictureInfo, odd_size_warning
-from mouthpiece.media.planes import Converter, Orientation, plane_views, sws_matrix, tag
+from mouthpiece.media.planes import Converter, Orientation, plane_windows, sws_matrix, tag
 from mouthpiece.options import TO_EDGE, FrameTransform
 from mouthpiece.types import Box, Picture
 
@@ -78,11 +78,8 @@ class FrameTransformer:
 
     def _crop(self, picture: VideoFrame) -> VideoFrame:
         part = VideoFrame(self._kept.width, self._kept.height, picture.format.name)
-        for source, target in zip(plane_views(picture), plane_views(part), strict=True):
-            across = 1 if source.shape[1] == picture.width else 2
-            down = 1 if source.shape[0] == picture.height else 2
-            y, x = self._kept.y0 // down, self._kept.x0 // across
-            np.copyto(target, source[y : y + target.shape[0], x : x + target.shape[1]])
+        for target, window in plane_windows(part, picture, self._kept):
+            np.copyto(target, window)
         tag(part, self.info.colours)
         return part
 

@@ -41,7 +41,6 @@ from mouthpiece.media.info import (
 from mouthpiece.media.planes import Converter, Orientation
 from mouthpiece.media.playback import MovingSource
 from mouthpiece.notices import Notice, notice
-from mouthpiece.types import Picture
 
 _USUAL_FPS = Fraction(25)
 """Taken where the file names no sensible rate."""
@@ -210,18 +209,14 @@ class VideoFrameReader(FrameReader):
     """A video track, decoded: deinterlaced, upright, in the native format, all of one size."""
 
     def __init__(self, data: ByteSource, track: _TrackFormat) -> None:
-        super().__init__()
+        super().__init__(track.colours)
         self._data = data
         self._track = track
-        self._converter = Converter(track.colours)
         self.first_pts = track.first_pts
 
     @property
     def time_base(self) -> Fraction:
         return self._track.time_base
-
-    def rgb(self, picture: VideoFrame) -> Picture:
-        return self._converter.rgb(picture)
 
     def play(self, from_pts: int | None = None) -> Iterator[DecodedFrame]:
         with open_container(self._data) as container:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import av
@@ -130,11 +129,6 @@ class VideoWriter:
         """Where the result lies once it is whole, symbolic links resolved."""
         return self._path
 
-    @property
-    def sound_copied(self) -> bool:
-        """Whether the sound in the file is the user's own packets. False before the file is open or without sound."""
-        return self._sound is not None and self._sound.copied
-
     # --- the file's life --------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
@@ -180,16 +174,11 @@ class VideoWriter:
         context.width, context.height, context.pix_fmt = self._width, info.height, self._pix_fmt
         context.time_base = stream.time_base = self._tick
         context.sample_aspect_ratio = self._pixel_aspect
-        context.color_range = info.colours.range
-        context.color_primaries = info.colours.primaries
-        context.color_trc = info.colours.transfer
-        context.colorspace = info.colours.matrix
+        tag(context, info.colours)
         context.flags |= Flags.frame_duration
         return stream  # type: ignore[no-any-return]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         assert self._file is not None
         if error is not None:
             self._abandon()

@@ -106,14 +106,6 @@ class MotionBasis:
         """Bring coefficients (..., K) within their limits."""
         return np.clip(coefficients, -self.limit, self.limit).astype(np.float32)
 
-    def row(self, point: int) -> int:
-        """Return the row of a mesh point in `points`.
-
-        Raises:
-            OptionError: it is not among them.
-        """
-        return motion_row(point)
-
     @property
     def opening_weights(self) -> FloatArray:
         """(K,): opening = coefficients @ opening_weights; inner lips' distance over the outer eye distance."""

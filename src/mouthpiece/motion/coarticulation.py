@@ -175,7 +175,7 @@ def load_weights(path: Path = WEIGHTS) -> CoarticulationWeights:
         WeightsError: it is missing, damaged or made for other features.
     """
     if not path.is_file():
-        raise WeightsError(f"expected the phone teacher at {path}, found no file there; reinstall mouthpiece")
+        raise WeightsError(f"expected the coarticulation model at {path}, found no file there; reinstall mouthpiece")
     try:
         with np.load(path, allow_pickle=False) as file:
             names = tuple(str(name) for name in file["features"])
@@ -185,7 +185,7 @@ def load_weights(path: Path = WEIGHTS) -> CoarticulationWeights:
                 letters=tuple(str(letter) for letter in file["letters"]),
             )
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path.name} is not a phone teacher ({error}); reinstall mouthpiece") from error
+        raise WeightsError(f"{path.name} is not a coarticulation model ({error}); reinstall mouthpiece") from error
     if names != FEATURES or weights.target.shape[0] != len(FEATURES):
         raise WeightsError(f"{path.name} was made for other phone features; train again or reinstall mouthpiece")
     return weights
@@ -256,8 +256,8 @@ def _in_space(weights: CoarticulationWeights, basis: MotionBasis) -> FloatArray:
     """Return (D, K), the weights' directions as coefficients of a basis."""
     if weights.components.shape[1:] != basis.components.shape[1:]:
         raise WeightsError(
-            f"the phone teacher moves {weights.components.shape[1]} mesh points, the motion basis "
-            f"{basis.components.shape[1]}; train the teacher again"
+            f"the coarticulation model moves {weights.components.shape[1]} mesh points, the motion basis "
+            f"{basis.components.shape[1]}; train it again"
         )
     if np.array_equal(weights.components, basis.components):
         return weights.directions
@@ -266,17 +266,12 @@ def _in_space(weights: CoarticulationWeights, basis: MotionBasis) -> FloatArray:
     return np.asarray(weights.directions @ change.T, dtype=np.float32)
 
 
-def softplus(values: np.ndarray) -> np.ndarray:
-    """Compute log(1 + e^x), safe for large x."""
-    return np.asarray(np.logaddexp(0, values))
-
-
 def blend(weights: CoarticulationWeights, line: Timeline, time_s: np.ndarray, effort: float = 1.0) -> FloatArray:
     """Blend targets by dominance at each moment, (T, D)."""
     rows = features(list(line.parts))
     targets = weights.targets(line.parts)
     dominance = (rows @ weights.dominance) * np.float32(effort)
-    fading = LEAST_FADING + softplus(np.tensordot(rows, weights.fading, axes=1)).astype(np.float32)  # (N, 2, D)
+    fading = LEAST_FADING + np.logaddexp(0, np.tensordot(rows, weights.fading, axes=1)).astype(np.float32)  # (N, 2, D)
     fading *= np.float32(effort)
     blocks = [time_s[first : first + _BLOCK] for first in range(0, len(time_s), _BLOCK)]
     mixed = [_blend_block(line, block, targets, dominance, fading) for block in blocks]

@@ -20,6 +20,7 @@ from math import exp, log, tanh
 
 import numpy as np
 
+from mouthpiece.dsp import ramp
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MotionBasis, OpeningRange
 from mouthpiece.types import FloatArray
@@ -224,12 +225,12 @@ class MotionShaper:
         """Decide how far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
         first = max(now - _VOICE_BEFORE, 0)
         voice = max(one.voice for one in around[first : now + _VOICE_AFTER + 1])
-        speaking = self._speaking.follow(_ramp(around[now].activity, _SURE) * voice)
+        speaking = self._speaking.follow(ramp(around[now].activity, *_SURE) * voice)
         near = around[max(now - _LINGER_FRAMES, 0) :]
         activity = max(one.activity for one in near)
-        coming = _ramp(activity, _SURE) * max(voice, *(one.voice for one in near))
+        coming = ramp(activity, *_SURE) * max(voice, *(one.voice for one in near))
         if self._hold < HOLD_FRAMES:
-            coming = max(coming, _ramp(activity, _HINT))
+            coming = max(coming, ramp(activity, *_HINT))
         return speaking, max(self._parting.follow(coming), speaking)
 
     def _closed(self, around: list[MotionPrediction], now: int) -> float:
@@ -237,7 +238,7 @@ class MotionShaper:
         if not self._closure:
             return 0.0
         sure = max(one.closure for one in around[max(now - 1, 0) : now + 2])
-        return self._closing.follow(_ramp(sure, _CLOSED))
+        return self._closing.follow(ramp(sure, *_CLOSED))
 
     def _spread(self, opening: float) -> float:
         """Spread the network's opening over a lively mouth's range."""
@@ -252,11 +253,6 @@ class MotionShaper:
 
 _BEFORE = max(_VOICE_BEFORE, _LINGER_FRAMES, 1)
 """Frames before the shaped one that matter."""
-
-
-def _ramp(value: float, ends: tuple[float, float]) -> float:
-    """Return 0 up to the first end, 1 from the second on, straight between."""
-    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
 
 
 def _above(opening: float, floor: float) -> float:

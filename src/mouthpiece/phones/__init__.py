@@ -9,9 +9,8 @@
 - `finding`: `find_phones` for whatever the user gave.
 """
 
-from mouthpiece.options import PhonesInput
 from mouthpiece.phones.files import PhoneFile, read_phones
-from mouthpiece.phones.finding import PhoneTranscript, find_phones
+from mouthpiece.phones.finding import find_phones
 from mouthpiece.phones.notation import Notation
 
-__all__ = ["Notation", "PhoneFile", "PhoneTranscript", "PhonesInput", "find_phones", "read_phones"]
+__all__ = ["Notation", "PhoneFile", "find_phones", "read_phones"]

@@ -138,8 +138,8 @@ def _choose_tier(tiers: Sequence[Tier], name: str) -> tuple[Tier, bool, tuple[No
         warning = notice("several-tiers", file=name, tier=fullest.name, others=others)
         return fullest, False, (warning,) if others else ()
     # The finest tier of those that can be phones, else the words.
-    may_be = [t for t in tiers if not _has_name(t, _WORD_TIERS) and _count_labels(t) and _tier_notation(t) is not None]
-    if may_be:
+    unnamed = [tier for tier in tiers if not _has_name(tier, _WORD_TIERS) and _count_labels(tier)]
+    if may_be := [tier for tier in unnamed if find_notation(i.label for i in tier.intervals) is not None]:
         return max(may_be, key=_count_labels), False, ()
     words = [tier for tier in tiers if _has_name(tier, _WORD_TIERS)]
     return max(words or tiers, key=_count_labels), True, ()
@@ -152,10 +152,6 @@ def _has_name(tier: Tier, names: Sequence[str]) -> bool:
 
 def _count_labels(tier: Tier) -> int:
     return sum(not is_silent(interval.label) for interval in tier.intervals)
-
-
-def _tier_notation(tier: Tier) -> Notation | None:
-    return find_notation(interval.label for interval in tier.intervals)
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------

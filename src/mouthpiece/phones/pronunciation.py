@@ -26,14 +26,10 @@ def pronounce_words(words: Sequence[SpokenWord], pronounce: Pronouncer) -> tuple
     phones: list[Phone] = []
     for word in words:
         if word.text not in by_word:
-            by_word[word.text] = _without_silences(pronounce(word.text))
+            sounds = (phone for phone in pronounce(word.text) if phone.symbol and phone.end_s > phone.start_s)
+            by_word[word.text] = tuple(sounds)
         phones += _stretched(by_word[word.text], word)
     return fill_silences(phones, max((word.end_s for word in words), default=0.0))
-
-
-def _without_silences(phones: Sequence[Phone]) -> tuple[Phone, ...]:
-    """Drop the silences before, after and between phones."""
-    return tuple(phone for phone in phones if phone.symbol and phone.end_s > phone.start_s)
 
 
 def _stretched(phones: Sequence[Phone], word: SpokenWord) -> list[Phone]:

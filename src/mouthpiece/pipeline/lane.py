@@ -153,7 +153,7 @@ class Lane:
         """Go through a whole video whose sample frames showed nobody."""
         self._tracker.reset()
         length_s = Fraction(self._source.info.duration_s or 0).limit_denominator(90_000) or MOST_SECONDS
-        for tracked in self._tracker.track_all(self._source.frames(length_s, Fit.CUT)):
+        for tracked in map(self._tracker.track, self._source.frames(length_s, Fit.CUT)):
             self._stop_if_cancelled()
             if tracked.face is not None:
                 return tracked
@@ -162,7 +162,7 @@ class Lane:
     def _track(self, frames: Iterable[Frame], *, again: bool) -> Iterator[TrackedFrame]:
         """Follow the face; where pictures come again, it is where it was found the first time."""
         if not again:
-            yield from self._tracker.track_all(frames)
+            yield from map(self._tracker.track, frames)
             return
         known: dict[Fraction | None, tuple[Face | None, SkipReason | None, int, int]] = {}
         for frame in frames:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from mouthpiece.dsp import hann, ramp
 from mouthpiece.speech.mel import FFT, WINDOW
 from mouthpiece.types import MEL_RATE, SAMPLE_RATE, FloatArray
 
@@ -129,9 +130,9 @@ class _NoiseFloor:
 @lru_cache(maxsize=1)
 def _pitch_window() -> tuple[FloatArray, FloatArray]:
     """Return the Hann window (PITCH_WINDOW,) and its normalised autocorrelation at the pitch lags."""
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(PITCH_WINDOW) / PITCH_WINDOW)
-    own = np.fft.irfft(np.abs(np.fft.rfft(hann, 2 * PITCH_WINDOW)) ** 2)
-    return hann.astype(np.float32), (own[_PITCH_LAGS] / own[0]).astype(np.float32)
+    window = hann(PITCH_WINDOW)
+    own = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * PITCH_WINDOW)) ** 2)
+    return window.astype(np.float32), (own[_PITCH_LAGS] / own[0]).astype(np.float32)
 
 
 def _pitch_spectrum(windows: FloatArray) -> FloatArray:
@@ -192,12 +193,7 @@ class _NoteDetector:
     def music(self, likeness: float) -> float:
         """Take the likeness of a frame with sound; return how surely this is music, 0-1."""
         self._mean += _MUSIC_MEMORY * (likeness - self._mean)
-        return _ramp(self._mean, _MUSIC_FROM, _MUSIC_FULL)
-
-
-def _ramp(value: float, start: float, full: float) -> float:
-    """Return 0 up to `start`, 1 from `full` on, straight between."""
-    return min(max((value - start) / (full - start), 0.0), 1.0)
+        return ramp(self._mean, _MUSIC_FROM, _MUSIC_FULL)
 
 
 class _Envelope:
@@ -220,7 +216,7 @@ class _Envelope:
         highest = max(evidence for evidence, _ in self._coming)
         self._since_voice += 1
         self._since_sound += 1
-        held = self._value * (1 - _ramp(self._since_sound, self._hold, self._hold + _FADE))
+        held = self._value * (1 - ramp(self._since_sound, self._hold, self._hold + _FADE))
         if highest >= held:
             self._value, self._since_sound = highest, 0
             if highest >= ACTIVE:
@@ -291,7 +287,7 @@ class VoiceActivity:
         unsure = []
         for frame, row in enumerate(bands):
             floors[frame] = self._floor.update(row)
-            unsure.append(_UNSURE_VOICED * (1 - _ramp(self._floor.frames, 0, _UNSURE_FRAMES)))
+            unsure.append(_UNSURE_VOICED * (1 - ramp(self._floor.frames, 0, _UNSURE_FRAMES)))
         return floors, unsure
 
     def _evidence(self, clear_db: float, voiced: float, likeness: float, unsure: float) -> tuple[float, bool]:
@@ -299,7 +295,7 @@ class VoiceActivity:
         if clear_db <= _CLEAR_DB[0]:
             return 0.0, sound
         music = self._notes.music(likeness)
-        return _ramp(clear_db, *_CLEAR_DB) * _ramp(voiced - unsure, *_VOICED) * (1 - music), sound
+        return ramp(clear_db, *_CLEAR_DB) * ramp(voiced - unsure, *_VOICED) * (1 - music), sound
 
     def _decide(self, evidence: list[tuple[float, bool]]) -> FloatArray:
         activity: list[float] = []

@@ -22,7 +22,6 @@ import unicodedata
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -84,8 +83,11 @@ class EspeakSynthesiser:
             MissingExtraError: espeakng-loader is not installed.
         """
         folder = _espeak_folder()
-        self._command = [sys.executable, "-I", "-S", str(_WORKER), *_library_and_data(folder)]
-        self._variants = _variants(folder)
+        library = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}.get(sys.platform, "libespeak-ng.so")
+        places = str(folder / library), str(folder / "espeak-ng-data")
+        self._command = [sys.executable, "-I", "-S", str(_WORKER), *places]
+        self.variants = _variants(folder)
+        """Names of the timbres that every voice can take."""
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,7 +97,7 @@ class EspeakSynthesiser:
     def __enter__(self) -> EspeakSynthesiser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -118,10 +120,6 @@ class EspeakSynthesiser:
             found = (EspeakVoice(langs[0], name, tuple(langs), ident) for langs, name, ident in answer[0]["voices"])
             self._voices = tuple(sorted(found, key=lambda voice: (voice.language, voice.name)))
         return self._voices
-
-    def variants(self) -> tuple[str, ...]:
-        """Return the names of the timbres that every voice can take."""
-        return self._variants
 
     def say(
         self,
@@ -182,8 +180,8 @@ class EspeakSynthesiser:
             raise OptionError(f"expected a language that espeak-ng speaks, got {voice!r}; try {', '.join(near)}")
         if variant is None:
             return found.identifier
-        if variant not in self._variants:
-            known = ", ".join(self._variants)
+        if variant not in self.variants:
+            known = ", ".join(self.variants)
             raise OptionError(f"expected a variant that espeak-ng has, got {variant!r}; one of {known}")
         return f"{found.identifier}+{variant}"
 
@@ -246,16 +244,6 @@ class EspeakSynthesiser:
         self._process = self._finalizer = None
 
 
-def voices() -> tuple[EspeakVoice, ...]:
-    """List every voice that espeak-ng has, by language.
-
-    Raises:
-        MissingExtraError: espeakng-loader is not installed.
-    """
-    with EspeakSynthesiser() as synthesiser:
-        return synthesiser.voices()
-
-
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and its fork."""
     if process.poll() is None:
@@ -282,12 +270,6 @@ def _espeak_folder() -> Path:
     if found is None or found.origin is None:
         raise MissingExtraError("text to speech (espeakng-loader)", "speech")
     return Path(found.origin).parent
-
-
-def _library_and_data(folder: Path) -> tuple[str, str]:
-    """Return the library's file and the data's folder."""
-    name = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}.get(sys.platform, "libespeak-ng.so")
-    return str(folder / name), str(folder / "espeak-ng-data")
 
 
 def _variants(folder: Path) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class TrainOptions:
         metavar="DIR",
         help="What `mouthpiece train synthesise` made, to learn from too.",
     )
-    """Folder that `mouthpiece train synthesise` filled: speech with known phones, taught by the phone teacher."""
+    """Folder filled by `mouthpiece train synthesise`: speech with known phones, taught by the coarticulation model."""
     shares: tuple[float, ...] = option(
         (),
         flag="--share",
@@ -130,7 +130,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class TeacherOptions:
-    """How the phone teacher is fitted."""
+    """How the coarticulation model is fitted."""
 
     clips: int = option(300, flag="--clips", help="Learn from at most so many clips.", low=1)
     """At most so many clips to learn from, by name."""

@@ -6,20 +6,18 @@
 - `export`: .csv, .tsv and .json.
 """
 
-from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes
+from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES
 from mouthpiece.viseme_tracks.export import VisemeExport, write_visemes
-from mouthpiece.viseme_tracks.mouth_shapes import LETTERS, Cue
+from mouthpiece.viseme_tracks.mouth_shapes import Cue
 from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes, VisemeTrack, visemes
 
 __all__ = [
     "ARKIT_NAMES",
-    "LETTERS",
     "BlendshapeFrame",
     "Cue",
     "MouthShapes",
     "VisemeExport",
     "VisemeTrack",
-    "blendshapes",
     "visemes",
     "write_visemes",
 ]

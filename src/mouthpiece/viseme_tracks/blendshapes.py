@@ -182,12 +182,9 @@ def blendshapes(displacement: FloatArray) -> FloatArray:
     """
     known = Readings.of(as_float(displacement)).as_blendshapes()
     nothing = np.zeros(np.shape(displacement)[:-2], dtype=np.float32)
-    columns = [known.get(name, known.get(_without_side(name), nothing)) for name in ARKIT_NAMES]
+    sides = ((name, name.removesuffix("Left").removesuffix("Right")) for name in ARKIT_NAMES)
+    columns = [known.get(name, known.get(sideless, nothing)) for name, sideless in sides]
     return np.stack(columns, axis=-1).astype(np.float32)
-
-
-def _without_side(name: str) -> str:
-    return name.removesuffix("Left").removesuffix("Right")
 
 
 def _height(displacement: FloatArray, points: tuple[int, ...]) -> FloatArray:

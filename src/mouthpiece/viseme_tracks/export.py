@@ -206,8 +206,4 @@ WRITERS: dict[str, type[_Writer]] = {".json": _JsonWriter, ".tsv": _TsvWriter, "
 
 def _numbers(frame: BlendshapeFrame) -> str:
     """Format values with four decimals at most, 0 as plain 0."""
-    return ",".join(_shortest(value) for value in frame.values.tolist())
-
-
-def _shortest(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+    return ",".join(f"{value:.4f}".rstrip("0").rstrip(".") for value in frame.values.tolist())

@@ -11,10 +11,10 @@ import pytest
 from tests import scenes
 from tests.engines.mesh.rig import Puppet, look, measured_opening
 
-from mouthpiece.engines.mesh.engine import SAME_PERSON, MeshEngine
+from mouthpiece.engines.mesh.engine import MeshEngine
 from mouthpiece.face import FaceTracker
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import FloatArray, Picture, TrackedFrame
+from mouthpiece.types import SAME_PERSON, FloatArray, Picture, TrackedFrame
 
 NAMES = [name.split(".")[0] for name in scenes.PHOTOS]
 WIDE = 0.08

@@ -36,7 +36,7 @@ Drawn = list[tuple[RenderRequest, Patch | None]]
 def clip(shared_data: Path, face_models: None) -> list[TrackedFrame]:
     """The beginning of a real 720p video, tracked."""
     pictures = scenes.pictures(shared_data / CLIP, CLIP_FRAMES)
-    tracked = list(FaceTracker().track_all(scenes.frames(pictures)))
+    tracked = list(map(FaceTracker().track, scenes.frames(pictures)))
     assert tracked[0].frame.rgb.shape == (720, 1280, 3)
     assert all(one.face is not None for one in tracked)
     return tracked

@@ -58,9 +58,10 @@ def test_a_network_that_opens_twice_as_far_is_played_alike(weights: Path, speech
 
 
 def _played_high(weights: Path, samples: FloatArray) -> float:
-    from mouthpiece.datasets.motion_curves import play
+    from mouthpiece.datasets.motion_curves import chunks_of, play_on
 
-    return float(np.percentile(play(samples, np.arange(70) / 25, weights)[0].opening, 90))
+    curves, _ = play_on(MotionStream(weights=weights), chunks_of(samples), np.arange(70) / 25)
+    return float(np.percentile(curves.opening, 90))
 
 
 def test_too_little_speech_is_told(weights: Path, speeches: list[FloatArray]) -> None:

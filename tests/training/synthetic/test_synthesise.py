@@ -46,7 +46,7 @@ def test_nothing_of_the_test_split_is_heard_in_training() -> None:
 
 def test_timbres_exist_and_belong_to_one_split() -> None:
     with EspeakSynthesiser() as speaker:
-        known = set(speaker.variants())
+        known = set(speaker.variants)
         spoken = {code for voice in speaker.voices() for code in voice.languages}
     parts = (synthesise.TRAIN_TIMBRES, synthesise.VAL_TIMBRES, synthesise.TEST_TIMBRES, synthesise.WHISPERING_TIMBRES)
     every = [timbre for part in parts for timbre in part]

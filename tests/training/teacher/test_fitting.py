@@ -1,4 +1,4 @@
-"""The fit of the phone teacher: it finds a teacher again from what that one shows, and repeats itself."""
+"""The fit of the coarticulation model: it finds a teacher again from what that one shows, and repeats itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from mouthpiece.errors import InputError, OptionError
 from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulatedMotion, CoarticulationModel, load_weights
 from mouthpiece.motion.phonetics import parse
-from mouthpiece.training.model_card import card_path
 from mouthpiece.training.options import TeacherOptions
 from mouthpiece.training.teacher.articulatory import (
     MARKED,
@@ -144,14 +143,17 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
         pytest.skip("the extra 'speech' is not installed")
     from mouthpiece.datasets.layouts import find_sources
     from mouthpiece.datasets.measuring import measure_video
-    from mouthpiece.synthesis.espeak import EspeakSynthesiser
+    from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
     from mouthpiece.training.motion.targets import face_targets
     from mouthpiece.training.teacher.alignment import align_phones
 
     sources = [source for source in find_sources(shared_data / "grid_s1") if source.split == "test"][:4]
+    rendered: dict[str, SynthesisedSpeech] = {}
     with EspeakSynthesiser() as speaker:
         taught = [
-            Lesson(align_phones(clip.samples, clip.words, speaker=speaker), face_targets(clip, basis))
+            Lesson(
+                align_phones(clip.samples, clip.words, speaker=speaker, rendered=rendered), face_targets(clip, basis)
+            )
             for source in sources
             for clip in measure_video(source)
         ]
@@ -178,5 +180,5 @@ def test_training_writes_a_teacher_and_its_card(made_corpora: tuple[Path, Path, 
     assert (
         CoarticulationModel(load_weights(out), MotionBasis.load()).motion([Phone("a", 0.3, 0.5)], 50).opening.max() > 0
     )
-    card = card_path(out).read_text(encoding="utf-8")
+    card = out.with_suffix(".md").read_text(encoding="utf-8")
     assert "| train | 3 |" in card and "made" in card

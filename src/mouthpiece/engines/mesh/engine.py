@@ -27,10 +27,8 @@ from mouthpiece.motion.stream import MotionStream, look_ahead_s
 from mouthpiece.motion.style import Style, styled
 from mouthpiece.notices import Notice
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import Box, EngineInfo, Face, FloatArray, Frame, Patch, SpeechChunk, TrackedFrame
+from mouthpiece.types import SAME_PERSON, Box, EngineInfo, Face, FloatArray, Frame, Patch, SpeechChunk, TrackedFrame
 
-SAME_PERSON = 0.55
-"""Least likeness of two descriptors of one person."""
 MAX_PEOPLE = 8
 """Faces kept at a time; the oldest is forgotten first."""
 LIGHT_EVERY = 4

@@ -7,15 +7,13 @@ mouth's corners, so that nothing can open there. A tapering window stills the ri
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.neutral import PlaneMap
+from mouthpiece.engines.mesh.resampling import remap
 from mouthpiece.types import Box, FloatArray, as_float
 
 # The lower face with a margin, in outer eye distances. Linear interpolation between nodes errs by about
@@ -204,9 +202,7 @@ def _gaussians(positions: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
 
 def sample(field: FloatArray, places: FloatArray) -> FloatArray:
     """Read a field (GRID_H, GRID_W, d) at columns and rows of the grid (h, w, 2), bilinearly."""
-    # The stubs want two maps; OpenCV turns them into one of two channels anyway.
-    remap = cast("Callable[..., FloatArray]", cv2.remap)
-    return remap(field, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return as_float(remap(field, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def smoothstep(edge0: float, edge1: float, value: FloatArray) -> FloatArray:

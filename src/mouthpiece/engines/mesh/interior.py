@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from mouthpiece.engines.mesh import topology as topo
+from mouthpiece.engines.mesh.lips import LUMA
 from mouthpiece.engines.mesh.maps import FaceMaps, MouthMaps
 from mouthpiece.engines.mesh.neutral import PlaneMap
 from mouthpiece.types import FloatArray, Picture, as_float
@@ -134,10 +135,9 @@ def face_light(rgb: Picture, landmarks: FloatArray) -> FloatArray:
 
     eye = float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
     skin = _percentile(pixels([205, 425, 50, 280, 199, 164], max(1, int(eye * 0.02))), 50)
-    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    whites = _percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ luma, 90)
-    brightness = min(max(float(skin @ luma) * 1.08, float(whites) * 1.02, 40.0), 235.0)
-    tint = skin / max(float(skin @ luma), 1.0)
+    whites = _percentile(pixels([33, 133, 362, 263, 153, 380, 158, 385], max(1, int(eye * 0.025))) @ LUMA, 90)
+    brightness = min(max(float(skin @ LUMA) * 1.08, float(whites) * 1.02, 40.0), 235.0)
+    tint = skin / max(float(skin @ LUMA), 1.0)
     return np.asarray(brightness * (0.72 + 0.28 * tint), dtype=np.float32)
 
 

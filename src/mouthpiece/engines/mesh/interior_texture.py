@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.engines.mesh.interior import UPPER_EDGE_BELOW_SEAM_MM, MouthFrame, MouthScene, texture_to_picture
-from mouthpiece.engines.mesh.lips import LipRim, LipView, parted_rim
+from mouthpiece.engines.mesh.lips import LUMA, LipRim, LipView, parted_rim
 from mouthpiece.engines.mesh.neutral import FaceAlignment, jaw_displacement
 from mouthpiece.types import FloatArray, Picture, as_float
 
@@ -46,7 +46,6 @@ MIDDLE_PRICE = 0.25
 """Cost of a split away from the middle, in units of brightness."""
 DARKEST = 12
 """Percentile of the visible inside that the darkness behind is taken from."""
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def _darkest_level(
     middle = columns[len(columns) // 4 : -(len(columns) // 4)]
     shares = np.linspace(0, 1, 33, dtype=np.float32)
     rows = first[middle][:, None] + shares[None] * (height[middle][:, None] - 1)
-    luma = as_float(picture @ _LUMA)
+    luma = as_float(picture @ LUMA)
     profile = luma[np.round(rows).astype(int), middle[:, None]].mean(axis=0)
     profile = cv2.GaussianBlur(as_float(profile)[None], (5, 1), 1.0, borderType=cv2.BORDER_REPLICATE).reshape(-1)
     price = profile / max(float(profile.max()), 1.0) + MIDDLE_PRICE * np.abs(shares - 0.5)
@@ -170,7 +169,7 @@ def _cutting_edge(picture: Picture, seen: NDArray[np.bool_], split: float, colum
     middle = columns[len(columns) // 3 : -(len(columns) // 3)]
     first, height = seen.argmax(axis=0)[middle], seen.sum(axis=0)[middle]
     last = np.round(first + split * height).astype(int)
-    luma = as_float(picture @ _LUMA)
+    luma = as_float(picture @ LUMA)
     ends = []
     for column, start, stop in zip(middle, first, last, strict=True):
         above = luma[start : stop + 1, column]

@@ -44,7 +44,8 @@ SOFT = 0.10
 """Width of these thresholds."""
 SEAM_SHADE = 0.5
 """How much darker than the lips the line between them is drawn where the source has none."""
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Shares of red, green and blue in brightness (BT.601)."""
 _Flags = NDArray[np.bool_]
 
 
@@ -176,7 +177,7 @@ def isolate_lips(part: Picture, rim: LipRim, *, parted: bool) -> IsolatedLips:
 
 def _likeness(part: Picture, rim: LipRim) -> list[tuple[FloatArray, FloatArray]]:
     """Compare each pixel with the upper and with the lower lip: (h, w) 0-1 likeness to a tooth, and to the dark."""
-    luma = as_float(part @ _LUMA)
+    luma = as_float(part @ LUMA)
     brightest = part.max(axis=2).astype(np.float32)
     saturation = (brightest - part.min(axis=2)) / np.maximum(brightest, np.float32(1))
     likeness = []

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
 
 from mouthpiece.types import FloatArray, Picture
 
+remap = cast("Callable[..., Any]", cv2.remap)
+"""OpenCV's, whose stubs want two maps; it turns them into one of two channels anyway."""
 TIMES = 3
 MAX_PIXELS = 700_000
 """Pictures with more pixels are read bicubically as they are: enlarged, they would take too much memory."""
@@ -48,7 +50,5 @@ class Enlarged:
 
         Pixel x of the original is at times * x + (times - 1) / 2.
         """
-        # The stubs want two maps; OpenCV turns them into one of two channels anyway.
-        remap = cast("Callable[..., Picture]", cv2.remap)
         how = cv2.INTER_LINEAR if self.times > 1 else cv2.INTER_CUBIC
-        return remap(self.picture, places, None, how, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(remap(self.picture, places, None, how, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)

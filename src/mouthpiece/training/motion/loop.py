@@ -66,7 +66,7 @@ class MotionTask(lightning.LightningModule):
         # Coefficients count by how far they move the face, and a little each.
         self.register_buffer("shares", 0.8 * size / size.sum() + 0.2 / len(size))
         # Coefficients are uncorrelated with mean square 1, so this is each reading's mean square.
-        self.register_buffer("spreads", self._buffer("readings").square().sum(dim=0).sqrt())
+        self.register_buffer("spreads", self.get_buffer("readings").square().sum(dim=0).sqrt())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one batch."""
@@ -80,15 +80,15 @@ class MotionTask(lightning.LightningModule):
 
     def loss(self, coefficients: Tensor, activity: Tensor, closure: Tensor, batch: Batch) -> Tensor:
         """Add up all terms; (B, T, K), (B, T), (B, T) -> ()."""
-        shape = ((coefficients - batch.coefficients).square() @ self._buffer("shares")) * batch.shape_weight
+        shape = ((coefficients - batch.coefficients).square() @ self.get_buffer("shares")) * batch.shape_weight
         terms = _SHAPE * _mean(shape, batch.shape_weight)
-        readings = (coefficients @ self._buffer("readings")).unbind(dim=-1)
+        readings = (coefficients @ self.get_buffer("readings")).unbind(dim=-1)
         taught = (
             (batch.opening, batch.opening_weight, _OPENING),
             (batch.width, batch.opening_weight, _WIDTH),
             (batch.jaw, batch.jaw_weight, _JAW),
         )
-        for reading, spread, (wanted, weight, counts) in zip(readings, self._buffer("spreads"), taught, strict=True):
+        for reading, spread, (wanted, weight, counts) in zip(readings, self.get_buffer("spreads"), taught, strict=True):
             error = (reading - wanted) / spread
             terms = terms + counts * _mean(error.square() * weight, weight)
             change = (error[:, 1:] - error[:, :-1]) * 2
@@ -99,9 +99,6 @@ class MotionTask(lightning.LightningModule):
         terms = terms + _ACTIVITY * binary(activity, batch.activity)
         touching = binary(closure, batch.closure, reduction="none") * batch.closure_weight
         return terms + _CLOSURE * _mean(touching, batch.closure_weight)
-
-    def _buffer(self, name: str) -> Tensor:
-        return self.get_buffer(name)
 
     def configure_optimizers(self) -> Any:
         """AdamW under one rise and a cosine fall."""

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mouthpiece.datasets.motion_space import fit_basis, measure_motion
 from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
@@ -90,7 +88,7 @@ class Teacher:
             self._mapping[rigs[0].corpus] = fit_curve_mapping(rigs, self._faces)
 
     def learn_phones(self, clips: Sequence[Recording]) -> None:
-        """Load the phone teacher and number the phones that are frequent."""
+        """Load the coarticulation model and number the phones that are frequent."""
         self._phone_teacher = CoarticulationModel.load(basis=self._basis)
         self.phones = common_phones(clips)
 
@@ -106,13 +104,10 @@ class Teacher:
     def digest(self) -> str:
         """Hash everything but the recording that its targets depend on."""
         model = self._phone_teacher.weights if self._phone_teacher else None
-        parts = [asdict(self._basis), {name: asdict(mapping) for name, mapping in self._mapping.items()}, self.phones]
-        text = json.dumps([*parts, asdict(model) if model else None], default=_array_digest, sort_keys=True)
+        mapping = {name: asdict(mapping) for name, mapping in self._mapping.items()}
+        parts = [asdict(self._basis), mapping, self.phones, asdict(model) if model else None]
+        text = json.dumps(parts, default=lambda array: hashlib.sha256(array.tobytes()).hexdigest(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _array_digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _line: None) -> Material:

@@ -1,7 +1,7 @@
 """Targets that a motion network learns: what a mouth does during a stretch of speech, and how much each of it counts.
 
 A corpus of faces teaches everything; one of rig curves teaches opening and width only; speech with known phones is
-taught by the phone teacher. Another kind of teacher needs nothing but a function that makes `Targets`.
+taught by the coarticulation model. Another kind of teacher needs nothing but a function that makes `Targets`.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: M
 
     Args:
         recording: speech with phones.
-        teacher: the phone teacher, in the motion space of the training.
+        teacher: the coarticulation model, in the motion space of the training.
         numbers: number of each phone that is told apart.
     """
     count = motion_frames(len(recording.samples))

@@ -25,7 +25,6 @@ from mouthpiece.evaluation.report import score_table
 from mouthpiece.motion.basis import MOTION_RATE, save_basis
 from mouthpiece.motion.network import basis_path
 from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S
-from mouthpiece.training.model_card import card_path
 from mouthpiece.training.motion.material import Log, gather
 from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range
 from mouthpiece.training.options import SYNTHETIC, TrainOptions
@@ -68,7 +67,7 @@ engine plays it. docs/evaluation.md says what each column means.
 ## Limits
 
 - Trained on few faces: how far and how early somebody opens the mouth differs more between people than between sounds.
-- Most languages come from a phone teacher and synthetic voices.
+- Most languages come from the coarticulation model and synthetic voices.
 - The mean of possible motions: smaller and smoother than a real mouth; the player spreads it over a lively one's range.
 - Symmetrical; no tongue, no teeth, no expression.
 """
@@ -92,7 +91,8 @@ def train_motion(data: Path, out: Path, options: TrainOptions | None = None, *, 
         OptionError: an option or the output's name makes no sense.
     """
     options = options or TrainOptions()
-    _require_extra()
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "lightning", "onnx")):
+        raise MissingExtraError("training", "train")
     if out.suffix != ".onnx":
         raise OptionError(f"--out expects a file name that ends in .onnx, got {out.name}")
     from mouthpiece.training.motion.loop import averaged_network, fit, training_minutes
@@ -114,22 +114,20 @@ def train_motion(data: Path, out: Path, options: TrainOptions | None = None, *, 
     return out
 
 
+def _places(folders: Sequence[Path], work: Path, options: TrainOptions) -> list[tuple[Path, str]]:
+    """List (cache, corpus) of prepared folders, the synthetic speech last."""
+    synthetic = [(options.synthetic, SYNTHETIC)] if options.synthetic else []
+    return [*((work / "corpora", folder.name) for folder in folders), *synthetic]
+
+
 def _keep_opening_range(out: Path, data: Path, work: Path, options: TrainOptions, log: Log) -> None:
     """Measure on training clips of every corpus how far the network opens the mouth, and keep it in the basis."""
-    places = [(work / "corpora", folder.name) for folder in (data, *options.more_corpora)]
-    if options.synthetic:
-        places.append((options.synthetic, SYNTHETIC))
+    places = _places((data, *options.more_corpora), work, options)
     clips = [clip for cache, corpus in places for clip in load_corpus(cache, corpus, "train", RANGE_CLIPS)]
     try:
         keep_opening_range(out, measure_opening_range(out, (clip.samples[: RANGE_S * SAMPLE_RATE] for clip in clips)))
     except InputError as error:
         log(f"{error}; the usual range is taken")
-
-
-def _require_extra() -> None:
-    """Raise MissingExtraError unless the training libraries are there."""
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "lightning", "onnx")):
-        raise MissingExtraError("training", "train")
 
 
 def _commit() -> str:
@@ -148,15 +146,11 @@ def _commit() -> str:
 
 def score_network(out: Path, data: Path, work: Path, options: TrainOptions) -> list[MotionScore]:
     """Score a network on the held-out clips of its corpora, and on all clips of the corpora it should be scored on."""
-    cache = work / "corpora"
     for folder in options.score_on:
-        prepare_corpus(folder, cache, PrepareOptions(workers=options.workers, limit=options.limit))
-    places = [(cache, folder.name) for folder in (data, *options.more_corpora, *options.score_on)]
-    if options.synthetic:
-        places.append((options.synthetic, SYNTHETIC))
+        prepare_corpus(folder, work / "corpora", PrepareOptions(workers=options.workers, limit=options.limit))
     return [
         score
-        for place, corpus in places
+        for place, corpus in _places((data, *options.more_corpora, *options.score_on), work, options)
         for split in ("val", "test", "unseen")
         if (score := evaluate_motion(place, corpus, split, weights=out, limit=options.limit, network=options.latency))
     ]
@@ -175,7 +169,7 @@ def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[Mo
     corpora = [folder.name for folder in (data, *options.more_corpora)]
     cited = [text for start, text in KNOWN_CITATIONS.items() if any(name.startswith(start) for name in corpora)]
     if options.synthetic:
-        corpora.append(f"{SYNTHETIC} speech with known phones (espeak-ng), taught by the phone teacher")
+        corpora.append(f"{SYNTHETIC} speech with known phones (espeak-ng), taught by the coarticulation model")
     settings = {name: value for name, value in asdict(options).items() if name != "work"}
     settings |= {name: [folder.name for folder in getattr(options, name)] for name in ("more_corpora", "score_on")}
     settings["synthetic"] = options.synthetic.name if options.synthetic else None
@@ -191,4 +185,4 @@ def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[Mo
         citations=citations,
         table=score_table(scores),
     )
-    card_path(out).write_text(text, encoding="utf-8")
+    out.with_suffix(".md").write_text(text, encoding="utf-8")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,7 @@ def in_voice(samples: FloatArray, voice: Voice) -> FloatArray:
     return _at_level(made[: len(samples)], samples)
 
 
-def _world() -> ModuleType:
+def _world() -> Any:
     """Import pyworld, which asks pkg_resources for its own version, which warns."""
     try:
         with warnings.catch_warnings():
@@ -122,8 +121,7 @@ def _world() -> ModuleType:
             import pyworld
     except ImportError as error:
         raise MissingExtraError("changing voices (pyworld)", "speech") from error
-    module: Any = pyworld
-    return module  # type: ignore[no-any-return]
+    return pyworld
 
 
 def _moved(pitch: _Array, voice: Voice) -> _Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mouthpiece.motion.basis import CHIN, LOWER_LIP, MotionBasis
+from mouthpiece.motion.basis import CHIN, LOWER_LIP, MotionBasis, motion_row
 from mouthpiece.motion.phonetics import FEATURES, Part
 from mouthpiece.types import FloatArray
 
@@ -33,7 +33,7 @@ def reading_rows(basis: MotionBasis) -> FloatArray:
     They are opening, width, jaw, protrusion, thickness of the lower lip."""
 
     def of(point: int, axis: int) -> FloatArray:
-        return np.asarray(basis.components[:, basis.row(point), axis], dtype=np.float32)
+        return np.asarray(basis.components[:, motion_row(point), axis], dtype=np.float32)
 
     return np.stack(
         [

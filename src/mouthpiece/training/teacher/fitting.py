@@ -1,4 +1,4 @@
-"""The fit of the phone teacher (`motion.coarticulation`) to measured faces whose words are known.
+"""The fit of the coarticulation model (`motion.coarticulation`) to measured faces whose words are known.
 
     lessons --fit_teacher--> targets, dominances --corrected--> CoarticulationWeights
 

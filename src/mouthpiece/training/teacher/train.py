@@ -1,4 +1,4 @@
-"""Training the phone teacher: a corpus of faces whose words are known -> a teacher, its scores and its card.
+"""Training the coarticulation model: a corpus of faces whose words are known -> a teacher, its scores and its card.
 
 clips --align_phones--> lessons --fit_teacher--> CoarticulationModel --score_teacher--> card
 """
@@ -20,7 +20,6 @@ from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
 from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel, CoarticulationWeights, save_weights
-from mouthpiece.training.model_card import card_path
 from mouthpiece.training.motion.targets import face_targets
 from mouthpiece.training.options import TeacherOptions
 from mouthpiece.training.teacher.fitting import Lesson, fit_teacher
@@ -115,7 +114,7 @@ def train_teacher(
     save_weights(model, out)
     teacher = CoarticulationModel(model, basis)
     scores = [score_teacher(teacher, split, lessons[split]) for split in ("test", "val", "train") if lessons[split]]
-    write_card(card_path(out), data.name, options, scores)
+    write_card(out.with_suffix(".md"), data.name, options, scores)
     return scores
 
 
@@ -172,7 +171,7 @@ def write_card(path: Path, corpus: str, options: TeacherOptions, scores: Sequenc
     path.write_text(
         "\n".join(
             [
-                "# The phone teacher",
+                "# The coarticulation model",
                 "",
                 "Targets and dominances of phones, fitted by `mouthpiece train teacher` on "
                 f"{corpus} ({options.steps} steps;",

@@ -39,12 +39,11 @@ def motion(
 
     A run that was stopped goes on where it was when started again. Beside FILE come its basis and its model card.
     """
-    from mouthpiece.training.model_card import card_path
     from mouthpiece.training.motion.train import train_motion
 
     def log(line: str) -> None:
         console.tell("progress", {"message": line}, line)
 
     network = train_motion(data, out, options, log=log)
-    card = card_path(network)
+    card = network.with_suffix(".md")
     console.tell("result", {"path": str(network), "card": str(card)}, f"{network}: trained; its model card is {card}")

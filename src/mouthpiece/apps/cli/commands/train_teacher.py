@@ -1,4 +1,4 @@
-"""`mouthpiece train teacher`: fit the phone teacher again."""
+"""`mouthpiece train teacher`: fit the coarticulation model again."""
 
 from __future__ import annotations
 
@@ -33,13 +33,12 @@ def teacher(
         from mouthpiece.errors import MissingExtraError
 
         raise MissingExtraError("fitting a teacher", "train") from error
-    from mouthpiece.training.model_card import card_path
     from mouthpiece.training.teacher.train import train_teacher
 
     def log(line: str) -> None:
         console.tell("progress", {"message": line}, line)
 
     scores = train_teacher(data, out, options, log=log)
-    card = card_path(out)
+    card = out.with_suffix(".md")
     content = {"path": str(out), "card": str(card), "scores": [asdict(one) for one in scores]}
     console.tell("result", content, f"{out}: fitted; its card is {card}")
