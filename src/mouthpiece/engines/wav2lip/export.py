@@ -12,7 +12,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy as np
 from mouthpiece.engines.wav2lip.difference import Difference
 from mouthpiece.engines.wav2lip.int8 import make_int8, nncf_version
 from mouthpiece.engines.wav2lip.loading.generator_file import GeneratorFile, read_exported
-from mouthpiece.engines.wav2lip.options import Precision
+from mouthpiece.engines.wav2lip.options import Format, Precision, Via
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
@@ -37,29 +36,6 @@ BATCHES = (1, 3, 8)
 """Sizes of the batches that are compared."""
 MAX_F32_DIFFERENCE = 1e-4
 """Most that a value may differ by in f32; from black to white it is 1."""
-
-
-class Format(StrEnum):
-    """Format of an exported model."""
-
-    ONNX = "onnx"
-    OPENVINO = "openvino"
-
-    @property
-    def suffix(self) -> str:
-        """Suffix of the file's name."""
-        return ".onnx" if self is Format.ONNX else ".xml"
-
-
-class Via(StrEnum):
-    """The way from the checkpoint to the model."""
-
-    TORCH = "torch"
-    """PyTorch's network, converted."""
-    ONNX = "onnx"
-    """PyTorch's network, to ONNX, to OpenVINO."""
-    ARRAYS = "arrays"
-    """Built from the checkpoint's arrays, without PyTorch."""
 
 
 @dataclass(frozen=True, slots=True)

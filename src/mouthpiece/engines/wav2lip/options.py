@@ -1,4 +1,4 @@
-"""The wav2lip engine's own options; no NumPy, as the command line makes flags from them."""
+"""The wav2lip engine's own options, and those of its export; no NumPy, as the command line makes flags from them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,29 @@ class Precision(StrEnum):
     F16 = "f16"
     BF16 = "bf16"
     INT8 = "int8"
+
+
+class Format(StrEnum):
+    """Format of an exported model."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file's name."""
+        return ".onnx" if self is Format.ONNX else ".xml"
+
+
+class Via(StrEnum):
+    """The way from the checkpoint to the model."""
+
+    TORCH = "torch"
+    """PyTorch's network, converted."""
+    ONNX = "onnx"
+    """PyTorch's network, to ONNX, to OpenVINO."""
+    ARRAYS = "arrays"
+    """Built from the checkpoint's arrays, without PyTorch."""
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json
-from mouthpiece.apps.cli.flags import command
 from mouthpiece.apps.cli.interruption import interruptible
+from mouthpiece.engines.wav2lip.options import Format, Precision, Via
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.export import ExportReport
-
-
-class ExportFormat(StrEnum):
-    """Values of --to."""
-
-    ONNX = "onnx"
-    OPENVINO = "openvino"
 
 
 class ExportPrecision(StrEnum):
@@ -29,19 +22,6 @@ class ExportPrecision(StrEnum):
     F32 = "f32"
     F16 = "f16"
     INT8 = "int8"
-
-
-class ExportRoute(StrEnum):
-    """Values of --via."""
-
-    TORCH = "torch"
-    ONNX = "onnx"
-    ARRAYS = "arrays"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "export")(export)
 
 
 def export(
@@ -54,7 +34,7 @@ def export(
             help="A name that 'mouthpiece weights list' knows, or a file: .pth, .safetensors.",
         ),
     ],
-    to: Annotated[ExportFormat, typer.Option("--to", show_default=False, help="What to write.")],
+    to: Annotated[Format, typer.Option("--to", show_default=False, help="What to write.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -69,26 +49,25 @@ def export(
         ),
     ] = ExportPrecision.F32,
     via: Annotated[
-        ExportRoute,
+        Via,
         typer.Option(
             "--via",
             help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
         ),
-    ] = ExportRoute.ARRAYS,
+    ] = Via.ARRAYS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
     from mouthpiece.checkpoints.store import find_checkpoint
-    from mouthpiece.engines.wav2lip.export import Format, Via, check_export, export_generator
-    from mouthpiece.engines.wav2lip.options import Precision
+    from mouthpiece.engines.wav2lip.export import check_export, export_generator
     from mouthpiece.media.output_file import check_output
     from mouthpiece.networks.published_weights import GENERATORS
 
-    chosen = Format(to.value), Precision(precision.value), Via(via.value)
+    chosen = to, Precision(precision.value), via
     check_export(*chosen)
     source = find_checkpoint(checkpoint, GENERATORS)
-    path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(chosen[0].suffix,))
-    if chosen[0] is Format.OPENVINO:
+    path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(to.suffix,))
+    if to is Format.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
     if chosen[1] is Precision.INT8:
         console.note("mouthpiece: making an int8 model; this takes a minute or so")

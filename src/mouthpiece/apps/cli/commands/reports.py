@@ -8,15 +8,8 @@ from typing import Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json, print_event
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.options import EngineOptions
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    command(app, "probe")(probe)
-    command(app, "engines")(engines)
-    command(app, "doctor")(doctor)
 
 
 def probe(
