@@ -13,8 +13,8 @@ from tests.apps.staging import Said
 from tests.checkpoint_files import seeded_inputs, seeded_state, write_safetensors
 
 from mouthpiece.engines.wav2lip import export
-from mouthpiece.engines.wav2lip.export import Format, Via, export_generator
-from mouthpiece.engines.wav2lip.options import Precision
+from mouthpiece.engines.wav2lip.export import export_generator
+from mouthpiece.engines.wav2lip.options import Format, Precision, Via
 from mouthpiece.errors import EngineError, OutputError
 from mouthpiece.networks.wav2lip import GENERATOR, SYNC_EXPERT
 from mouthpiece.types import FloatArray

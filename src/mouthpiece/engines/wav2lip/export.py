@@ -6,8 +6,7 @@ The door is `check_export` and `export_generator` with the types of their argume
 from __future__ import annotations
 
 import contextlib
-import secrets
-import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -256,13 +255,10 @@ def _files(made: Path) -> list[Path]:
 @contextlib.contextmanager
 def _folder_beside(out: Path) -> Iterator[Path]:
     """Make a hidden folder on the same disk, removed afterwards."""
-    folder = out.with_name(f".{out.stem[:100]}.{secrets.token_hex(4)}.part")
+    where: dict[str, Any] = {"prefix": f".{out.stem[:100]}.", "suffix": ".part", "dir": out.parent}
     try:
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(**where, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
     except OSError as error:
         raise OutputError(f"can't write {out}: {error.strerror or error}") from error
 

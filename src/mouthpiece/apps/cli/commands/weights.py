@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +16,13 @@ from mouthpiece.apps.durations import format_clock
 from mouthpiece.checkpoints import cache, catalogue, store
 from mouthpiece.checkpoints.cache import format_size
 from mouthpiece.checkpoints.catalogue import Checkpoint
-from mouthpiece.checkpoints.download import Transfer
-from mouthpiece.checkpoints.fetching import fetch
 from mouthpiece.checkpoints.recognition import find_fault, identify
 from mouthpiece.checkpoints.store import CheckpointState
 from mouthpiece.errors import OutputExistsError, WeightsError
 from mouthpiece.options import EngineOptions
+
+if TYPE_CHECKING:
+    from mouthpiece.checkpoints.download import Transfer
 
 Names = Annotated[
     list[str], typer.Argument(metavar="NAME...", show_default=False, help="See: mouthpiece weights list.")
@@ -135,6 +136,8 @@ def ensure_weights(console: Console, options: EngineOptions, *, worth_it: Callab
 
 def _fetch(console: Console, checkpoint: Checkpoint) -> None:
     """Show the terms, fetch, and check that the file is what it should be."""
+    from mouthpiece.checkpoints.fetching import fetch
+
     if checkpoint.fetchable:
         _show_terms(console, checkpoint)
     waiting = f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it"

@@ -6,14 +6,13 @@ is whole; one whose files are not as they were made is made again.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, unwritable
+from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, writing
 
 _RECORD = "made.json"
 """Sizes of the files by name; written last."""
@@ -50,14 +49,15 @@ def ensure_model(digest: str, label: str, make: Callable[[Path], None]) -> Path:
     if _is_whole(folder):
         return folder
     ensure_folder(folder.parent)
-    try:
-        with _folder_beside(folder) as beside:
-            make(beside)
-            sizes = {path.name: path.stat().st_size for path in sorted(beside.iterdir())}
-            (beside / _RECORD).write_text(json.dumps(sizes), "utf-8")
-            _put(beside, folder)
-    except OSError as error:
-        raise unwritable(error) from error
+    with (
+        writing(),
+        tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent, ignore_cleanup_errors=True) as name,
+    ):
+        beside = Path(name)
+        make(beside)
+        sizes = {path.name: path.stat().st_size for path in sorted(beside.iterdir())}
+        (beside / _RECORD).write_text(json.dumps(sizes), "utf-8")
+        _put(beside, folder)
     return folder
 
 
@@ -78,12 +78,3 @@ def _is_whole(folder: Path) -> bool:
         return bool(sizes) and all((folder / Path(name).name).stat().st_size == size for name, size in sizes.items())
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def _folder_beside(folder: Path) -> Iterator[Path]:
-    beside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
-    try:
-        yield beside
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
