@@ -182,7 +182,9 @@ def _failure(error: BaseException, *, debug: bool) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(Cancelled.code, "cancelled", EXIT_SIGNAL_BASE + signal.SIGINT)
     if isinstance(error, UsageProblem):
-        return Failure("usage", f"{_usage_text(error)} (see {_help_of(error)})", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "mouthpiece"
+        return Failure("usage", f"{_usage_text(error)} (see {command} --help)", error.exit_code)
     text = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
     return Failure(MouthpieceError.code, text, EXIT_ERROR)
 
@@ -208,12 +210,6 @@ def _fail(console: Console, failure: Failure) -> int:
         except MouthpieceError:
             forget_stdout()
     return failure.exit_code
-
-
-def _help_of(error: Any) -> str:
-    """Return the command whose help explains a usage error."""
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'mouthpiece'} --help"
 
 
 if __name__ == "__main__":
