@@ -68,7 +68,8 @@ def face_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
     show_heading(1, texts.face)
     origin = _choose_origin("face-from", texts.where_face, FACE_ICONS, visit, texts)
     if origin == Origin.UPLOAD:
-        face = _uploaded(visit, visit.face, "face-upload", texts.face_file, texts.checking_face, limits, texts)
+        asked = {"key": "face-upload", "label": texts.face_file, "checking": texts.checking_face}
+        face = _uploaded(visit, visit.face, limits, texts, **asked)
         return _show_face(face, texts)
     if origin == Origin.CAMERA:
         return _camera_face(visit, limits, texts)
@@ -81,7 +82,8 @@ def speech_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | No
     origin = _choose_origin("speech-from", texts.where_speech, SPEECH_ICONS, visit, texts)
     if origin == Origin.UPLOAD:
         label = texts.speech_file.format(length=format_clock(limits.most_s))
-        speech = _uploaded(visit, visit.speech, "speech-upload", label, texts.checking_speech, limits, texts)
+        asked = {"key": "speech-upload", "label": label, "checking": texts.checking_speech}
+        speech = _uploaded(visit, visit.speech, limits, texts, **asked)
         return _show_speech(speech, texts)
     if origin == Origin.SAMPLE:
         return _sample_speech(visit, texts)
@@ -140,7 +142,7 @@ def sample(language: str) -> ChosenSpeech:
 
 
 def _uploaded(
-    visit: Visit, slot: UploadSlot[Chosen], key: str, label: str, checking: str, limits: Limits, texts: Texts
+    visit: Visit, slot: UploadSlot[Chosen], limits: Limits, texts: Texts, *, key: str, label: str, checking: str
 ) -> Chosen | None:
     """Show a control for files; return what it sent, or what is left of it after the page was reloaded."""
     upload = st.file_uploader(label, key=key, max_upload_size=limits.most_bytes // MEGABYTE)
