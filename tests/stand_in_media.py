@@ -48,11 +48,15 @@ PHOTOS: dict[str, tuple[str, Placing]] = {
     "woman_half_body.png": ("woman_headscarf", ((1024, 1024), (514, 206), 125)),
     "woman_portrait.png": ("woman", ((1280, 1280), (661, 569), 379)),
 }
+PARTED = ("man_head_crop.jpg", "woman_half_body.png")
+"""Photos of people with parted lips."""
 SPEAKERS: dict[str, tuple[str, Placing]] = {
     "s1": ("woman", ((360, 288), (155, 158), 69)),
     "s5": ("man_beard", ((360, 288), (175, 145), 83)),
     "s22": ("child", ((360, 288), (180, 186), 79)),
 }
+LIVELINESS = {"s1": 0.9, "s5": 1.7, "s22": 1.3}
+"""How widely each speaker opens the mouth."""
 TALKER: tuple[str, Placing] = ("girl", ((512, 512), (251, 273), 143))
 UNSEEN = (
     *("s22_bbad1n", "s22_lbbc2a", "s5_bbae8n", "s5_bbae9s", "s5_bbaf1a", "s5_bbafzp", "s5_bbal2n", "s5_bbal3s"),
@@ -78,7 +82,7 @@ RECORDINGS = {
     "ar_synthetic_female_espeak": ("ar", 1.1, 21.744308, 22_050),
     "de_female_kerstin": ("en", 1.12, 25.0, SAMPLE_RATE),
     "en_female_ljspeech": ("en", 1.08, 45.0, 22_050),
-    "en_male_watson": ("en", 1.0, 38.1465, SAMPLE_RATE),
+    "en_male_watson": ("en", 0.92, 38.1465, SAMPLE_RATE),
     "es_dialogue_watson": ("en", 0.97, 30.0, SAMPLE_RATE),
     "fr_female_watson": ("ar", 1.05, 9.330563, SAMPLE_RATE),
     "ja_watson": ("ar", 0.9, 20.890375, SAMPLE_RATE),
@@ -258,13 +262,17 @@ def _placed(rgb: Picture, placing: Placing, sway: tuple[float, float, float, flo
 
 def _make_photos(folder: Path) -> None:
     for name, (avatar, placing) in PHOTOS.items():
-        Image.fromarray(_placed(_avatar(avatar), placing)).save(folder / name, quality=92)
+        rgb = _avatar(avatar)
+        if name in PARTED:
+            shown = _speaking(rgb, speech("en", 1.2), 10, 1.0, folder)
+            rgb = max(shown, key=lambda now: float(np.abs(now.astype(int) - rgb).mean()))
+        Image.fromarray(_placed(rgb, placing)).save(folder / name, quality=92)
 
 
 # Videos
 
 
-def _speaking(rgb: Picture, spoken: FloatArray, fps: int, folder: Path) -> list[Picture]:
+def _speaking(rgb: Picture, spoken: FloatArray, fps: int, intensity: float, folder: Path) -> list[Picture]:
     """Return the pictures of an avatar that says a speech, through the whole pipeline."""
     import mouthpiece
     from mouthpiece.options import EngineOptions, SyncOptions
@@ -272,7 +280,7 @@ def _speaking(rgb: Picture, spoken: FloatArray, fps: int, folder: Path) -> list[
     face, sound, out = folder / "face.png", folder / "speech.wav", folder / "talking.mp4"
     Image.fromarray(rgb).save(face)
     _write_wav(sound, spoken)
-    mouthpiece.sync(face, sound, out, SyncOptions(engine=EngineOptions("mesh", intensity=1.3), fps=Fraction(fps)))
+    mouthpiece.sync(face, sound, out, SyncOptions(engine=EngineOptions("mesh", intensity=intensity), fps=Fraction(fps)))
     with av.open(str(out)) as container:
         shown = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
     for path in (face, sound, out):
@@ -304,7 +312,7 @@ def _write_video(
     sound: tuple[FloatArray, str, int, str, str] | None = None,
 ) -> None:
     """Write pictures, and sound at 16 kHz with its codec, rate, layout and sample format."""
-    kind = {"format": "mpeg", "options": {"preload": "0"}} if path.suffix == ".mpg" else {}
+    kind: dict[str, Any] = {"format": "mpeg", "options": {"preload": "0"}} if path.suffix == ".mpg" else {}
     with av.open(str(path), "w", **kind) as container:
         stream: Any = container.add_stream(codec, rate=fps, options=options or {})
         stream.height, stream.width = shown[0].shape[:2]
@@ -365,7 +373,9 @@ def _corpus_rows(names: Sequence[tuple[str, str, str, str]], x: int, y: int) -> 
 def _takes(speaker: str, sentences: Sequence[FloatArray], folder: Path) -> list[list[Picture]]:
     """Return the pictures of each sentence, said by one speaker of the corpus in one session."""
     avatar, placing = SPEAKERS[speaker]
-    shown = _speaking(_halved(_before_blue(_avatar(avatar))), np.concatenate(sentences), FPS, folder)
+    shown = _speaking(
+        _halved(_before_blue(_avatar(avatar))), np.concatenate(sentences), FPS, LIVELINESS[speaker], folder
+    )
     swayed = list(_swaying(shown, placing, FPS, 1.0))
     length = CLIP_S * FPS
     return [swayed[start : start + length] for start in range(0, len(sentences) * length, length)]
@@ -382,7 +392,7 @@ def _make_unseen(folder: Path) -> None:
             _write_mpeg1(folder / f"{name}.mpg", shown, spoken)
             _write_crop(folder / f"{name}_224.mp4", shown, spoken, x, y)
             (folder / f"{name}.align").write_text(_align(name.split("_")[1]), encoding="ascii")
-    rows = [(f"{name}_224", *name.split("_"), "unseen") for name in UNSEEN]
+    rows = [(f"{name}_224", name.split("_")[0], name.split("_")[1], "unseen") for name in UNSEEN]
     (folder / "manifest.csv").write_text(_corpus_rows(rows, x, y), encoding="ascii")
 
 
@@ -414,7 +424,7 @@ def _make_clips(folder: Path) -> None:
     _write_video(folder / "grid_s22_on_720p.mp4", canvas, "libx264", options={"crf": "21"}, sound=sound)
     avatar, placing = TALKER
     spoken = np.pad(speech("en", 5.15), (round(0.85 * SAMPLE_RATE), 0))
-    shown = _speaking(_halved(_avatar(avatar)), spoken, 24, folder)
+    shown = _speaking(_halved(_avatar(avatar)), spoken, 24, 2.0, folder)
     swayed = list(_swaying([*shown, *shown[::-1]], placing, 24, 3.0))
     _write_video(folder / "talking_silent_fur_hat.mp4", swayed, "mpeg4", 24, bit_rate=1_200_000)
 

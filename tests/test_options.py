@@ -17,6 +17,7 @@ from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.engines.wav2lip.options import Precision, Runtime, Wav2LipOptions
 from mouthpiece.errors import OptionError
 from mouthpiece.evaluation.options import CalibrationOptions, EvaluationOptions
+from mouthpiece.option_fields import check_ranges, option, read_options, spec_of
 from mouthpiece.options import (
     EngineOptions,
     FourNumbers,
@@ -25,11 +26,7 @@ from mouthpiece.options import (
     PhonesOptions,
     SyncOptions,
     VisemeOptions,
-    check_ranges,
-    option,
     parse_fps,
-    read_options,
-    spec_of,
 )
 from mouthpiece.training.options import SyntheticOptions, TeacherOptions, TrainOptions
 
@@ -164,7 +161,7 @@ def test_text_becomes_a_value_of_the_field_s_type(name: str, text: str, value: o
 
 
 def test_values_of_the_right_type_stay_as_they_are() -> None:
-    values = {"count": 4, "colour": Colour.BLUE, "box": (9,), "file": None, "half": 5}
+    values: dict[str, Any] = {"count": 4, "colour": Colour.BLUE, "box": (9,), "file": None, "half": 5}
     assert read(**values) == Example(**values)
     assert read() == Example()
 

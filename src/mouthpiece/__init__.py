@@ -18,16 +18,8 @@ if TYPE_CHECKING:
     from mouthpiece.engines.base import Engine, EngineJob
     from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
     from mouthpiece.notices import Notice
-    from mouthpiece.options import (
-        EngineOptions,
-        Fit,
-        FrameTransform,
-        LiveOptions,
-        Quality,
-        SyncOptions,
-        VisemeOptions,
-        option,
-    )
+    from mouthpiece.option_fields import option
+    from mouthpiece.options import EngineOptions, Fit, FrameTransform, LiveOptions, Quality, SyncOptions, VisemeOptions
     from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
     from mouthpiece.types import (
         MEL_RATE,
@@ -61,6 +53,7 @@ _ROOMS = {
     "engines.base": ("Engine", "EngineJob"),
     "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
     "notices": ("Notice",),
+    "option_fields": ("option",),
     "options": (
         "EngineOptions",
         "Fit",
@@ -69,7 +62,6 @@ _ROOMS = {
         "Quality",
         "SyncOptions",
         "VisemeOptions",
-        "option",
     ),
     "pipeline": ("ProbeReport", "SyncResult", "probe", "sync"),
     "types": (

@@ -39,10 +39,16 @@ def test_a_broken_align_file_is_told_by_its_line(tmp_path: Path) -> None:
         read_align(path)
 
 
-def test_layouts_are_told_apart(shared_data: Path) -> None:
+@pytest.mark.real_media
+def test_the_whole_corpus_of_one_man_is_found(shared_data: Path) -> None:
     grid = find_sources(shared_data / "grid_s1")
     assert len(grid) == 1000 and sum(source.split == "test" for source in grid) == 50
-    assert all(source.align is not None for source in grid)
+
+
+def test_layouts_are_told_apart(shared_data: Path) -> None:
+    grid = {source.name: source for source in find_sources(shared_data / "grid_s1")}
+    assert grid["bbaf2n"].split == "train" and grid["bbaf3s"].split == "test"
+    assert all(source.align is not None for source in grid.values())
     unseen = find_sources(shared_data / "grid_unseen_dev")
     assert len(unseen) == 14 and {source.split for source in unseen} == {"unseen"}
     assert all(source.media.stem.endswith("_224") and source.align for source in unseen)
@@ -181,7 +187,7 @@ def test_only_what_is_loaded_is_kept_and_caches_that_hold_more_are_read(tmp_path
         arrays = {name: file[name] for name in file.files}
     assert sorted(arrays) == ["about", "landmarks", "points", "samples", "seen"]
     arrays |= {"log_mel": np.zeros((300, 80)), "mfcc": np.zeros((300, 39)), "activity": np.zeros(300)}
-    np.savez_compressed(tmp_path / "made.b.npz", **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(tmp_path / "made.b.npz", **arrays)
     np.testing.assert_array_equal(load_recording(tmp_path / "made.b.npz").samples, load_recording(path).samples)
 
 

@@ -44,6 +44,7 @@ def test_envelope_is_the_level() -> None:
     assert envelope[0] == 0 and envelope[1] == pytest.approx(np.sqrt(0.5), rel=0.01)
 
 
+@pytest.mark.real_media
 @pytest.mark.usefixtures("face_models")
 def test_the_shipped_network_holds_on_people_it_never_saw(shared_data: Path, tmp_path: Path) -> None:
     few = tmp_path / "strangers"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from tests import scenes
+from tests.stand_in_media import PARTED
 
 from mouthpiece.face import FaceTracker, head_pose, reference_face
 from mouthpiece.face.pose import RIGID_POINTS, fit_similarity
@@ -126,7 +127,9 @@ def test_a_tilted_photo_is_as_much_rolled(raw: FaceTracker, woman: Picture, degr
     assert np.degrees(off.magnitude()) < 2.5
 
 
-@pytest.mark.parametrize("name", scenes.PHOTOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.real_media) if name in PARTED else name for name in scenes.PHOTOS]
+)
 def test_a_mirrored_photo_turns_the_other_way(raw: FaceTracker, photos: dict[str, Picture], name: str) -> None:
     one = raw.track(scenes.frame(photos[name])).face
     raw.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,11 +17,12 @@ from tests.media.conftest import build_video, build_wav
 from tests.pipeline.staging import FAKE, RATE, check_timeline, left_behind, nobody, speech, streams, video_of
 
 from mouthpiece.engines.fake import FakeEngine
-from mouthpiece.errors import Cancelled, NoFaceError
+from mouthpiece.errors import Cancelled, EngineError, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
+from mouthpiece.live import open_live
 from mouthpiece.notices import notice
-from mouthpiece.options import EngineOptions, Fit, FrameTransform, Quality, SyncOptions
-from mouthpiece.pipeline import sync
+from mouthpiece.options import EngineOptions, Fit, FrameTransform, LiveOptions, Quality, SyncOptions
+from mouthpiece.pipeline import draw, sync
 from mouthpiece.types import FloatArray, Picture, Progress
 
 
@@ -112,6 +114,35 @@ def test_an_existing_result_survives_a_failure(tmp_path: Path, voice: FloatArray
             SyncOptions(engine=EngineOptions("fake"), overwrite=True),
         )
     assert out.read_text() == "precious"
+
+
+class Untouchable(os.PathLike[str]):
+    """A path that nobody may look at."""
+
+    def __fspath__(self) -> str:
+        pytest.fail("it was looked at")
+
+
+@pytest.mark.parametrize(
+    ("engine", "error", "message"),
+    [
+        (EngineOptions("nobody"), EngineError, "expected one of the engines mesh, "),
+        (EngineOptions("fake", own={"depth": 1}), OptionError, "the engine fake has no option 'depth'"),
+        (EngineOptions("mesh", own={"precision": "f32"}), OptionError, "the engine mesh has no option 'precision'"),
+        (EngineOptions("wav2lip", own={"precision": "f8"}), OptionError, "expected one of auto, f32"),
+        (EngineOptions("wav2lip", own={"batch_size": 0}), OptionError, "batch_size expects 1 to 256"),
+    ],
+)
+def test_options_are_checked_before_anything_is_opened(
+    engine: EngineOptions, error: type[Exception], message: str
+) -> None:
+    face, speech, out, phones = (Untouchable() for _ in range(4))
+    with pytest.raises(error, match=message):
+        sync(face, speech, out, SyncOptions(engine=engine, phones=phones))
+    with pytest.raises(error, match=message):
+        list(draw(face, speech, SyncOptions(engine=engine, phones=phones)))
+    with pytest.raises(error, match=message):
+        open_live(face, LiveOptions(engine=engine))
 
 
 def test_the_same_twice(tmp_path: Path, woman: Picture, voice: FloatArray) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import librosa
 import numpy as np
 import pytest
 
@@ -21,6 +20,8 @@ from mouthpiece.speech.mel import (
     power_spectrum,
 )
 from mouthpiece.types import MEL_BANDS, MEL_HOP, SAMPLE_RATE, FloatArray
+
+librosa = pytest.importorskip("librosa")
 
 
 def _sound(seconds: float) -> FloatArray:

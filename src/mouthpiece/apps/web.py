@@ -17,7 +17,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mouthpiece.errors import (
     InputError,
@@ -27,7 +27,7 @@ from mouthpiece.errors import (
     OptionError,
     PictureSizeError,
 )
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 if TYPE_CHECKING:
     from mouthpiece.media import MediaReport
@@ -110,6 +110,11 @@ class MediaKind(StrEnum):
     """Sound without a picture; cover art doesn't count as one."""
 
 
+def allow_hosts_option() -> Any:
+    """Declare the option of a server's names behind a proxy."""
+    return option((), flag="--allow-host", kind=list[str], metavar="NAME", help="The server's name behind a proxy.")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of the files that a server takes."""
@@ -133,9 +138,9 @@ class Limits:
         flag="--max-minutes",
         scale=1 / MINUTE_S,
         help="The longest speech or video.",
-        low=0.1,
+        low=6.0,
         high=36_000.0,
-        limits="at most 600 minutes",
+        limits="0.1 to 600 minutes, in seconds",
     )
     """Length of speech or of a video, seconds."""
 

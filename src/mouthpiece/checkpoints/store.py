@@ -12,16 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mouthpiece.atomic_write import atomic_write
-from mouthpiece.checkpoints.cache import (
-    cache_dir,
-    check_room,
-    ensure_folder,
-    read_json,
-    remove_models,
-    sha256_of,
-    write_json,
-    writing,
-)
+from mouthpiece.checkpoints import cache
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named, how_to_get, known_checkpoints
 from mouthpiece.errors import Cancelled, WeightsError
 
@@ -58,7 +49,7 @@ def folder_of(name: str) -> Path:
     Raises:
         WeightsError: no checkpoint has that name.
     """
-    return cache_dir() / "checkpoints" / checkpoint_named(name).name
+    return cache.cache_dir() / "checkpoints" / checkpoint_named(name).name
 
 
 def cached_path(name: str) -> Path | None:
@@ -74,7 +65,7 @@ def cached_path(name: str) -> Path | None:
 def read_record(name: str) -> Record | None:
     """Read the record of a checkpoint's file, or None."""
     try:
-        return Record(**read_json(folder_of(name) / "record.json"))
+        return Record(**cache.read_json(folder_of(name) / "record.json"))
     except TypeError:
         return None
 
@@ -85,7 +76,7 @@ def write_record(name: str, record: Record) -> None:
     Raises:
         WeightsError: the cache can't be written.
     """
-    write_json(folder_of(name) / "record.json", asdict(record))
+    cache.write_json(folder_of(name) / "record.json", asdict(record))
 
 
 def expected_sha256(name: str) -> str | None:
@@ -115,9 +106,9 @@ def state_of(name: str, *, afresh: bool = False) -> CheckpointState:
     expected = expected_sha256(name)
     if expected is None:  # a user laid it there: it counts from now on
         with contextlib.suppress(WeightsError):
-            write_record(name, Record(sha256_of(path), FOUND))
+            write_record(name, Record(cache.sha256_of(path), FOUND))
         return CheckpointState.HERE
-    return CheckpointState.HERE if sha256_of(path, afresh=afresh) == expected else CheckpointState.DAMAGED
+    return CheckpointState.HERE if cache.sha256_of(path, afresh=afresh) == expected else CheckpointState.DAMAGED
 
 
 def find_checkpoint(wanted: str | os.PathLike[str] | None, among: Sequence[str]) -> Path:
@@ -184,21 +175,21 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
         DiskFullError: no room.
         Cancelled: as asked; nothing was kept.
     """
-    meant = sha256_of(source)
+    meant = cache.sha256_of(source)
     checkpoint = checkpoint_named(name)
     named_so = Path(checkpoint.file_name).with_suffix(source.suffix.lower()).name
-    folder = ensure_folder(folder_of(name))
+    folder = cache.ensure_folder(folder_of(name))
     target = folder / (named_so if named_so in checkpoint.file_names else checkpoint.file_name)
-    check_room(folder, source.stat().st_size)
+    cache.check_room(folder, source.stat().st_size)
     with locked(name, cancelled=cancelled):
-        with writing(), atomic_write(target) as beside:
+        with cache.writing(), atomic_write(target) as beside:
             if _copied(source, beside, cancelled) != meant:
                 raise WeightsError(f"{source} changed while it was copied; add it again when nothing writes to it")
             old = read_record(name)
             for other in checkpoint.file_names:
                 (folder / other).unlink(missing_ok=True)
         if old and old.sha256 != meant:
-            remove_models(old.sha256)
+            cache.remove_models(old.sha256)
         write_record(name, Record(meant, ADDED))
         remove_part(target)
     return target
@@ -242,11 +233,11 @@ def remove(name: str) -> list[Path]:
     with locked(name):
         hashes = {record.sha256} if (record := read_record(name)) else set()
         if path and not record:
-            hashes.add(sha256_of(path))
-        with writing():
+            hashes.add(cache.sha256_of(path))
+        with cache.writing():
             shutil.rmtree(folder)
         for sha256 in hashes:
-            gone += remove_models(sha256)
+            gone += cache.remove_models(sha256)
     return gone
 
 
@@ -289,10 +280,10 @@ def locked(
     """
     import filelock
 
-    lock = filelock.FileLock(ensure_folder(cache_dir() / "locks") / f"{checkpoint_named(name).name}.lock")
+    lock = filelock.FileLock(cache.ensure_folder(cache.cache_dir() / "locks") / f"{checkpoint_named(name).name}.lock")
     waited = False
     while not lock.is_locked:
-        with writing():
+        with cache.writing():
             try:
                 lock.acquire(timeout=LOCK_LOOK_S if waited else 0)
             except filelock.Timeout:
@@ -309,7 +300,7 @@ def locked(
 
 def terms_shown(checkpoint: Checkpoint) -> bool:
     """Check whether these very terms were shown to this user before."""
-    return read_json(cache_dir() / "terms.json").get(checkpoint.name) == checkpoint.licence
+    return cache.read_json(cache.cache_dir() / "terms.json").get(checkpoint.name) == checkpoint.licence
 
 
 def note_terms_shown(checkpoint: Checkpoint) -> None:
@@ -318,5 +309,5 @@ def note_terms_shown(checkpoint: Checkpoint) -> None:
     Raises:
         WeightsError: the cache can't be written.
     """
-    path = cache_dir() / "terms.json"
-    write_json(path, {**read_json(path), checkpoint.name: checkpoint.licence})
+    path = cache.cache_dir() / "terms.json"
+    cache.write_json(path, {**cache.read_json(path), checkpoint.name: checkpoint.licence})

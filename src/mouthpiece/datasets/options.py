@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 
 SPLITS = ("train", "val", "test", "unseen")
 """What a clip may be used for; unseen: people that are in no training."""
@@ -22,6 +23,11 @@ class OffsetRule(StrEnum):
     DROP = "drop"
     KEEP = "keep"
     """Nothing: the clip stays as it is, the report lists it."""
+
+
+def workers_option() -> Any:
+    """Declare how many processes measure faces."""
+    return option(2, flag="--workers", help="Processes that measure faces.", low=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class PrepareOptions:
         None, flag="--limit", kind=int, metavar="CLIPS", help="Take only so many clips of each split.", low=1
     )
     """At most so many clips of each split."""
-    workers: int = option(2, flag="--workers", help="Processes that measure faces.", low=1)
+    workers: int = workers_option()
 
     def __post_init__(self) -> None:
         """Check splits and numbers.

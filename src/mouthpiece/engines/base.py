@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named
 from mouthpiece.checkpoints.store import cached_path, find_checkpoint
 from mouthpiece.notices import Notice
-from mouthpiece.options import EngineOptions, option_text, read_options, spec_of
+from mouthpiece.option_fields import option_text, read_options, spec_of
+from mouthpiece.options import EngineOptions
 from mouthpiece.types import EngineInfo, OptionInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
 __all__ = ["Engine", "EngineJob", "EngineOptions", "NoOptions"]

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mouthpiece.datasets.options import LARGEST_LAG_S, check_splits
+from mouthpiece.datasets.options import LARGEST_LAG_S, check_splits, workers_option
 from mouthpiece.errors import OptionError
-from mouthpiece.options import SyncOptions, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import SyncOptions, intensity_option
 
 HELD_OUT = ("test", "unseen")
 """Splits that no network should have learned from."""
@@ -52,13 +53,13 @@ class EvaluationOptions:
         help="train, val, test or unseen; may be given several times. Test and unseen if not given.",
     )
     """Splits whose clips count: some of SPLITS."""
-    intensity: float = option(1.0, flag="--intensity", help="How strongly the mouth moves; 1 is natural.")
+    intensity: float = intensity_option()
     """How far the mouth moves, as of the engine."""
     limit: int | None = option(
         None, flag="--limit", kind=int, metavar="CLIPS", help="Take only so many clips of each set.", low=1
     )
     """At most so many clips of each set."""
-    workers: int = option(2, flag="--workers", help="Processes that measure faces.", low=1)
+    workers: int = workers_option()
 
     def __post_init__(self) -> None:
         """Check splits and folders.

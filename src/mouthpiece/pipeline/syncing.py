@@ -26,7 +26,7 @@ from mouthpiece.media import (
 )
 from mouthpiece.notices import Notice, notice
 from mouthpiece.options import PHOTO_FPS, EngineOptions, Fit, SyncOptions
-from mouthpiece.phones import find_phones
+from mouthpiece.phones import PhoneTranscript, find_phones
 from mouthpiece.pipeline.edits import EditList
 from mouthpiece.pipeline.journal import Journal, SyncResult
 from mouthpiece.pipeline.lane import Lane, frames_ahead
@@ -71,13 +71,8 @@ def sync(
     load_engine(options.engine.name).own_options(options.engine)
     inputs = _paths(face, speech, options.phones)
     check_output(out, overwrite=options.overwrite, forbidden=inputs)
-    with (
-        one_thread_each(),
-        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
-        open_speech(speech) as voice,
-    ):
+    with _opened(face, speech, options) as (source, voice, spoken):
         duration_s = NO_CUTS.duration_s(_duration(source, voice, options.fit))
-        spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
         with VideoWriter(
             Path(out),
             source.info,
@@ -123,18 +118,26 @@ def draw(
     journal = Journal()
     stop_if_cancelled = _stopper(cancelled, "stopped as asked")
     load_engine(options.engine.name).own_options(options.engine)
-    with (
-        one_thread_each(),
-        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
-        open_speech(speech) as voice,
-    ):
-        spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+    with _opened(face, speech, options) as (source, voice, spoken):
         lane = Lane(source, options, spoken.phones, journal, stop_if_cancelled)
         with _drawing(lane, source, voice, options.fit) as drawn:
             for frame in drawn:
                 stop_if_cancelled()
                 yield frame
         journal.require_a_face()
+
+
+@contextmanager
+def _opened(
+    face: FaceInput, speech: SpeechInput, options: SyncOptions
+) -> Iterator[tuple[FaceSource, SpeechSource, PhoneTranscript]]:
+    """Open face and speech, and read the phones."""
+    with (
+        one_thread_each(),
+        open_face(face, photo_fps=options.fps, transform=options.transform) as source,
+        open_speech(speech) as voice,
+    ):
+        yield source, voice, find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
 
 
 def _stopper(cancelled: Callable[[], bool] | None, text: str) -> Callable[[], None]:

@@ -11,7 +11,8 @@ from mouthpiece.checkpoints.catalogue import checkpoint_named
 from mouthpiece.engines.base import EngineJob
 from mouthpiece.errors import OptionError, WeightsError
 from mouthpiece.notices import Notice
-from mouthpiece.options import EngineOptions, spec_of
+from mouthpiece.option_fields import spec_of
+from mouthpiece.options import EngineOptions
 from mouthpiece.testing.bench import SAME_LEVEL, EngineTests, Stage, difference, frames_for
 from mouthpiece.testing.scenes import drive, in_one
 from mouthpiece.types import FloatArray, Phone, TrackedFrame

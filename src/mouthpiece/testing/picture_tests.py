@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +18,11 @@ from mouthpiece.testing.bench import (
     frames_for,
 )
 from mouthpiece.testing.scenes import FPS, drive, in_one, laid_over, moved, nodding, scaled, still, without_face
-from mouthpiece.types import SAMPLE_RATE, FloatArray, SkipReason, TrackedFrame
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Patch, SkipReason, TrackedFrame
 
 MUCH_LESS_THAN_SPEECH = 0.02
+SAME_SHAPE = 0.4
+"""How much a mouth's width and height may differ where pixels have another shape, relative."""
 
 
 class PictureTests(EngineTests):
@@ -112,3 +115,28 @@ class PictureTests(EngineTests):
         check_patches(patches, frames)
         for patch in patches:
             assert_over_mouth(patch, tracked)
+
+    @pytest.mark.parametrize(("across", "down"), [(0.5, 1.0), (1.0, 0.5)], ids=str)
+    def test_a_mouth_keeps_its_shape_where_pixels_are_not_square(
+        self, stage: Stage, woman: TrackedFrame, speech: FloatArray, across: float, down: float
+    ) -> None:
+        spreads = []
+        for tracked in (woman, scaled(woman, across, down)):
+            frames = list(still(tracked, 20))
+            spreads.append(_spread(drive(stage.prepared(tracked), frames, in_one(speech)), frames))
+        square, stored = spreads
+        assert stored[0] / across == pytest.approx(square[0], rel=SAME_SHAPE)
+        assert stored[1] / down == pytest.approx(square[1], rel=SAME_SHAPE)
+
+
+def _spread(patches: Sequence[Patch | None], frames: Sequence[TrackedFrame]) -> tuple[float, float]:
+    """Return how far the changes of frames are spread around their middle: standard deviation along x and y, pixels."""
+    pairs = zip(patches, frames, strict=True)
+    changed = np.sum([np.abs(laid_over(frame, patch) - frame.frame.rgb).sum(axis=2) for patch, frame in pairs], axis=0)
+    deviations = []
+    for axis in (0, 1):
+        profile = changed.sum(axis=axis)
+        places = np.arange(len(profile))
+        middle = np.average(places, weights=profile)
+        deviations.append(float(np.sqrt(np.average((places - middle) ** 2, weights=profile))))
+    return deviations[0], deviations[1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
 from mouthpiece.training.sentences import languages as languages_with_sentences
 
 LATENCIES = {"offline": 0.2, "live": 0.06}

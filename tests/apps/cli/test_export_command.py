@@ -14,7 +14,7 @@ from tests.checkpoint_files import seeded_inputs, seeded_state, write_safetensor
 
 from mouthpiece.engines.wav2lip import export
 from mouthpiece.engines.wav2lip.export import export_generator
-from mouthpiece.engines.wav2lip.options import Format, Precision, Via
+from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute
 from mouthpiece.errors import EngineError, OutputError
 from mouthpiece.networks.wav2lip import GENERATOR, SYNC_EXPERT
 from mouthpiece.types import FloatArray
@@ -65,7 +65,7 @@ def test_the_way_by_pytorch(
 ) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    out = tmp_path / f"g{Format(to).suffix}"
+    out = tmp_path / f"g{ExportFormat(to).suffix}"
     said = run("export", str(checkpoint), "--to", to, "-o", str(out), "--via", via, "--precision", precision, "--json")
     assert said.code == 0, said.err
     [report] = said.events
@@ -150,7 +150,9 @@ def test_int8_for_openvino_needs_no_further_library(
     monkeypatch.setattr(export, "nncf_version", lambda: None)
     monkeypatch.setattr(export, "make_int8", write)
     with pytest.raises(EngineError, match="as far as"):
-        export_generator(checkpoint, tmp_path / "g.xml", Format.OPENVINO, Precision.INT8, Via.ARRAYS)
+        export_generator(
+            checkpoint, tmp_path / "g.xml", ExportFormat.OPENVINO, ExportPrecision.INT8, ExportRoute.ARRAYS
+        )
     assert [(source, target.name) for source, target in made] == [(checkpoint, "int8.xml")]
 
 
@@ -162,7 +164,7 @@ def test_an_export_that_draws_something_else_is_not_kept(
     monkeypatch.setattr(export, "MAX_F32_DIFFERENCE", -1.0)
     monkeypatch.setattr(export, "BATCHES", (1,))
     with pytest.raises(EngineError, match="nothing was written"):
-        export_generator(checkpoint, out, Format.OPENVINO, via=Via.ARRAYS)
+        export_generator(checkpoint, out, ExportFormat.OPENVINO, via=ExportRoute.ARRAYS)
     assert out.read_bytes() == b"before"
     assert {path.name for path in tmp_path.iterdir()} - {"cache"} == {"g.xml"}
 
@@ -178,7 +180,7 @@ def test_weights_that_draw_nothing_are_not_taken_for_equal(
 
     monkeypatch.setattr(export, "_reference", lambda _: ("PyTorch, f32", astray))
     with pytest.raises(EngineError, match="nothing was written"):
-        export_generator(checkpoint, tmp_path / "g.xml", Format.OPENVINO, via=Via.ARRAYS)
+        export_generator(checkpoint, tmp_path / "g.xml", ExportFormat.OPENVINO, via=ExportRoute.ARRAYS)
     assert not (tmp_path / "g.xml").exists()
 
 
@@ -223,4 +225,4 @@ def test_a_signal_leaves_nothing(
 
 def test_a_folder_that_cant_be_written(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        export_generator(checkpoint, tmp_path / "none" / "g.xml", Format.OPENVINO)
+        export_generator(checkpoint, tmp_path / "none" / "g.xml", ExportFormat.OPENVINO)

@@ -26,16 +26,8 @@ from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.engines.wav2lip.options import Precision, Wav2LipOptions
 from mouthpiece.errors import OptionError
 from mouthpiece.evaluation.options import CalibrationOptions, EvaluationOptions
-from mouthpiece.options import (
-    EngineOptions,
-    FourNumbers,
-    LiveOptions,
-    SyncOptions,
-    VisemeOptions,
-    option,
-    parse_fps,
-    spec_of,
-)
+from mouthpiece.option_fields import option, spec_of
+from mouthpiece.options import EngineOptions, FourNumbers, LiveOptions, SyncOptions, VisemeOptions, parse_fps
 from mouthpiece.training.options import SyntheticOptions, TeacherOptions, TrainOptions
 
 Run = Callable[..., Said]

@@ -138,6 +138,25 @@ def test_bad_input_is_one_line(
     assert left_behind(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--engine nobody", "expected one of the engines"),
+        ("--engine fake --engine-option depth=1", "the engine fake has no option 'depth'"),
+        ("--engine fake --runtime torch", "the engine fake has no option 'runtime'"),
+        ("--engine wav2lip --engine-option precision=f8", "option precision: expected one of"),
+        ("--fps 500", "--fps expects 1 to 120"),
+        ("--intensity 9", "--intensity expects 0 to 3"),
+        ("--box 1 2 3 x", "it takes 4 values"),
+    ],
+)
+def test_options_are_checked_before_files_are_looked_for(here: Real, option: str, message: str) -> None:
+    said = here("sync", "missing.jpg", "missing.wav", "-o", "no/such/folder/out.mp4", *option.split())
+    assert said.code == (1 if option == "--engine nobody" else 2)
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
 def test_the_face_is_not_overwritten(here: Real, clip: Path, tmp_path: Path) -> None:
     face = tmp_path / "face.mp4"
     shutil.copy(clip, face)

@@ -162,6 +162,7 @@ def test_somebody_whom_the_survey_missed_is_learned_on_sight(shared_data: Path, 
     assert np.array_equal(surprised.speak(other, WIDE), alone.speak(other, WIDE))
 
 
+@pytest.mark.real_media
 def test_people_are_told_apart_by_their_looks(portraits: dict[str, TrackedFrame], shared_data: Path) -> None:
     tracker = FaceTracker(smooth=False)
     clips = (scenes.PERSON_A, scenes.PERSON_B, "clips/grid_s1_bbaf3s.mpg")

@@ -73,6 +73,7 @@ def test_closed_mouths_give_none(puppets: dict[str, Puppet], name: str) -> None:
     assert own_of(puppets[name]) is None
 
 
+@pytest.mark.real_media
 def test_of_a_video_the_frame_with_teeth_is_taken(shared_data: Path, tracker: FaceTracker) -> None:
     """A speaker of GRID's whose mouth is dark in most open frames, and shows two bright front teeth in some."""
     clip = shared_data / "grid_unseen_dev" / "s5_bbae8n.mpg"

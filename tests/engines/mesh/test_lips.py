@@ -167,6 +167,7 @@ def test_closing_a_photo_with_parted_lips_leaves_no_tooth_between_them(
         assert tooth_like(puppets[name].speak(tracked, 0.0), tracked) <= 0.2 * before
 
 
+@pytest.mark.real_media
 def test_the_source_s_own_mouth_leaves_no_trace(shared_data: Path, tracker: FaceTracker) -> None:
     """Told to keep its lips closed, a talking face looks the same whatever its own mouth does: about as much as a
     resting frame looks like the next."""

@@ -112,6 +112,7 @@ def test_nothing_floats_in_a_wide_open_mouth(
         assert middle.sum() / tracked.face.pose.scale == pytest.approx(wide, abs=0.035)
 
 
+@pytest.mark.real_media
 def test_points_go_where_they_are_told(warp: LipWarp, puppets: dict[str, Puppet], basis: MotionBasis) -> None:
     """A coloured spot painted on a point is found where the motion sends the point."""
     neutral = puppets["woman_portrait"].engine._people[0].neutral

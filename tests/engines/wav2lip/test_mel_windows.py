@@ -9,7 +9,6 @@ from fractions import Fraction
 from math import floor, inf
 from pathlib import Path
 
-import librosa
 import numpy as np
 import pytest
 import scipy.signal
@@ -30,6 +29,8 @@ from mouthpiece.engines.wav2lip.mel_windows import (
 from mouthpiece.errors import EngineError
 from mouthpiece.media import open_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray, as_float
+
+librosa = pytest.importorskip("librosa")
 
 
 def mel_spectrogram(samples: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def clip(shared_data: Path, face_models: None) -> list[TrackedFrame]:
 
 
 def engine_for(
-    generator: DrawnMouth | None = None, *, live: bool = False, device: str = "CPU", **own: object
+    generator: DrawnMouth | None = None, *, live: bool = False, device: str = "CPU", **own: Any
 ) -> Wav2LipEngine:
     options = EngineOptions("wav2lip", device=device, own=own)
     return Wav2LipEngine(options, EngineJob(live=live), generator=generator or DrawnMouth())
@@ -124,7 +125,8 @@ def test_one_at_a_time_on_a_still_face_is_the_same(woman: TrackedFrame, speech: 
 
 
 def test_it_holds_back_few_frames(woman: TrackedFrame, speech: FloatArray) -> None:
-    for options, held in (({}, BATCH + REACH), ({"smooth": False}, BATCH), ({"live": True}, 1)):
+    cases: list[tuple[dict[str, Any], int]] = [({}, BATCH + REACH), ({"smooth": False}, BATCH), ({"live": True}, 1)]
+    for options, held in cases:
         engine, taken, given = engine_for(**options), 0, 0
 
         def counted(asked: Iterable[RenderRequest]) -> Iterator[RenderRequest]:
@@ -196,7 +198,7 @@ def box_of(tracked: TrackedFrame, pads: tuple[int, int, int, int] = (0, 10, 0, 0
 
 @pytest.mark.parametrize(("options", "before", "after"), [({}, 2, 2), ({"live": True}, 4, 0)])
 def test_boxes_are_averaged_over_five_frames(
-    woman: TrackedFrame, speech: FloatArray, options: dict[str, object], before: int, after: int
+    woman: TrackedFrame, speech: FloatArray, options: dict[str, Any], before: int, after: int
 ) -> None:
     witness, frames = Witness(), trembling(woman, 21)
     draw(engine_for(witness, **options), frames, in_one(speech))

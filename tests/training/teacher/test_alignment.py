@@ -77,6 +77,7 @@ def test_words_with_times_hold_their_phones(speaker: EspeakSynthesiser) -> None:
     assert np.median(np.abs(apart)) <= 0.025
 
 
+@pytest.mark.real_media
 def test_words_of_real_speech_are_found_without_their_times(speaker: EspeakSynthesiser, shared_data: Path) -> None:
     folder = shared_data / "grid_s1"
     errors = []

@@ -137,6 +137,7 @@ def test_the_shipped_teacher_is_near_what_phonetics_expects(basis: MotionBasis) 
         assert np.abs(reached[:3] - expected_readings(part)[:3]).max() < 0.02, letter
 
 
+@pytest.mark.real_media
 def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: MotionBasis) -> None:
     """Opening while speaking on a few clips of GRID; landmarks by the face room, words by GRID."""
     if importlib.util.find_spec("espeakng_loader") is None:

@@ -1,7 +1,7 @@
 """Flags made from option dataclasses: an option is declared once, as a field, and the command line takes it from there.
 
 A command is a plain function. A parameter that is annotated with an option dataclass becomes a flag for each of its
-fields that has one (`mouthpiece.options.option`), those of the groups within it included; a parameter annotated with
+fields that has one (`mouthpiece.option_fields`), those of the groups within it included; a parameter annotated with
 `Console` brings `--json`, `--quiet` and `--debug`.
 """
 
@@ -18,11 +18,15 @@ import typer
 from mouthpiece.apps.cli.console import Console, print_out
 from mouthpiece.engines.wav2lip.options import Wav2LipOptions
 from mouthpiece.errors import OptionError
-from mouthpiece.options import EngineOptions, Spec, check_range, option_text, spec_of
+from mouthpiece.option_fields import Spec, check_range, option_text, spec_of
+from mouthpiece.options import EngineOptions
 
 SHORTHANDS: type = Wav2LipOptions
 """Own options of engines that have a flag each; those of any engine are also set by `--engine-option NAME=VALUE`."""
 ENGINE_OPTION = "--engine-option"
+DEBUG = typer.Option("--debug", help="Show the traceback of an error.")
+OVERWRITE = typer.Option("--yes", "-y", help="Overwrite the output if it exists.")
+"""Of commands whose option dataclass has no such field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +196,7 @@ def _console_parameters() -> list[inspect.Parameter]:
     return [
         _keyword("json", bool, typer.Option("--json", help="Write JSON lines to standard output."), False),
         _keyword("quiet", bool, typer.Option("--quiet", "-q", help="Print nothing but errors."), False),
-        _keyword("debug", bool, typer.Option("--debug", help="Show the traceback of an error."), False),
+        _keyword("debug", bool, DEBUG, False),
     ]
 
 

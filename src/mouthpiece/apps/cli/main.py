@@ -33,7 +33,7 @@ from mouthpiece.apps.cli.commands import (
     weights,
 )
 from mouthpiece.apps.cli.console import Console, StdoutClosed, forget_stdout, print_err, print_event, print_out
-from mouthpiece.apps.cli.flags import add_commands, group
+from mouthpiece.apps.cli.flags import DEBUG, add_commands, group
 from mouthpiece.apps.cli.interruption import EXIT_SIGNAL_BASE, Stopped
 from mouthpiece.apps.cli.log_to_console import log_to_console
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
@@ -87,7 +87,7 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, DEBUG] = False,
 ) -> None:
     """Give it a face and speech; it makes a video of that face saying that speech."""
     if context.invoked_subcommand is None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mouthpiece.apps.live.access import SECRET_BYTES, TOKEN_BYTES, check_token
-from mouthpiece.apps.web import check_host, is_loopback
+from mouthpiece.apps.web import allow_hosts_option, check_host, is_loopback
 from mouthpiece.cpu import core_count
 from mouthpiece.errors import InputError
-from mouthpiece.options import LiveOptions, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import LiveOptions
 
 if TYPE_CHECKING:
     from mouthpiece.apps.live.drawing import SpeakingFace
@@ -73,9 +74,7 @@ class LiveConfig:
         high=256,
     )
     """Browser sessions at once."""
-    allow_hosts: tuple[str, ...] = option(
-        (), flag="--allow-host", kind=list[str], metavar="NAME", help="The server's name behind a proxy."
-    )
+    allow_hosts: tuple[str, ...] = allow_hosts_option()
     """Names by which browsers reach the server through a proxy."""
     options: LiveOptions = field(default_factory=partial(LiveOptions, most_side=MOST_SIDE))
     """How the faces are drawn."""

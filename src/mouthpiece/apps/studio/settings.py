@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mouthpiece.apps.web import Limits
-from mouthpiece.options import check_ranges, option
+from mouthpiece.apps.web import Limits, allow_hosts_option
+from mouthpiece.option_fields import check_ranges, option
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,7 @@ class Settings:
     """Videos that may wait; beyond that visitors are asked to come back."""
     limits: Limits = field(default_factory=Limits)
     """What may be uploaded."""
-    allow_hosts: tuple[str, ...] = option(
-        (), flag="--allow-host", kind=list[str], metavar="NAME", help="The server's name behind a proxy."
-    )
+    allow_hosts: tuple[str, ...] = allow_hosts_option()
     """Names by which browsers reach the studio through a proxy; where it is open to others, none: any."""
     disconnect_timeout_s: float = 180.0
     """A visit ends, and its files go, when its page was closed or out of reach for so long."""

@@ -20,7 +20,7 @@ import numpy as np
 from mouthpiece.engines.wav2lip.difference import Difference
 from mouthpiece.engines.wav2lip.int8 import make_int8, nncf_version
 from mouthpiece.engines.wav2lip.loading.generator_file import GeneratorFile, read_exported
-from mouthpiece.engines.wav2lip.options import Format, Precision, Via
+from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute, Precision
 from mouthpiece.engines.wav2lip.runtimes.generator import Generator
 from mouthpiece.engines.wav2lip.runtimes.on_onnx import OnnxGenerator
 from mouthpiece.engines.wav2lip.runtimes.on_openvino import OpenVinoGenerator
@@ -50,9 +50,9 @@ class ExportReport:
     """An export and its comparison."""
 
     path: Path
-    format: Format
-    precision: Precision
-    via: Via
+    format: ExportFormat
+    precision: ExportPrecision
+    via: ExportRoute
     size_bytes: int
     reference: str
     """Runtime and precision that the pictures were compared with."""
@@ -61,31 +61,29 @@ class ExportReport:
     warnings: tuple[Notice, ...]
 
 
-def check_export(format_: Format, precision: Precision, via: Via) -> None:
+def check_export(format_: ExportFormat, precision: ExportPrecision, via: ExportRoute) -> None:
     """Check that an export makes sense and that its libraries are installed.
 
     Raises:
         OptionError: it makes no sense.
         MissingExtraError: a library is missing.
     """
-    if precision not in (Precision.F32, Precision.F16, Precision.INT8):
-        raise OptionError(f"precision of an export expects f32, f16 or int8, got {precision}")
-    if format_ is Format.ONNX and via is Via.ONNX:
+    if format_ is ExportFormat.ONNX and via is ExportRoute.ONNX:
         raise OptionError("via onnx leads to OpenVINO; to write ONNX choose torch or arrays")
-    if via is not Via.ARRAYS and find_spec("torch") is None:
+    if via is not ExportRoute.ARRAYS and find_spec("torch") is None:
         raise MissingExtraError(f"an export via {via}", "torch")
-    if precision is Precision.INT8 and not _from_arrays(format_, via) and nncf_version() is None:
+    if precision is ExportPrecision.INT8 and not _from_arrays(format_, via) and nncf_version() is None:
         raise MissingExtraError(f"making an int8 model for {format_} via {via}", "int8")
-    if format_ is Format.ONNX or via is Via.ONNX:
+    if format_ is ExportFormat.ONNX or via is ExportRoute.ONNX:
         require_onnx()
 
 
 def export_generator(
     checkpoint: Path,
     out: Path,
-    format_: Format,
-    precision: Precision = Precision.F32,
-    via: Via = Via.ARRAYS,
+    format_: ExportFormat,
+    precision: ExportPrecision = ExportPrecision.F32,
+    via: ExportRoute = ExportRoute.ARRAYS,
 ) -> ExportReport:
     """Write a model for batches of any size, compare its pictures, and publish it when they agree.
 
@@ -107,7 +105,7 @@ def export_generator(
     source = GeneratorFile(checkpoint)
     state = source.state()
     with _folder_beside(out) as folder:
-        if precision is Precision.INT8 and _from_arrays(format_, via):
+        if precision is ExportPrecision.INT8 and _from_arrays(format_, via):
             check_state(state, GENERATOR)
             made = folder / f"int8{format_.suffix}"
             make_int8(source.path, made)
@@ -117,7 +115,7 @@ def export_generator(
         runner, notes = _runner(made)
         compared = tuple(_compare(runner, reference, batch) for batch in BATCHES)
         greatest = float(np.max([one.difference.greatest for one in compared]))
-        if precision is Precision.F32 and not greatest <= MAX_F32_DIFFERENCE:  # also where it isn't a number
+        if precision is ExportPrecision.F32 and not greatest <= MAX_F32_DIFFERENCE:  # also where it isn't a number
             raise EngineError(
                 f"expected an export that draws what {name} draws (within {MAX_F32_DIFFERENCE:g}), "
                 f"got a difference of {greatest:.2g}; nothing was written"
@@ -129,19 +127,21 @@ def export_generator(
     return ExportReport(out, format_, precision, via, size, name, compared, time.monotonic() - started, notes)
 
 
-def _from_arrays(format_: Format, via: Via) -> bool:
+def _from_arrays(format_: ExportFormat, via: ExportRoute) -> bool:
     """Check whether an int8 model is made of the checkpoint's arrays; the others are made by NNCF."""
-    return format_ is Format.OPENVINO and via is Via.ARRAYS
+    return format_ is ExportFormat.OPENVINO and via is ExportRoute.ARRAYS
 
 
-def _write(state: dict[str, Any], folder: Path, format_: Format, precision: Precision, via: Via) -> Path:
+def _write(
+    state: dict[str, Any], folder: Path, format_: ExportFormat, precision: ExportPrecision, via: ExportRoute
+) -> Path:
     """Write the model into a folder, in its final precision."""
     import openvino
 
     whole = folder / f"whole{format_.suffix}"
-    half = precision is Precision.F16
-    if format_ is Format.ONNX:
-        if via is Via.TORCH:
+    half = precision is ExportPrecision.F16
+    if format_ is ExportFormat.ONNX:
+        if via is ExportRoute.TORCH:
             _torch_to_onnx(state, whole)
         else:
             write_onnx(GENERATOR, state, whole)
@@ -149,22 +149,22 @@ def _write(state: dict[str, Any], folder: Path, format_: Format, precision: Prec
             store_weights_in_f16(whole)
     else:
         openvino.save_model(_openvino_model(state, folder, via), whole, compress_to_fp16=half)
-    if precision is not Precision.INT8:
+    if precision is not ExportPrecision.INT8:
         return whole
     made = folder / f"int8{format_.suffix}"
     make_int8(whole, made)
     return made
 
 
-def _openvino_model(state: dict[str, Any], folder: Path, via: Via) -> Any:
+def _openvino_model(state: dict[str, Any], folder: Path, via: ExportRoute) -> Any:
     """Build OpenVINO's model by one of the three ways."""
     import openvino
 
     from mouthpiece.networks.openvino_form import openvino_model
 
-    if via is Via.ARRAYS:
+    if via is ExportRoute.ARRAYS:
         return openvino_model(GENERATOR, state)
-    if via is Via.ONNX:
+    if via is ExportRoute.ONNX:
         passing = folder / "passing.onnx"
         _torch_to_onnx(state, passing)
         return read_exported(passing)
@@ -255,10 +255,10 @@ def _files(made: Path) -> list[Path]:
 @contextlib.contextmanager
 def _folder_beside(out: Path) -> Iterator[Path]:
     """Make a hidden folder on the same disk, removed afterwards."""
-    where: dict[str, Any] = {"prefix": f".{out.stem[:100]}.", "suffix": ".part", "dir": out.parent}
+    prefix = f".{out.stem[:100]}."
     try:
-        with tempfile.TemporaryDirectory(**where, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(".part", prefix, out.parent, ignore_cleanup_errors=True) as name:
+            yield Path(name)
     except OSError as error:
         raise OutputError(f"can't write {out}: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""The wav2lip engine's own options, and those of its export; no NumPy, as the command line makes flags from them."""
+"""The wav2lip engine's own options; no NumPy, as the command line makes flags from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mouthpiece.errors import OptionError
-from mouthpiece.options import FourNumbers, check_ranges, option
+from mouthpiece.option_fields import check_ranges, option
+from mouthpiece.options import FourNumbers
 
 MAX_BATCH = 256
 MAX_PAD_PX = 10_000
@@ -33,7 +34,7 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """Format of an exported model."""
 
     ONNX = "onnx"
@@ -42,11 +43,20 @@ class Format(StrEnum):
     @property
     def suffix(self) -> str:
         """Suffix of the file's name."""
-        return ".onnx" if self is Format.ONNX else ".xml"
+        return ".onnx" if self is ExportFormat.ONNX else ".xml"
 
 
-class Via(StrEnum):
-    """The way from the checkpoint to the model."""
+class ExportPrecision(StrEnum):
+    """Precision of an exported model."""
+
+    F32 = "f32"
+    F16 = "f16"
+    """Of the weights, half as large a file."""
+    INT8 = "int8"
+
+
+class ExportRoute(StrEnum):
+    """The way from the checkpoint to an exported model."""
 
     TORCH = "torch"
     """PyTorch's network, converted."""

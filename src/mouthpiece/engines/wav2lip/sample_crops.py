@@ -1,6 +1,6 @@
 """Sample inputs that int8 models are calibrated with and precisions compared on: crops of a face, and speech.
 
-The face is the packaged sample face, the speech the packaged sample speech in two languages
+The face is the packaged sample face as it was then, the speech the packaged sample speech in two languages
 (tools/make_calibration.py). The face is taken nearer and further off, from aside, mirrored, in light and darkness, in
 warm and cold light, so that the ranges found hold for faces of any colour in any light.
 """

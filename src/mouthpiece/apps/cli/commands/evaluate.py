@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_event, print_out
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.atomic_write import write_text
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 from mouthpiece.evaluation.options import EvaluationOptions
@@ -28,7 +29,7 @@ def motion(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the table there, as Markdown."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    yes: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Score the motion networks: what they make of speech against what mouths really did.
 

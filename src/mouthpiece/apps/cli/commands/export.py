@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.apps.cli.interruption import interruptible
-from mouthpiece.engines.wav2lip.options import Format, Precision, Via
+from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.export import ExportReport
-
-
-class ExportPrecision(StrEnum):
-    """Values of --precision."""
-
-    F32 = "f32"
-    F16 = "f16"
-    INT8 = "int8"
 
 
 def export(
@@ -34,7 +26,7 @@ def export(
             help="A name that 'mouthpiece weights list' knows, or a file: .pth, .safetensors.",
         ),
     ],
-    to: Annotated[Format, typer.Option("--to", show_default=False, help="What to write.")],
+    to: Annotated[ExportFormat, typer.Option("--to", show_default=False, help="What to write.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -49,13 +41,13 @@ def export(
         ),
     ] = ExportPrecision.F32,
     via: Annotated[
-        Via,
+        ExportRoute,
         typer.Option(
             "--via",
             help="The way: straight from the file's arrays, by PyTorch, or by PyTorch and ONNX (extra 'torch').",
         ),
-    ] = Via.ARRAYS,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite FILE if it exists.")] = False,
+    ] = ExportRoute.ARRAYS,
+    yes: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Write a Wav2Lip CHECKPOINT for ONNX Runtime or OpenVINO, and compare what it draws with PyTorch."""
     from mouthpiece.checkpoints.store import find_checkpoint
@@ -63,16 +55,15 @@ def export(
     from mouthpiece.media.output_file import check_output
     from mouthpiece.networks.published_weights import GENERATORS
 
-    chosen = to, Precision(precision.value), via
-    check_export(*chosen)
+    check_export(to, precision, via)
     source = find_checkpoint(checkpoint, GENERATORS)
     path = check_output(out, overwrite=yes, forbidden=(source,), suffixes=(to.suffix,))
-    if to is Format.OPENVINO:
+    if to is ExportFormat.OPENVINO:
         check_output(path.with_suffix(".bin"), overwrite=yes, forbidden=(source,), suffixes=(".bin",))
-    if chosen[1] is Precision.INT8:
+    if precision is ExportPrecision.INT8:
         console.note("mouthpiece: making an int8 model; this takes a minute or so")
     with interruptible(at_once=True):
-        report = export_generator(source, path, *chosen)
+        report = export_generator(source, path, to, precision, via)
     console.warn(report.warnings)
     if console.json:
         console.event("result", as_json(report))
@@ -88,5 +79,5 @@ def report_lines(report: ExportReport) -> list[str]:
         f"{one.difference.rms:.2g} rms (1 is from black to white)"
         for one in report.compared
     ]
-    said = f"{report.size_bytes / 1e6:.1f} MB, {report.precision}, via {report.via}, made in {report.elapsed_s:.1f} s"
-    return [*lines, f"{report.path}: {said}"]
+    made = f"{report.size_bytes / 1e6:.1f} MB, {report.precision}, via {report.via}, made in {report.elapsed_s:.1f} s"
+    return [*lines, f"{report.path}: {made}"]

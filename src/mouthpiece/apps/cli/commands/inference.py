@@ -15,7 +15,8 @@ from mouthpiece.apps.cli.console import Console
 from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.errors import InputError, OptionError, OutputError
 from mouthpiece.notices import notice
-from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FourNumbers, FrameTransform, SyncOptions, option
+from mouthpiece.option_fields import option
+from mouthpiece.options import TO_EDGE, EngineOptions, Fit, FourNumbers, FrameTransform, SyncOptions
 
 OUTFILE = Path("results/result_voice.mp4")
 """Where the published script puts its result; this folder alone is made if it is missing."""

@@ -10,6 +10,7 @@ import typer
 
 from mouthpiece.apps.cli.commands.sync import Speech, show_progress
 from mouthpiece.apps.cli.console import Console, as_json
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.options import VisemeOptions
 
@@ -32,7 +33,7 @@ def visemes(
     ],
     *,
     options: VisemeOptions,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite OUT if it exists.")] = False,
+    yes: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Write the mouth shapes of SPEECH: ARKit's blendshapes and Preston Blair's letters, for 3-D and 2-D characters."""
     from mouthpiece.types import Progress
