@@ -15,7 +15,7 @@ import numpy as np
 
 from mouthpiece import samples
 from mouthpiece.engines.wav2lip.crop import CropBox, crop_map
-from mouthpiece.engines.wav2lip.mel_windows import mel_spectrogram
+from mouthpiece.engines.wav2lip.mel_windows import MelStream
 from mouthpiece.engines.wav2lip.sample_crops import FILE, MARGIN, SIDE
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import open_face, open_speech
@@ -50,7 +50,8 @@ def face_picture() -> Picture:
 def mel_of(language: str) -> FloatArray:
     """Compute the mel spectrogram of the sample speech, (m, 80) float32."""
     with open_speech(samples.sample_speech(language)) as speech:
-        return mel_spectrogram(np.concatenate(list(speech.samples())))
+        stream = MelStream()
+        return np.concatenate([*map(stream.push, speech.samples()), stream.finish()])
 
 
 def main() -> None:

@@ -147,6 +147,10 @@ def _face() -> Any:
     )
 
 
+def _fps(text: str) -> Any:
+    return option(PHOTO_FPS, flag="--fps", metavar="RATE", parse=parse_fps, help=text, low=MIN_FPS, high=MAX_FPS)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """Which engine moves the mouth, and what may be chosen about any of them; handed to the engine unchanged."""
@@ -241,15 +245,7 @@ class SyncOptions(PhonesOptions):
     """Which engine moves the mouth, and how; an engine's name alone is taken, too."""
     fit: Fit = option(Fit.PINGPONG, flag="--fit", help="How a face video shorter than the speech goes on.")
     """What a face video does that is shorter than the speech."""
-    fps: Fraction = option(
-        PHOTO_FPS,
-        flag="--fps",
-        metavar="RATE",
-        parse=parse_fps,
-        help="Frames a second for photos: 25, 29.97, 30000/1001.",
-        low=MIN_FPS,
-        high=MAX_FPS,
-    )
+    fps: Fraction = _fps("Frames a second for photos: 25, 29.97, 30000/1001.")
     """Frames a second made from a photo; a video keeps its own."""
     face: str = _face()
     """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
@@ -338,15 +334,7 @@ class LiveOptions:
 class VisemeOptions(PhonesOptions):
     """What may be chosen about an export of mouth shapes."""
 
-    fps: Fraction = option(
-        PHOTO_FPS,
-        flag="--fps",
-        metavar="RATE",
-        parse=parse_fps,
-        help="Blendshape frames a second: 25, 29.97, 60.",
-        low=MIN_FPS,
-        high=MAX_FPS,
-    )
+    fps: Fraction = _fps("Blendshape frames a second: 25, 29.97, 60.")
     """Frames of blendshapes a second."""
     intensity: float = intensity_option()
     """How far the mouth moves; 1 is what the engine learned."""

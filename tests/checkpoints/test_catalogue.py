@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mouthpiece import checkpoints
 from mouthpiece.checkpoints import catalogue
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named, how_to_get, known_checkpoints
 from mouthpiece.errors import WeightsError
@@ -18,7 +17,7 @@ from mouthpiece.networks.published_weights import CHECKPOINTS, GENERATORS
 
 KNOWN = {checkpoint.name: checkpoint for checkpoint in CHECKPOINTS}
 THEIRS = """
-from mouthpiece.checkpoints import Checkpoint
+from mouthpiece import Checkpoint
 CHECKPOINTS = (
     Checkpoint(name="theirs", title="", file_name="theirs.onnx", licence="free"),
     Checkpoint(name="wav2lip", title="not ours", file_name="other.pth", licence="free"),
@@ -89,12 +88,6 @@ def test_how_to_get_says_both_ways() -> None:
     assert "'mouthpiece weights add FILE'" in text
     unserved = how_to_get(Checkpoint(name="lost", title="", file_name="lost.pth", licence=""))
     assert "weights fetch" not in unserved and "'mouthpiece weights add FILE'" in unserved
-
-
-def test_the_package_offers_its_names_lazily() -> None:
-    assert checkpoints.known_checkpoints is known_checkpoints
-    with pytest.raises(AttributeError, match="has no attribute 'catalog'"):
-        _ = checkpoints.catalog
 
 
 class TestOtherPackages:

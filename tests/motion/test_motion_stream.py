@@ -111,10 +111,17 @@ def test_any_chunking_gives_the_same_motion(block: int) -> None:
         assert a.activity == pytest.approx(b.activity, abs=1e-5)
 
 
+@pytest.fixture(scope="module")
+def one_by_one() -> list[Motion]:
+    """Three seconds of babble as they are answered when every frame's sound comes alone."""
+    return moments(MotionStream(weights=LIVE_WEIGHTS), babble(3.0), 160)
+
+
 @pytest.mark.parametrize("block", [320, 777, 1280, 48000])
-def test_frames_that_wait_are_answered_together(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_that_wait_are_answered_together(
+    block: int, one_by_one: list[Motion], monkeypatch: pytest.MonkeyPatch
+) -> None:
     samples, runs = babble(3.0), [0]
-    one_by_one = moments(MotionStream(weights=LIVE_WEIGHTS), samples, 160)
     stream, run = MotionStream(weights=LIVE_WEIGHTS), Network.__call__
 
     def counted(network: Network, *inputs: FloatArray) -> list[FloatArray]:

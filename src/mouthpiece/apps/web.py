@@ -268,17 +268,11 @@ def _pixels_of_header(file: Path | BinaryIO) -> tuple[int, int] | None:
         try:
             if not isinstance(file, Path):
                 file.seek(0)
-            with Image.open(file, formats=[name for name in _HEADERS if name in _known_formats()]) as image:
+            Image.init()
+            with Image.open(file, formats=[name for name in _HEADERS if name in Image.OPEN]) as image:
                 return image.size
         except Exception:  # `probe_media` raises the error that describes it
             return None
-
-
-def _known_formats() -> list[str]:
-    from PIL import Image
-
-    Image.init()
-    return list(Image.OPEN)
 
 
 def _upload_report(media: MediaReport) -> UploadReport:

@@ -53,24 +53,32 @@ def ensure_folder(folder: Path) -> Path:
     Raises:
         WeightsError: it can't be made.
     """
-    try:
+    with writing():
         for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
             missing.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise unwritable(error) from error
-    if not folder.is_dir():
-        raise unwritable(NotADirectoryError(errno.ENOTDIR, "a file is in the way"))
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file is in the way")
     return folder
 
 
-def unwritable(error: OSError) -> WeightsError | DiskFullError:
-    """Return the error of a cache that can't be written."""
-    if error.errno == errno.ENOSPC:
-        return DiskFullError(f"the disk of {cache_dir()} is full; make room or set {ENVIRONMENT} to a folder elsewhere")
-    return WeightsError(
-        f"expected to write into the cache {cache_dir()}, got: {error.strerror or error}; "
-        f"set {ENVIRONMENT} to a folder that can be written"
-    )
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Turn what the system reports of the cache's files into one line for people.
+
+    Raises:
+        WeightsError: the cache can't be written.
+        DiskFullError: no room.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            text = f"the disk of {cache_dir()} is full; make room or set {ENVIRONMENT} to a folder elsewhere"
+            raise DiskFullError(text) from error
+        raise WeightsError(
+            f"expected to write into the cache {cache_dir()}, got: {error.strerror or error}; "
+            f"set {ENVIRONMENT} to a folder that can be written"
+        ) from error
 
 
 def check_room(folder: Path, wanted: int) -> None:
@@ -139,10 +147,7 @@ def sha256_of(path: Path, *, afresh: bool = False) -> str:
     except OSError as error:
         raise WeightsError(f"expected to read weights from {path}, got: {error.strerror or error}") from error
     if steady:
-        known.pop(key, None)
-        kept = list(known.items())[1 - REMEMBERED_HASHES :]
-        with contextlib.suppress(WeightsError):  # a cache that can't be written costs time, no more
-            write_json(memory, {**dict(kept), key: [*before, found]})
+        remember(memory, key, [*before, found], REMEMBERED_HASHES)
     return found
 
 
@@ -164,15 +169,13 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON object, whole or not at all."""
     ensure_folder(path.parent)
-    with new_file_beside(path) as beside:
+    with writing(), atomic_write(path) as beside:
         beside.write_text(json.dumps(content, indent=1), "utf-8")
 
 
-@contextlib.contextmanager
-def new_file_beside(target: Path) -> Iterator[Path]:
-    """Give a path beside a target, which takes its place at the end of the block; nothing is left if that fails."""
-    try:
-        with atomic_write(target) as beside:
-            yield beside
-    except OSError as error:
-        raise unwritable(error) from error
+def remember(path: Path, key: str, value: Any, most: int) -> None:
+    """Put a value into a JSON object of at most so many; a cache that can't be written costs time, no more."""
+    known = read_json(path)
+    known.pop(key, None)
+    with contextlib.suppress(WeightsError, DiskFullError):
+        write_json(path, {**dict(list(known.items())[1 - most :]), key: value})

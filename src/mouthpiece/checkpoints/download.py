@@ -6,6 +6,7 @@ The bytes gather in FILE.part, which outlives whatever ends the process, and the
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+import mouthpiece
 from mouthpiece.checkpoints import cache, store
 from mouthpiece.checkpoints.catalogue import Checkpoint
 from mouthpiece.errors import Cancelled
@@ -122,7 +124,7 @@ class _PartNote:
 
 
 class Download:
-    """A downloader with pooch's interface, which resumes where an earlier one broke off."""
+    """One download, which resumes where an earlier one broke off."""
 
     def __init__(self, job: DownloadJob) -> None:
         self.resumed = False
@@ -135,23 +137,30 @@ class Download:
         self._began = time.monotonic()
         self._came = 0
 
-    def __call__(self, url: str, output_file: str, pooch: object) -> None:
-        """Fetch a URL into a file; `pooch` is not used.
+    def __call__(self, url: str) -> Path:
+        """Fetch a URL, check the hash where one is known, and put the file in its place.
 
         Raises:
-            SourceFailed: this URL will not do.
+            SourceFailed: this URL will not do; wrong bytes are removed.
             Cancelled: as asked; the part stays.
             WeightsError, DiskFullError: the cache can't take it.
         """
-        try:
-            self._try_repeatedly(url)
-            self._part.replace(output_file)
-            store.remove_part(self._job.target)
-        except OSError as error:
-            raise cache.unwritable(error) from error
-        except ValueError as error:  # would be pooch's error for a wrong hash
-            raise SourceFailed("sent what makes no sense") from error
-        self.finished = True
+        target, sha256 = self._job.target, self._job.sha256
+        with cache.writing():
+            target.unlink(missing_ok=True)  # a file that is still there is damaged
+            try:
+                self._try_repeatedly(url)
+            except ValueError as error:
+                raise SourceFailed("sent what makes no sense") from error
+            self.finished = True
+            with self._part.open("rb") as part:
+                right = not sha256 or hashlib.file_digest(part, "sha256").hexdigest() == sha256
+            if right:
+                self._part.replace(target)
+            store.remove_part(target)
+        if not right:
+            raise SourceFailed("served other bytes than the published ones (wrong sha256), which were removed")
+        return target
 
     def _try_repeatedly(self, url: str) -> None:
         """Ask until the part is whole; tries that brought the file further than before don't count as vain."""
@@ -183,7 +192,7 @@ class Download:
     def _try_once(self, url: str) -> None:
         """Make one request and take its answer."""
         have, note = self._resumable(url)
-        headers = {"Accept-Encoding": "identity", "User-Agent": _user_agent()}
+        headers = {"Accept-Encoding": "identity", "User-Agent": f"mouthpiece/{mouthpiece.__version__}"}
         if have:
             headers["Range"] = f"bytes={have}-"
             if note and note.url == url and note.validator:
@@ -251,7 +260,9 @@ class Download:
 
     def _start(self, url: str, answer: Response) -> None:
         """Receive a whole body, from its first byte."""
-        note = _PartNote(url, answer.headers.get("ETag"), answer.headers.get("Last-Modified"), _length(answer))
+        note = _PartNote(
+            url, answer.headers.get("ETag"), answer.headers.get("Last-Modified"), answer.raw.length_remaining
+        )
         self._check_total(note.total)
         store.remove_part(self._job.target)
         self.resumed = False
@@ -353,21 +364,9 @@ def _body(answer: Response) -> Iterator[bytes]:
         yield piece
 
 
-def _length(answer: Response) -> int | None:
-    """Return the body's length by the server's header."""
-    length = answer.headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
-
-
 def _check_safe(url: str, *, local: bool) -> None:
     """Allow https, and plain http to this machine where the source itself is on it."""
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and local and parts.hostname in LOCAL_HOSTS):
         return
     raise SourceFailed(f"leads to {parts.scheme}://{parts.hostname}, and only https is safe")
-
-
-def _user_agent() -> str:
-    from mouthpiece import __version__
-
-    return f"mouthpiece/{__version__}"

@@ -1,14 +1,8 @@
-"""Fetching published checkpoints: from the first good source, checked before it counts, by one process at a time.
-
-pooch checks the hash and renames; how the bytes come is ours (`download`), for pooch starts over when a connection
-breaks.
-"""
+"""Fetching published checkpoints: from the first good source, checked before it counts, by one process at a time."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,41 +76,8 @@ def _from_source(job: DownloadJob, url: str) -> Path:
     """Fetch from one source. Bytes that turn out wrong after a resumption are fetched once more from the start."""
     download = Download(job)
     try:
-        return _retrieve(job, url, download)
+        return download(url)
     except SourceFailed:
         if not (download.finished and download.resumed):
             raise
-    return _retrieve(job, url, Download(job))
-
-
-def _retrieve(job: DownloadJob, url: str, download: Download) -> Path:
-    """Have pooch run the download, check the hash and put the file in its place."""
-    import pooch
-
-    # pooch keeps a file whose hash it is not given: a file that is still there is damaged.
-    job.target.unlink(missing_ok=True)
-    known = f"sha256:{job.sha256}" if job.sha256 else None
-    try:
-        with _quiet_pooch():
-            kept = pooch.retrieve(
-                url, known_hash=known, fname=job.target.name, path=job.target.parent, downloader=download
-            )
-    except ValueError as error:  # pooch's error for another hash; the bytes are gone
-        raise SourceFailed("served other bytes than the published ones (wrong sha256), which were removed") from error
-    except OSError as error:
-        raise cache.unwritable(error) from error
-    return Path(kept)
-
-
-@contextlib.contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Silence pooch's log below warnings."""
-    import pooch
-
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return Download(job)(url)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from mouthpiece.atomic_write import atomic_write
 from mouthpiece.checkpoints import cache
 from mouthpiece.checkpoints.catalogue import Checkpoint, checkpoint_named, how_to_get, known_checkpoints
 from mouthpiece.errors import Cancelled, WeightsError
@@ -181,7 +182,7 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
     target = folder / (named_so if named_so in checkpoint.file_names else checkpoint.file_name)
     cache.check_room(folder, source.stat().st_size)
     with locked(name, cancelled=cancelled):
-        with cache.new_file_beside(target) as beside:
+        with cache.writing(), atomic_write(target) as beside:
             if _copied(source, beside, cancelled) != meant:
                 raise WeightsError(f"{source} changed while it was copied; add it again when nothing writes to it")
             old = read_record(name)
@@ -233,10 +234,8 @@ def remove(name: str) -> list[Path]:
         hashes = {record.sha256} if (record := read_record(name)) else set()
         if path and not record:
             hashes.add(cache.sha256_of(path))
-        try:
+        with cache.writing():
             shutil.rmtree(folder)
-        except OSError as error:
-            raise cache.unwritable(error) from error
         for sha256 in hashes:
             gone += cache.remove_models(sha256)
     return gone
@@ -260,10 +259,8 @@ def remove_part(target: Path) -> None:
 
 def remove_leftovers(name: str) -> None:
     """Remove what a killed process left half-made of a checkpoint's file; only while holding its lock."""
-    folder = folder_of(name)
-    for pattern in ("tmp*", f".{checkpoint_named(name).file_name}.*"):  # pooch's and ours
-        for stray in folder.glob(pattern):
-            stray.unlink(missing_ok=True)
+    for stray in folder_of(name).glob(f".{checkpoint_named(name).file_name}.*"):
+        stray.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -286,16 +283,15 @@ def locked(
     lock = filelock.FileLock(cache.ensure_folder(cache.cache_dir() / "locks") / f"{checkpoint_named(name).name}.lock")
     waited = False
     while not lock.is_locked:
-        try:
-            lock.acquire(timeout=LOCK_LOOK_S if waited else 0)
-        except filelock.Timeout:
-            if not waited and waiting:
-                waiting()
-            waited = True
-            if cancelled and cancelled():
-                raise Cancelled("stopped as asked while another process was at it") from None
-        except OSError as error:
-            raise cache.unwritable(error) from error
+        with cache.writing():
+            try:
+                lock.acquire(timeout=LOCK_LOOK_S if waited else 0)
+            except filelock.Timeout:
+                if not waited and waiting:
+                    waiting()
+                waited = True
+                if cancelled and cancelled():
+                    raise Cancelled("stopped as asked while another process was at it") from None
     try:
         yield
     finally:

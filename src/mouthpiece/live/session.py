@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Self
 
 from mouthpiece.compositing import paste
@@ -88,7 +87,7 @@ class LiveSession:
         self._clock = clock
         self._portrait = Portrait(face, options)
         self._tracked = self._portrait.full_size
-        self._engine = _load_live_engine(options)
+        self._engine: Engine = load_engine(options.engine.name)(options.engine, EngineJob(live=True))
         self._engine.prepare([self._tracked])
         self._quality = QualityController(quality_levels(options.fps), _PROCESS_SESSIONS, time.thread_time)
         self._rest: dict[float, Picture] = {}
@@ -120,9 +119,7 @@ class LiveSession:
         """Return the session."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
 
@@ -370,7 +367,3 @@ class LiveSession:
         if self._tracked is not self._portrait.full_size:  # and not only about to be smaller
             parts.append(f"{max(self.width, self.height)} px")
         return f"{', '.join(parts)}: this machine can't keep up" if parts else ""
-
-
-def _load_live_engine(options: LiveOptions) -> Engine:
-    return load_engine(options.engine.name)(options.engine, EngineJob(live=True))

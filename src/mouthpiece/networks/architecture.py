@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ NORM_FLOOR = 1e-12
 """The least length that an embedding is divided by."""
 COUNTER = "num_batches_tracked"
 """Ending of the entries that count batch norm's updates; nothing is computed with them."""
-_STATISTICS = (COUNTER, "running_mean", "running_var")
 
 Shape = tuple[int, ...]
 StateDict = Mapping[str, NDArray[Any]]
@@ -132,11 +130,6 @@ class Architecture:
     def required(self) -> frozenset[str]:
         """Entries that the network computes with."""
         return frozenset(name for name in self.entries if not name.endswith(COUNTER))
-
-    @cached_property
-    def parameter_count(self) -> int:
-        """Numbers that training changes: all entries but the running statistics."""
-        return sum(prod(shape) for name, shape in self.entries.items() if not name.endswith(_STATISTICS))
 
     @cached_property
     def last_reads(self) -> dict[str, tuple[str, ...]]:

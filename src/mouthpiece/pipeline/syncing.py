@@ -26,7 +26,8 @@ from mouthpiece.media import (
 )
 from mouthpiece.notices import Notice, notice
 from mouthpiece.options import PHOTO_FPS, EngineOptions, Fit, SyncOptions
-from mouthpiece.phones import PhoneTranscript, find_phones
+from mouthpiece.phones import find_phones
+from mouthpiece.phones.finding import PhoneTranscript
 from mouthpiece.pipeline.edits import EditList
 from mouthpiece.pipeline.journal import Journal, SyncResult
 from mouthpiece.pipeline.lane import Lane, frames_ahead

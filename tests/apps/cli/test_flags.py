@@ -18,7 +18,7 @@ from tests.apps.staging import Said, StandIn
 from mouthpiece.apps.cli.commands.calibrate import CALIBRATED
 from mouthpiece.apps.cli.commands.live import LIVE_FLAGS
 from mouthpiece.apps.cli.console import Console
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags, add_commands
 from mouthpiece.apps.cli.main import app
 from mouthpiece.apps.live.config import LiveConfig
 from mouthpiece.apps.studio.settings import Settings
@@ -167,7 +167,7 @@ def made_command(flags: Flags = EVERYTHING) -> Callable[..., Asked]:
 
     work.__annotations__["options"] = Annotated[Outer, flags]
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    command(made, "work")(work)
+    add_commands(made, work)
     line: Any = typer.main.get_command(made)
 
     def call(*arguments: str) -> Asked:

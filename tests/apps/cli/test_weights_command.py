@@ -448,7 +448,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = {"av", "cv2", "numpy", "openvino", "torch", "rich", "requests", "pooch", "filelock", "platformdirs"}
+    heavy = {"av", "cv2", "numpy", "openvino", "torch", "rich", "requests", "filelock", "platformdirs"}
     code = (
         "import sys\n"
         "from mouthpiece.apps.cli.main import main\n"

@@ -18,7 +18,7 @@ from mouthpiece.apps.cli import main
 from mouthpiece.apps.live import LiveConfig, routes, serve, session_registry
 from mouthpiece.errors import NoFaceError
 from mouthpiece.live import LiveFrame, LiveStats
-from mouthpiece.media import FaceInput
+from mouthpiece.media import FaceInput, Named
 from mouthpiece.options import LiveOptions
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
@@ -35,6 +35,7 @@ class StandInSession:
     faces_seen = 1
 
     def __init__(self, face: FaceInput, options: LiveOptions) -> None:
+        face = face.source if isinstance(face, Named) else face
         assert isinstance(face, np.ndarray)
         if face.mean() < 2:
             raise NoFaceError("expected a face, but it is dark")

@@ -11,7 +11,7 @@ from tests.apps.live.conftest import Served
 from tests.apps.live.visiting import Visitor, form, photo
 
 from mouthpiece.apps.live import LiveConfig
-from mouthpiece.apps.live.access import AccessPolicy, check_token, name_of, new_client_id, new_token
+from mouthpiece.apps.live.access import AccessPolicy, check_token, name_of
 from mouthpiece.apps.live.http_errors import HttpError
 from mouthpiece.apps.live.messages import read_command
 from mouthpiece.apps.live.server import link
@@ -139,17 +139,18 @@ def test_cookies_are_ours_or_nobody_s() -> None:
     def policy(token: str | None = TOKEN, secret: bytes = b"s" * 32) -> AccessPolicy:
         return AccessPolicy(host="127.0.0.1", token=token, names=(), secret=secret)
 
-    visitor = new_client_id()
-    cookie = policy().cookie(visitor)
-    assert policy().client_id(cookie) == visitor
+    visitor = "0123456789abcdef" * 2
+    cookie = policy().cookies.sign(visitor)
+    assert policy().cookies.unsign(cookie) == visitor
     for other in (policy(token="another-token-it-is"), policy(token=None), policy(secret=b"t" * 32)):
-        assert other.client_id(cookie) is None
+        assert other.cookies.unsign(cookie) is None
     for bad in (None, "", ".", visitor, cookie[:-1], cookie + "0", "." + cookie, "\u00e9.\u00e9", "\ud800.x"):
-        assert policy().client_id(bad) is None
+        assert policy().cookies.unsign(bad) is None
 
 
 def test_tokens_of_our_own_are_long_and_fit_for_links() -> None:
-    assert check_token(new_token()) and new_token() != new_token()
+    one, other = (LiveConfig(host="0.0.0.0").token or "" for _ in range(2))
+    assert check_token(one) and one != other
     for bad in ("short", "spaces are not fit for links", "x" * 15, "a/slash/in/the/token", "ümlauts-in-the-token"):
         with pytest.raises(OptionError):
             check_token(bad)

@@ -145,15 +145,15 @@ class DoctorReport:
 
 def examine() -> DoctorReport:
     """Look at the machine and the installation; never raises."""
-    cpu, features = _cpu()
+    processor = this_processor()
     devices, trouble = _devices()
     return DoctorReport(
         versions=_versions(),
         ffmpeg_libraries=_ffmpeg_libraries(),
         system=platform.platform(),
-        cpu=cpu,
+        cpu=processor.name,
         cpu_count=core_count(),
-        cpu_features=features,
+        cpu_features=tuple(people for kernel, people in CPU_FLAGS.items() if kernel in processor.flags),
         devices=devices,
         checks=(
             *trouble,
@@ -180,13 +180,14 @@ def _versions() -> dict[str, str]:
         "OpenCV": "opencv-python-headless",
         "NumPy": "numpy",
         "Pillow": "pillow",
-        **{product: name for product, name in OPTIONAL.items() if _is_installed(name)},
+        **OPTIONAL,
     }
     for product, distribution in distributions.items():
         try:
             found[product] = version(distribution)
         except PackageNotFoundError:
-            found[product] = "not installed"
+            if product not in OPTIONAL:
+                found[product] = "not installed"
     return found
 
 
@@ -196,12 +197,6 @@ def _ffmpeg_libraries() -> dict[str, str]:
     except Exception as error:  # a broken wheel may raise anything
         return {"PyAV": f"can't be imported: {error}"}
     return {name: ".".join(map(str, numbers)) for name, numbers in av.library_versions.items()}
-
-
-def _cpu() -> tuple[str, tuple[str, ...]]:
-    """Return the processor's name and what of CPU_FLAGS it has; without /proc, the name alone."""
-    processor = this_processor()
-    return processor.name, tuple(people for kernel, people in CPU_FLAGS.items() if kernel in processor.flags)
 
 
 def _hidden_tiles() -> tuple[str, ...]:
@@ -214,13 +209,6 @@ def _hidden_tiles() -> tuple[str, ...]:
     )
     able = "mouthpiece keeps oneDNN off it" if keep_off_hidden_tiles() else "here only f32 is safe"
     return (f"{why}; {able}",)
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        return bool(version(distribution))
-    except PackageNotFoundError:
-        return False
 
 
 def _cache() -> Check:

@@ -139,20 +139,16 @@ def group(app: typer.Typer, name: str, text: str) -> typer.Typer:
     return made
 
 
-def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as a command, its option dataclasses as flags.
+def add_commands(app: typer.Typer, *functions: Callable[..., None], **settings: Any) -> None:
+    """Add functions as commands, their option dataclasses as flags.
 
     Args:
         app: where.
-        name: of the command.
+        functions: each called by the first word of its name.
         settings: passed on to typer.
     """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        app.command(name, **settings)(with_flags(function))
-        return function
-
-    return register
+    for function in functions:
+        app.command(function.__name__.partition("_")[0], **settings)(with_flags(function))
 
 
 def with_flags(function: Callable[..., None]) -> Callable[..., None]:

@@ -24,6 +24,7 @@ from mouthpiece.apps.cli.commands import (
     export,
     inference,
     live,
+    prepare,
     reports,
     studio,
     sync,
@@ -32,7 +33,7 @@ from mouthpiece.apps.cli.commands import (
     weights,
 )
 from mouthpiece.apps.cli.console import Console, StdoutClosed, forget_stdout, print_err, print_event, print_out
-from mouthpiece.apps.cli.flags import DEBUG
+from mouthpiece.apps.cli.flags import DEBUG, add_commands, group
 from mouthpiece.apps.cli.interruption import EXIT_SIGNAL_BASE, Stopped
 from mouthpiece.apps.cli.log_to_console import log_to_console
 from mouthpiece.errors import Cancelled, MouthpieceError, OptionError
@@ -52,8 +53,26 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _commands in (sync, visemes, inference, calibrate, export, live, studio, reports, train, evaluate, weights):
-    _commands.add_to(app)
+add_commands(app, sync.sync, sync.demo, visemes.visemes)
+add_commands(app, inference.inference, cls=inference.PublishedUsage)
+add_commands(app, calibrate.calibrate, export.export, live.live, studio.studio)
+add_commands(app, reports.probe, reports.engines, reports.doctor)
+add_commands(
+    group(app, "train", "Train networks (extra 'train')."),
+    prepare.prepare,
+    train.synthesise,
+    train.teacher,
+    train.motion,
+)
+add_commands(group(app, "evaluate", "Measure how good it is."), evaluate.motion)
+add_commands(
+    group(app, "weights", "Fetch published weights, add your own, look after them."),
+    weights.list_weights,
+    weights.fetch_weights,
+    weights.add_weights,
+    weights.verify_weights,
+    weights.remove_weights,
+)
 
 
 def _print_version(value: bool) -> None:
@@ -163,7 +182,9 @@ def _failure(error: BaseException, *, debug: bool) -> Failure:
     if isinstance(error, KeyboardInterrupt):
         return Failure(Cancelled.code, "cancelled", EXIT_SIGNAL_BASE + signal.SIGINT)
     if isinstance(error, UsageProblem):
-        return Failure("usage", f"{_usage_text(error)} (see {_help_of(error)})", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "mouthpiece"
+        return Failure("usage", f"{_usage_text(error)} (see {command} --help)", error.exit_code)
     text = f"unexpected error: {type(error).__name__}: {error}; run again with --debug and report it"
     return Failure(MouthpieceError.code, text, EXIT_ERROR)
 
@@ -189,12 +210,6 @@ def _fail(console: Console, failure: Failure) -> int:
         except MouthpieceError:
             forget_stdout()
     return failure.exit_code
-
-
-def _help_of(error: Any) -> str:
-    """Return the command whose help explains a usage error."""
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'mouthpiece'} --help"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
 import time
 from base64 import b64decode
 from collections.abc import Callable
@@ -35,11 +34,6 @@ _WEBSOCKET_VERSION = "13"
 _WEBSOCKET_KEY_BYTES = 16
 
 Clock = Callable[[], float]
-
-
-def new_token() -> str:
-    """Return a random token, fit for a link."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def check_token(token: str) -> str:
@@ -79,12 +73,8 @@ class AccessPolicy:
         self._names = frozenset(name.lower() for name in names)
         self._checks_names = bool(names) or is_loopback(host)
         # Another token is another key: cookies given for the old one are no longer valid.
-        self._cookies = CookieSigner(secret, f"mouthpiece.live:{token or ''}")
-
-    @property
-    def asks_for_token(self) -> bool:
-        """Whether a token is needed at all."""
-        return self._token is not None
+        self.cookies = CookieSigner(secret, f"mouthpiece.live:{token or ''}")
+        """Signatures of the cookies, whose values are ids of browser sessions."""
 
     def check_name(self, request: Request) -> None:
         """Check that the request's Host is a name of the server.
@@ -133,21 +123,8 @@ class AccessPolicy:
         Raises:
             NotAdmitted: no token, or a wrong one.
         """
-        if self.asks_for_token and client_id is None and not self.has_bearer_token(request):
+        if self._token is not None and client_id is None and not self.has_bearer_token(request):
             raise NotAdmitted("open the link with the token that the server printed at its start")
-
-    def cookie(self, client_id: str) -> str:
-        """Return the cookie of a browser session."""
-        return self._cookies.sign(client_id)
-
-    def client_id(self, cookie: str | None) -> str | None:
-        """Return the browser session of a cookie; None if this server did not sign it."""
-        return self._cookies.unsign(cookie)
-
-
-def new_client_id() -> str:
-    """Return a random id for a browser session."""
-    return secrets.token_hex(CLIENT_ID_BYTES)
 
 
 def _location(origin: str) -> str | None:

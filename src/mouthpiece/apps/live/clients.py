@@ -24,16 +24,11 @@ class Client:
         """Frames it was too slow for."""
         self.replaced = False
         """Whether it was dismissed for newer ones of the same session."""
+        self.dismissed = False
         self._changed = threading.Condition()
         self._frame: EncodedFrame | None = None
         self._messages: deque[dict[str, Any]] = deque(maxlen=MOST_MESSAGES)
         self._sounds: deque[bytes] = deque(maxlen=MOST_SOUNDS)
-        self._dismissed = False
-
-    @property
-    def dismissed(self) -> bool:
-        """Whether the client was dismissed."""
-        return self._dismissed
 
     def put_frame(self, frame: EncodedFrame) -> None:
         """Queue a frame in place of one that still waits."""
@@ -62,9 +57,9 @@ class Client:
     def next(self, timeout_s: float) -> EncodedFrame | dict[str, Any] | bytes | None:
         """Take a message, else sound, else the newest frame; None if none came in that time, or it was dismissed."""
         with self._changed:
-            if not (self._messages or self._sounds or self._frame or self._dismissed):
+            if not (self._messages or self._sounds or self._frame or self.dismissed):
                 self._changed.wait(timeout_s)
-            if self._dismissed:
+            if self.dismissed:
                 return None
             if self._messages:
                 return self._messages.popleft()
@@ -76,5 +71,5 @@ class Client:
     def dismiss(self) -> None:
         """Send nothing more; `next` returns None from now on."""
         with self._changed:
-            self._dismissed = True
+            self.dismissed = True
             self._changed.notify_all()

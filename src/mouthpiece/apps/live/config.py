@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mouthpiece.apps.live.access import SECRET_BYTES, check_token, new_token
+from mouthpiece.apps.live.access import SECRET_BYTES, TOKEN_BYTES, check_token
 from mouthpiece.apps.web import allow_hosts_option, check_host, is_loopback
 from mouthpiece.cpu import core_count
 from mouthpiece.errors import InputError
@@ -25,14 +25,11 @@ BROWSER, SERVER, FILE = "browser", "server", "file"
 PORT = 8080
 MOST_SIDE = 640
 """Default pixels of the longer side of the faces drawn."""
-SESSIONS_PER_CORE = 2
-MOST_SESSIONS = 256
-OPEN_PORTS = 65_535
 
 
 def default_sessions() -> int:
     """Return the default of sessions at once: more than a machine keeps up with, as few speak all the time."""
-    return max(2, SESSIONS_PER_CORE * core_count())
+    return max(2, 2 * core_count())
 
 
 def _open_live(face: FaceInput, options: LiveOptions) -> SpeakingFace:
@@ -48,7 +45,7 @@ class LiveConfig:
     host: str = option(
         "127.0.0.1", flag="--host", help="Address to listen on; any but this machine's own asks for a token."
     )
-    port: int = option(PORT, flag="--port", help="0: any free one.", low=0, high=OPEN_PORTS)
+    port: int = option(PORT, flag="--port", help="0: any free one.", low=0, high=65_535)
     """Port to listen on; 0: any free one."""
     mic: str | Path = option(
         BROWSER,
@@ -74,7 +71,7 @@ class LiveConfig:
         kind=int,
         help="Browsers at once; by default two a core.",
         low=1,
-        high=MOST_SESSIONS,
+        high=256,
     )
     """Browser sessions at once."""
     allow_hosts: tuple[str, ...] = allow_hosts_option()
@@ -107,5 +104,5 @@ class LiveConfig:
         if self.token is not None:
             check_token(self.token)
         elif not is_loopback(self.host):
-            object.__setattr__(self, "token", new_token())
+            object.__setattr__(self, "token", secrets.token_urlsafe(TOKEN_BYTES))
             object.__setattr__(self, "token_is_made", True)

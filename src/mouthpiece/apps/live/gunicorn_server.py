@@ -171,24 +171,19 @@ class LiveArbiter(Arbiter):  # type: ignore[misc]
 class LiveLogger(Logger):  # type: ignore[misc]
     """Logs what the server's operator can mend, and not what clients send."""
 
-    _IDLE = ("Invalid request from", "Socket error processing", "Shutting down", "Reason:")
+    def setup(self, cfg: Any) -> None:
+        """Set the log up, with a filter."""
+        super().setup(cfg)
+        self.error_log.addFilter(_is_for_operator)
 
-    def warning(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Log a warning unless a client is the reason."""
-        sent_to_end = "was sent" in message and "SIGQUIT" in arguments
-        if not message.startswith(self._IDLE) and not sent_to_end:
-            super().warning(message, *arguments, **options)
 
-    def error(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Log an error unless a client is the reason, or the parent raises it."""
-        failed_to_start = "exited with code" in message and BOOT_ERROR in arguments
-        if not message.startswith(self._IDLE) and not failed_to_start:
-            super().error(message, *arguments, **options)
-
-    def exception(self, message: str, *arguments: Any, **options: Any) -> None:
-        """Log an exception unless a client has just gone."""
-        if not message.startswith(self._IDLE):
-            super().exception(message, *arguments, **options)
+def _is_for_operator(record: logging.LogRecord) -> bool:
+    """Return False where a client has just gone, the server ends, or the parent raises the error anyhow."""
+    text, arguments = str(record.msg), record.args or ()
+    idle = text.startswith(("Invalid request from", "Socket error processing", "Shutting down", "Reason:"))
+    sent_to_end = "was sent" in text and "SIGQUIT" in arguments
+    failed_to_start = "exited with code" in text and BOOT_ERROR in arguments
+    return not (idle or sent_to_end or failed_to_start)
 
 
 class LiveWorker(ThreadWorker):  # type: ignore[misc]

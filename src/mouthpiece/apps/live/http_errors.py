@@ -14,48 +14,38 @@ class HttpError(MouthpieceError):
     status: ClassVar[int] = 400
     """HTTP status of the answer."""
 
+    def __init_subclass__(cls, *, code: str, status: int) -> None:
+        cls.code, cls.status = code, status
 
-class Unknown(HttpError):
+
+class Unknown(HttpError, code="unknown", status=404):
     """There is nothing of that name."""
 
-    code = "unknown"
-    status = 404
 
-
-class NotAdmitted(HttpError):
+class NotAdmitted(HttpError, code="token", status=401):
     """The token is missing or wrong."""
 
-    code = "token"
-    status = 401
 
-
-class ForbiddenOrigin(HttpError):
+class ForbiddenOrigin(HttpError, code="foreign", status=403):
     """The request comes from another site, or its Host is not a name of the server."""
 
-    code = "foreign"
-    status = 403
 
-
-class NoFaceYet(HttpError):
+class NoFaceYet(HttpError, code="no-face-yet", status=409):
     """The session has no face."""
 
-    code = "no-face-yet"
-    status = 409
+
+class Unsupported(HttpError, code="not-media", status=415):
+    """A body of a kind that isn't taken."""
 
 
-class Busy(HttpError):
-    """No place is free; trying again later helps."""
-
-    code = "busy"
-    status = 503
-    retry_after_s: ClassVar[int] = 10
-
-
-class TooFast(HttpError):
+class TooFast(HttpError, code="too-fast", status=429):
     """A client sends more than its limit."""
 
-    code = "too-fast"
-    status = 429
+
+class Busy(HttpError, code="busy", status=503):
+    """No place is free; trying again later helps."""
+
+    retry_after_s: ClassVar[int] = 10
 
 
 class NotAPicture(InputError):

@@ -13,6 +13,7 @@ import numpy as np
 
 from mouthpiece.apps.live.config import BROWSER, FILE, SERVER
 from mouthpiece.errors import InputError, MissingExtraError, MouthpieceError
+from mouthpiece.media import open_speech
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 CHUNK = 1024
@@ -169,14 +170,14 @@ class RecordingMicrophone(Microphone):
         self._path, self._loop = path, loop
         self._lock = threading.Lock()
         self._ends: dict[Listener, threading.Event] = {}
-        with _open_recording(path) as speech:
+        with open_speech(path) as speech:
             next(iter(speech.samples()), None)
 
     def attach(self, session: Listener) -> None:
         """Play it to the session from its start, as `Microphone.attach`."""
         self.detach(session)
         try:
-            with _open_recording(self._path):
+            with open_speech(self._path):
                 pass
         except MouthpieceError as error:
             log.warning("%s", error)  # its path goes into the log only
@@ -195,10 +196,8 @@ class RecordingMicrophone(Microphone):
 
     def close(self) -> None:
         """Stop playing."""
-        with self._lock:
-            ends, self._ends = list(self._ends.values()), {}
-        for end in ends:
-            end.set()
+        for session in list(self._ends):
+            self.detach(session)
 
     def _play(self, session: Listener, end: threading.Event) -> None:
         try:
@@ -221,7 +220,7 @@ class RecordingMicrophone(Microphone):
         """Yield (CHUNK,) float32 each, the last one shorter; without end if it loops."""
         while True:
             rest = np.empty(0, dtype=np.float32)
-            with _open_recording(self._path) as speech:
+            with open_speech(self._path) as speech:
                 for block in speech.samples():
                     rest = np.concatenate([rest, block])
                     while len(rest) >= CHUNK:
@@ -231,9 +230,3 @@ class RecordingMicrophone(Microphone):
                 yield rest
             if not self._loop:
                 return
-
-
-def _open_recording(path: Path) -> Any:
-    from mouthpiece.media import open_speech
-
-    return open_speech(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 import threading
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
@@ -11,13 +12,13 @@ from flask import Flask, Request, Response, current_app, g, jsonify, redirect, r
 from flask_sock import Sock
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from mouthpiece.apps.live.access import AccessPolicy, check_handshake, harden, new_client_id
+from mouthpiece.apps.live.access import CLIENT_ID_BYTES, AccessPolicy, check_handshake, harden
 from mouthpiece.apps.live.browser_session import BrowserSession
 from mouthpiece.apps.live.clients import Client
 from mouthpiece.apps.live.config import LiveConfig
 from mouthpiece.apps.live.drawing import FRAME_WAIT_S
 from mouthpiece.apps.live.face_uploads import MOST_BYTES, find_avatar, read_face, thumbnail
-from mouthpiece.apps.live.http_errors import Busy, ForbiddenOrigin, HttpError, NotAdmitted, status_of
+from mouthpiece.apps.live.http_errors import Busy, ForbiddenOrigin, HttpError, NotAdmitted, Unsupported, status_of
 from mouthpiece.apps.live.messages import BOUNDARY, MOST_MESSAGE, EncodedFrame
 from mouthpiece.apps.live.microphone import open_microphone
 from mouthpiece.apps.live.session_registry import SessionRegistry
@@ -84,7 +85,7 @@ def build(config: LiveConfig) -> Flask:
     policy = AccessPolicy(host=config.host, token=config.token, names=config.allow_hosts, secret=config.secret)
     _AccessControl(app, policy, registry, cookie=f"mouthpiece_{config.port}")
     _Routes(app, policy, registry, config)
-    app.register_error_handler(MouthpieceError, _answer_error)
+    app.register_error_handler(MouthpieceError, lambda e: _error_response(e.code, str(e), status_of(e)))
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_unexpected)
     return app
@@ -104,7 +105,7 @@ class _AccessControl:
         if request.endpoint == HEALTH:
             return None
         self._policy.check_name(request)
-        g.client_id = self._policy.client_id(request.cookies.get(self._cookie))
+        g.client_id = self._policy.cookies.unsign(request.cookies.get(self._cookie))
         if request.endpoint == "page" and self._policy.is_token(request.args.get("token")):
             self._grant()
             return Response(render_template("welcome.html"))
@@ -119,7 +120,7 @@ class _AccessControl:
         return None
 
     def _grant(self) -> None:
-        g.client_id, g.new_client_id = g.client_id or new_client_id(), True
+        g.client_id, g.new_client_id = g.client_id or secrets.token_hex(CLIENT_ID_BYTES), True
 
     def _check_socket(self) -> None:
         """Prepare a WebSocket's opening request for the library that answers it."""
@@ -140,7 +141,7 @@ class _AccessControl:
         if g.get("new_client_id") and response.status_code not in _WITHOUT_COOKIE:
             response.set_cookie(
                 self._cookie,
-                self._policy.cookie(g.client_id),
+                self._policy.cookies.sign(g.client_id),
                 httponly=True,
                 samesite="Strict",
                 secure=request.is_secure,
@@ -203,7 +204,7 @@ class _Routes:
     def _photo(self) -> tuple[bytes, str]:
         """Return the bytes and name of the uploaded file."""
         if request.mimetype != "multipart/form-data":
-            raise _Unsupported(f'expected a form (multipart/form-data) with a photo in its field "{FIELD}"')
+            raise Unsupported(f'expected a form (multipart/form-data) with a photo in its field "{FIELD}"')
         file = request.files.get(FIELD)
         data = b"" if file is None else file.stream.read()
         if file is None or not data:
@@ -263,13 +264,6 @@ class _Routes:
         return jsonify({"ok": True})
 
 
-class _Unsupported(HttpError):
-    """A body of a kind that isn't taken."""
-
-    code = "not-media"
-    status = 415
-
-
 def _parts(client: Client) -> Iterator[bytes]:
     """Yield the parts of the feed until the client is dismissed."""
     yield b"--" + BOUNDARY + b"\r\n"
@@ -288,13 +282,9 @@ def _wants_json() -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
-def _wants_page() -> bool:
-    return "text/html" in request.headers.get("Accept", "") and not _wants_json()
-
-
 def _error_response(code: str, message: str, status: int) -> Response:
     """Return an error as a page or JSON, as the request accepts it."""
-    if _wants_page():
+    if "text/html" in request.headers.get("Accept", "") and not _wants_json():
         response = Response(render_template("problem.html", message=message, status=status), status)
     else:
         response = jsonify({"error": {"code": code, "message": message}})
@@ -302,10 +292,6 @@ def _error_response(code: str, message: str, status: int) -> Response:
     if status == Busy.status:
         response.headers["Retry-After"] = str(Busy.retry_after_s)
     return response
-
-
-def _answer_error(error: MouthpieceError) -> Response:
-    return _error_response(error.code, str(error), status_of(error))
 
 
 def _answer_http_error(error: HTTPException) -> Response:

@@ -29,21 +29,17 @@ class VisitFolder:
         """Make the folder, which must not be there yet; `is_page_open` is asked whether the visit's page still is."""
         path.mkdir(mode=0o700)
         self.path = path
-        self._is_page_open = is_page_open
+        self.is_page_open = is_page_open
+        """Asked whether the visit's page is open now."""
         self._page_open_at = self._used_at = time.monotonic()
         self._in_use: Callable[[], bool] = lambda: False
         self._before_closing: Callable[[], None] = lambda: None
         self.closed = False
         """Whether the files are gone."""
 
-    @property
-    def is_page_open(self) -> bool:
-        """Whether the visit's page is open now."""
-        return self._is_page_open()
-
     def reopen(self, is_page_open: Callable[[], bool]) -> None:
         """Hand the folder to a page that was reloaded; `is_page_open` is asked from now on."""
-        self._is_page_open = is_page_open
+        self.is_page_open = is_page_open
         self.touch()
 
     def touch(self) -> None:
@@ -80,7 +76,7 @@ class VisitFolder:
 
     def has_expired(self, now: float, disconnect_timeout_s: float, idle_timeout_s: float) -> bool:
         """Check both timeouts; an open page and work on the files start theirs anew."""
-        if self._is_page_open():
+        if self.is_page_open():
             self._page_open_at = now
         if self._in_use():
             self._used_at = now

@@ -68,7 +68,9 @@ def face_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
     show_heading(1, texts.face)
     origin = _choose_origin("face-from", texts.where_face, FACE_ICONS, visit, texts)
     if origin == Origin.UPLOAD:
-        return _uploaded_face(visit, limits, texts)
+        asked = {"key": "face-upload", "label": texts.face_file, "checking": texts.checking_face}
+        face = _uploaded(visit, visit.face, limits, texts, **asked)
+        return _show_face(face, texts)
     if origin == Origin.CAMERA:
         return _camera_face(visit, limits, texts)
     return _gallery_face(visit, texts)
@@ -79,7 +81,10 @@ def speech_card(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | No
     show_heading(2, texts.speech)
     origin = _choose_origin("speech-from", texts.where_speech, SPEECH_ICONS, visit, texts)
     if origin == Origin.UPLOAD:
-        return _uploaded_speech(visit, limits, texts)
+        label = texts.speech_file.format(length=format_clock(limits.most_s))
+        asked = {"key": "speech-upload", "label": label, "checking": texts.checking_speech}
+        speech = _uploaded(visit, visit.speech, limits, texts, **asked)
+        return _show_speech(speech, texts)
     if origin == Origin.SAMPLE:
         return _sample_speech(visit, texts)
     return _recorded_speech(visit, limits, texts)
@@ -136,15 +141,16 @@ def sample(language: str) -> ChosenSpeech:
     return load_speech(samples.sample_speech(language), SAMPLE_NAMES[language], f"sample-{language}", Limits())
 
 
-def _uploaded_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
-    upload = st.file_uploader(texts.face_file, key="face-upload", max_upload_size=limits.most_bytes // MEGABYTE)
+def _uploaded(
+    visit: Visit, slot: UploadSlot[Chosen], limits: Limits, texts: Texts, *, key: str, label: str, checking: str
+) -> Chosen | None:
+    """Show a control for files; return what it sent, or what is left of it after the page was reloaded."""
+    upload = st.file_uploader(label, key=key, max_upload_size=limits.most_bytes // MEGABYTE)
     if upload is None:
-        face = visit.face.restored(Origin.UPLOAD)
-    else:
-        with st.spinner(texts.checking_face):
-            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
-            face = _receive(visit, visit.face, sent, limits, texts)
-    return _show_face(face, texts)
+        return slot.restored(Origin.UPLOAD)
+    with st.spinner(checking):
+        sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
+        return _receive(visit, slot, sent, limits, texts)
 
 
 def _camera_face(visit: Visit, limits: Limits, texts: Texts) -> ChosenFace | None:
@@ -188,18 +194,6 @@ def _recorded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech
         return _show_speech(visit.speech.restored(Origin.RECORD), texts)
     sent = SentFile(recording, recording.file_id, texts.your_recording, "the recording", Origin.RECORD)
     return _receive(visit, visit.speech, sent, limits, texts)
-
-
-def _uploaded_speech(visit: Visit, limits: Limits, texts: Texts) -> ChosenSpeech | None:
-    label = texts.speech_file.format(length=format_clock(limits.most_s))
-    upload = st.file_uploader(label, key="speech-upload", max_upload_size=limits.most_bytes // MEGABYTE)
-    if upload is None:
-        speech = visit.speech.restored(Origin.UPLOAD)
-    else:
-        with st.spinner(texts.checking_speech):
-            sent = SentFile(upload, upload.file_id, upload.name, upload.name, Origin.UPLOAD)
-            speech = _receive(visit, visit.speech, sent, limits, texts)
-    return _show_speech(speech, texts)
 
 
 def _show_speech(speech: ChosenSpeech | None, texts: Texts) -> ChosenSpeech | None:

@@ -30,7 +30,7 @@ class VisitRegistry:
         """Return the visit of a page that was reloaded; None if it is over, or its page is still open elsewhere."""
         with self._changing:
             visit = self._visits.get(token)
-            if visit is None or visit.folder.closed or visit.folder.is_page_open:
+            if visit is None or visit.folder.closed or visit.folder.is_page_open():
                 return None
             visit.folder.reopen(is_page_open)
         visit.restore()

@@ -134,19 +134,6 @@ class MelStream:
         return mel
 
 
-def mel_spectrogram(samples: FloatArray) -> FloatArray:
-    """Compute the mel spectrogram of a whole speech.
-
-    Args:
-        samples: (n,) float32 in [-1, 1], SAMPLE_RATE, level as recorded.
-
-    Returns:
-        (1 + n // HOP, BANDS) float32, LOWEST to HIGHEST; no frame of no sample.
-    """
-    stream = MelStream()
-    return np.concatenate([stream.push(samples), stream.finish()])
-
-
 class SpeechWindows:
     """The sixteen mel frames for each moment of a speech that comes in pieces.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_out
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.errors import EngineError
 from mouthpiece.evaluation.options import CalibrationOptions
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 
 CALIBRATED = Flags(only=frozenset({"device", "checkpoint", "runtime", "precision", "own"}))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "calibrate")(calibrate)
 
 
 def calibrate(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json, print_event, print_out
-from mouthpiece.apps.cli.flags import OVERWRITE, command, group
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.atomic_write import write_text
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 from mouthpiece.evaluation.options import EvaluationOptions
@@ -18,12 +18,6 @@ from mouthpiece.evaluation.options import EvaluationOptions
 if TYPE_CHECKING:
     from mouthpiece.evaluation.motion import MotionScore
     from mouthpiece.evaluation.sets import MotionSet
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    evaluate = group(app, "evaluate", "Measure how good it is.")
-    command(evaluate, "motion")(motion)
 
 
 def motion(

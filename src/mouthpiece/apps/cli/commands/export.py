@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mouthpiece.apps.cli.console import Console, as_json
-from mouthpiece.apps.cli.flags import OVERWRITE, command
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.engines.wav2lip.options import ExportFormat, ExportPrecision, ExportRoute
 
 if TYPE_CHECKING:
     from mouthpiece.engines.wav2lip.export import ExportReport
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "export")(export)
 
 
 def export(

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from typer.core import TyperCommand
 
 from mouthpiece.apps.cli.commands.sync import run_sync
 from mouthpiece.apps.cli.console import Console
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.errors import InputError, OptionError, OutputError
 from mouthpiece.notices import notice
 from mouthpiece.option_fields import option
@@ -110,11 +109,6 @@ class PublishedOptions:
 
 SAME_HERE = Flags(only=frozenset({"fps", "device", "runtime", "precision", "pads"}))
 """Options that are the same here and there."""
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "inference", cls=PublishedUsage)(inference)
 
 
 def inference(console: Console, *, published: PublishedOptions, same: Annotated[SyncOptions, SAME_HERE]) -> None:

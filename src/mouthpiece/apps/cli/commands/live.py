@@ -7,21 +7,14 @@ import sys
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from mouthpiece.apps.cli.commands.weights import ensure_weights
 from mouthpiece.apps.cli.console import Console, print_err
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.apps.cli.interruption import Stopped
 from mouthpiece.apps.live.config import BROWSER, MOST_SIDE, LiveConfig
 from mouthpiece.options import LiveOptions
 
 LIVE_FLAGS = Flags(omit=frozenset({"face", "batch_size", "pads", "smooth", "seed"}), defaults={"most_side": MOST_SIDE})
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "live")(live)
 
 
 def live(console: Console, *, config: LiveConfig, options: Annotated[LiveOptions, LIVE_FLAGS]) -> None:

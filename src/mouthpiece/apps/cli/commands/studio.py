@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-import typer
-
 from mouthpiece.apps.cli.console import Console
-from mouthpiece.apps.cli.flags import command
 from mouthpiece.apps.cli.interruption import Stopped
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.errors import MissingExtraError
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "studio")(studio)
 
 
 def studio(console: Console, *, settings: Settings) -> None:

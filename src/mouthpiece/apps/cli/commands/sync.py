@@ -11,7 +11,7 @@ import typer
 
 from mouthpiece.apps.cli.commands.weights import ensure_weights
 from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, box_text
-from mouthpiece.apps.cli.flags import Flags, command
+from mouthpiece.apps.cli.flags import Flags
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.apps.durations import format_clock
 from mouthpiece.errors import MouthpieceError
@@ -35,12 +35,6 @@ Out = Annotated[
 Speech = Annotated[
     Path, typer.Argument(metavar="SPEECH", show_default=False, help="Sound, or a video whose sound is taken.")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    command(app, "sync")(sync)
-    command(app, "demo")(demo)
 
 
 def sync(

@@ -1,27 +1,16 @@
-"""`mouthpiece train ...`: needs the extra `train`, and imports it only when a training starts."""
+"""`mouthpiece train ...`: the motion network, the phone teacher, and synthetic speech to train on (extras)."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mouthpiece.apps.cli.commands.prepare import prepare
-from mouthpiece.apps.cli.commands.synthesise import synthesise
-from mouthpiece.apps.cli.commands.train_teacher import teacher
-from mouthpiece.apps.cli.console import Console
-from mouthpiece.apps.cli.flags import command, group
-from mouthpiece.training.options import TrainOptions
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    train = group(app, "train", "Train networks (extra 'train').")
-    command(train, "prepare")(prepare)
-    command(train, "synthesise")(synthesise)
-    command(train, "teacher")(teacher)
-    command(train, "motion")(motion)
+from mouthpiece.apps.cli.console import Console, ItemProgress, as_json
+from mouthpiece.errors import MissingExtraError
+from mouthpiece.training.options import SyntheticOptions, TeacherOptions, TrainOptions
 
 
 def motion(
@@ -41,9 +30,55 @@ def motion(
     """
     from mouthpiece.training.motion.train import train_motion
 
-    def log(line: str) -> None:
-        console.tell("progress", {"message": line}, line)
-
-    network = train_motion(data, out, options, log=log)
+    network = train_motion(data, out, options, log=lambda line: console.tell("progress", {"message": line}, line))
     card = network.with_suffix(".md")
     console.tell("result", {"path": str(network), "card": str(card)}, f"{network}: trained; its model card is {card}")
+
+
+def teacher(
+    console: Console,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", show_default=False, help="A corpus in GRID's layout, with words.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", show_default=False, help="The teacher to write, .npz.")
+    ],
+    *,
+    options: TeacherOptions,
+) -> None:
+    """Fit what each phone does to lips and jaw on faces whose words are known (extras 'train' and 'speech').
+
+    Beside FILE comes its card. The same data gives the same teacher.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("fitting a teacher", "train") from error
+    from mouthpiece.training.teacher.train import train_teacher
+
+    scores = train_teacher(data, out, options, log=lambda line: console.tell("progress", {"message": line}, line))
+    card = out.with_suffix(".md")
+    content = {"path": str(out), "card": str(card), "scores": [asdict(one) for one in scores]}
+    console.tell("result", content, f"{out}: fitted; its card is {card}")
+
+
+def synthesise(
+    console: Console,
+    out: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="Where to keep it; made if missing.")],
+    *,
+    options: SyntheticOptions,
+) -> None:
+    """Make speech in many languages and voices whose every sound is known, to train a mouth on.
+
+    A run that was stopped goes on where it was when started again.
+    """
+    from mouthpiece.training.synthetic import synthesise as synthetic
+
+    with console.progress("speaking") as display:
+        report = synthetic.synthesise(out, options, progress=ItemProgress(display, "clips"))
+    if console.json:
+        console.event("result", as_json(report))
+        return
+    for name, reason in report.skipped:
+        console.note(f"left out {name}: {reason}")
+    console.note(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")

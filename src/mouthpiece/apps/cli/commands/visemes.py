@@ -10,17 +10,12 @@ import typer
 
 from mouthpiece.apps.cli.commands.sync import Speech, show_progress
 from mouthpiece.apps.cli.console import Console, as_json
-from mouthpiece.apps.cli.flags import OVERWRITE, command
+from mouthpiece.apps.cli.flags import OVERWRITE
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.options import VisemeOptions
 
 if TYPE_CHECKING:
     from mouthpiece.viseme_tracks import VisemeExport
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    command(app, "visemes")(visemes)
 
 
 def visemes(

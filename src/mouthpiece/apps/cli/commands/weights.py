@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mouthpiece.apps.cli.console import Console, as_json, one_line, print_err, print_out
-from mouthpiece.apps.cli.flags import command, group
+from mouthpiece.apps.cli.console import Console, ProgressDisplay, as_json, one_line, print_err, print_out
 from mouthpiece.apps.cli.interruption import interruptible
 from mouthpiece.apps.durations import format_clock
-from mouthpiece.checkpoints import catalogue
+from mouthpiece.checkpoints import cache, catalogue, store
+from mouthpiece.checkpoints.cache import format_size
+from mouthpiece.checkpoints.catalogue import Checkpoint
+from mouthpiece.checkpoints.recognition import find_fault, identify
+from mouthpiece.checkpoints.store import CheckpointState
 from mouthpiece.errors import OutputExistsError, WeightsError
+from mouthpiece.options import EngineOptions
 
 if TYPE_CHECKING:
-    from mouthpiece.apps.cli.console import ProgressDisplay
-    from mouthpiece.checkpoints.catalogue import Checkpoint
     from mouthpiece.checkpoints.download import Transfer
-    from mouthpiece.checkpoints.store import CheckpointState
-    from mouthpiece.options import EngineOptions
 
 Names = Annotated[
     list[str], typer.Argument(metavar="NAME...", show_default=False, help="See: mouthpiece weights list.")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    weights = group(app, "weights", "Fetch published weights, add your own, look after them.")
-    command(weights, "list")(list_weights)
-    command(weights, "fetch")(fetch_weights)
-    command(weights, "add")(add_weights)
-    command(weights, "verify")(verify_weights)
-    command(weights, "remove")(remove_weights)
 
 
 def list_weights(console: Console) -> None:
@@ -52,14 +43,12 @@ def fetch_weights(console: Console, names: Names) -> None:
 
     Their licence terms are shown before the first time.
     """
-    from mouthpiece.checkpoints import store
-
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
         state = store.state_of(checkpoint.name)
-        if state is store.CheckpointState.HERE:
+        if state is CheckpointState.HERE:
             _report_done(console, checkpoint, "was here already")
             continue
-        if state is store.CheckpointState.DAMAGED:
+        if state is CheckpointState.DAMAGED:
             console.note(f"mouthpiece: {checkpoint.name} is damaged and will be fetched anew")
         _fetch(console, checkpoint)
         _report_done(console, checkpoint, "fetched")
@@ -76,16 +65,13 @@ def add_weights(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace weights of that name that differ.")] = False,
 ) -> None:
     """Take in weights that you got elsewhere. FILE is copied and stays as it is."""
-    from mouthpiece.checkpoints import cache, store
-    from mouthpiece.checkpoints.recognition import identify
-
     checkpoint = identify(file, name)
     here = store.cached_path(checkpoint.name)
     if here and cache.sha256_of(here) == cache.sha256_of(file):
-        if store.state_of(checkpoint.name) is store.CheckpointState.HERE:
+        if store.state_of(checkpoint.name) is CheckpointState.HERE:
             _report_done(console, checkpoint, "was here already")
             return
-    elif here and not yes and store.state_of(checkpoint.name) is store.CheckpointState.HERE:
+    elif here and not yes and store.state_of(checkpoint.name) is CheckpointState.HERE:
         raise OutputExistsError(f"other weights are here as {checkpoint.name} ({here}); add --yes to replace them")
     with interruptible("cancelled; nothing was added") as interruption:
         store.keep_file(file, checkpoint.name, cancelled=interruption)
@@ -100,9 +86,6 @@ def verify_weights(
     ] = None,
 ) -> None:
     """Read weights again from the disk: is the hash right, can they be loaded?"""
-    from mouthpiece.checkpoints import store
-    from mouthpiece.checkpoints.recognition import find_fault
-
     asked = [catalogue.checkpoint_named(name) for name in dict.fromkeys(names or [])]
     wanted = asked or [c for c in catalogue.known_checkpoints().values() if store.cached_path(c.name)]
     if not wanted:
@@ -125,8 +108,6 @@ def verify_weights(
 
 def remove_weights(console: Console, names: Names) -> None:
     """Take weights away, and what was made from them."""
-    from mouthpiece.checkpoints import store
-
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
         gone = store.remove(checkpoint.name)
         line = f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}"
@@ -148,33 +129,29 @@ def ensure_weights(console: Console, options: EngineOptions, *, worth_it: Callab
     """
     from mouthpiece.engines.registry import load_engine
 
-    kind = load_engine(options.name)
-    wanted = kind.missing_checkpoint(options)
+    wanted = load_engine(options.name).missing_checkpoint(options)
     if wanted is not None and wanted.fetchable and worth_it():
         _fetch(console, wanted)
 
 
 def _fetch(console: Console, checkpoint: Checkpoint) -> None:
     """Show the terms, fetch, and check that the file is what it should be."""
-    from mouthpiece.checkpoints import store
     from mouthpiece.checkpoints.fetching import fetch
 
     if checkpoint.fetchable:
         _show_terms(console, checkpoint)
-
-    def waiting() -> None:
-        console.note(f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it")
-
+    waiting = f"mouthpiece: another process is fetching {checkpoint.name}; waiting for it"
     kept = "cancelled; what was fetched so far is kept, and the next fetch goes on from there"
     with (
         interruptible(kept, at_once=True) as interruption,
         console.progress(f"fetching {checkpoint.name}") as display,
     ):
-
-        def progress(transfer: Transfer) -> None:
-            _show_transfer(display, transfer)
-
-        path = fetch(checkpoint, progress=progress, waiting=waiting, cancelled=interruption)
+        path = fetch(
+            checkpoint,
+            progress=partial(_show_transfer, display),
+            waiting=partial(console.note, waiting),
+            cancelled=interruption,
+        )
     if checkpoint.sha256 is None and checkpoint.recognise:
         try:
             checkpoint.recognise(path)
@@ -185,8 +162,6 @@ def _fetch(console: Console, checkpoint: Checkpoint) -> None:
 
 def _show_transfer(display: ProgressDisplay, transfer: Transfer) -> None:
     """Show how far a download is."""
-    from mouthpiece.checkpoints.cache import format_size
-
     text = f"{format_size(transfer.done)}, {format_size(round(transfer.speed))} a second"
     if transfer.total and transfer.speed:
         left = format_clock((transfer.total - transfer.done) / transfer.speed)
@@ -200,8 +175,6 @@ def _show_transfer(display: ProgressDisplay, transfer: Transfer) -> None:
 
 def _show_terms(console: Console, checkpoint: Checkpoint) -> None:
     """Print the licence terms, once for each user, even with --quiet."""
-    from mouthpiece.checkpoints import store
-
     if store.terms_shown(checkpoint):
         return
     print_err(f"mouthpiece: licence terms of {checkpoint.name}: {checkpoint.licence}")
@@ -235,17 +208,14 @@ class CheckpointReport:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CheckpointReport:
         """Read the cache."""
-        from mouthpiece.checkpoints import store
-
         path = store.cached_path(checkpoint.name)
-        state = store.state_of(checkpoint.name)
         part = store.part_path(store.folder_of(checkpoint.name) / checkpoint.file_name)
         record = store.read_record(checkpoint.name)
         sha256 = store.expected_sha256(checkpoint.name)
         return cls(
             name=checkpoint.name,
             title=checkpoint.title,
-            state=state,
+            state=store.state_of(checkpoint.name),
             size=path.stat().st_size if path else checkpoint.size,
             fetched_bytes=part.stat().st_size if part.is_file() else 0,
             path=path,
@@ -258,17 +228,10 @@ class CheckpointReport:
         )
 
     @property
-    def hash_description(self) -> str:
-        """The hash and where it is known from."""
-        if self.sha256 is None:
-            return "not known; that of the first file that comes will be remembered"
-        return f"{self.sha256} ({'published' if self.published else 'of the file as it first came'})"
-
-    @property
     def lines(self) -> list[str]:
         """A paragraph for people."""
-        from mouthpiece.checkpoints.cache import format_size
-
+        known = f"{self.sha256} ({'published' if self.published else 'of the file as it first came'})"
+        expected = known if self.sha256 else "not known; that of the first file that comes will be remembered"
         page = f"; see {self.project_page}" if self.project_page else ""
         came = f", {format_size(self.fetched_bytes)} of it fetched" if self.fetched_bytes else ""
         return [
@@ -276,7 +239,7 @@ class CheckpointReport:
             f"    state    {self.state}{came}",
             f"    size     {format_size(self.size) if self.size else 'not known'}",
             *([f"    path     {self.path}"] if self.path else []),
-            f"    sha256   {self.hash_description}",
+            f"    sha256   {expected}",
             f"    licence  {self.licence}",
             *(f"    source   {source}" for source in self.sources or [f"none known{page}"]),
         ]

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, unwritable
+from mouthpiece.checkpoints.cache import KEY_DIGITS, ensure_folder, models_dir, read_json, writing
 
 _RECORD = "made.json"
 """Sizes of the files by name; written last."""
@@ -49,15 +49,15 @@ def ensure_model(digest: str, label: str, make: Callable[[Path], None]) -> Path:
     if _is_whole(folder):
         return folder
     ensure_folder(folder.parent)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent, ignore_cleanup_errors=True) as name:
-            beside = Path(name)
-            make(beside)
-            sizes = {path.name: path.stat().st_size for path in sorted(beside.iterdir())}
-            (beside / _RECORD).write_text(json.dumps(sizes), "utf-8")
-            _put(beside, folder)
-    except OSError as error:
-        raise unwritable(error) from error
+    with (
+        writing(),
+        tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent, ignore_cleanup_errors=True) as name,
+    ):
+        beside = Path(name)
+        make(beside)
+        sizes = {path.name: path.stat().st_size for path in sorted(beside.iterdir())}
+        (beside / _RECORD).write_text(json.dumps(sizes), "utf-8")
+        _put(beside, folder)
     return folder
 
 

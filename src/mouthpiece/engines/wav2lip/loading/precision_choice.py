@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json, write_json
+from mouthpiece.checkpoints.cache import cache_dir, ensure_folder, read_json, remember
 from mouthpiece.cpu import core_count, this_processor
 from mouthpiece.engines.wav2lip.difference import MAX_DIFFERENCE, MAX_RELATIVE, MAX_RMS, Difference
 from mouthpiece.engines.wav2lip.int8 import RECIPE
@@ -110,7 +110,7 @@ def choose_precision(
             )
             known = _by_trial(digest, device, candidates)
             if known.is_measured:
-                _remember(key, known)
+                remember(choices_file(), key, asdict(known), REMEMBERED)
             _log.info("chose %s: %s", known.precision, known.summary)
     return known
 
@@ -207,27 +207,13 @@ def _parsed(entry: Any) -> ChosenPrecision | None:
         return None
 
 
-def _remember(key: str, choice: ChosenPrecision) -> None:
-    """Write a choice down; a cache that can't be written costs another trial, no more."""
-    known = read_json(choices_file())
-    known.pop(key, None)
-    kept = dict(list(known.items())[1 - REMEMBERED :])
-    with contextlib.suppress(WeightsError):
-        write_json(choices_file(), {**kept, key: asdict(choice)})
-
-
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Hold a lock, LOCK_TIMEOUT_S at most waited for: trials at the same time would slow each other."""
     import filelock
 
-    try:
-        lock = filelock.FileLock(ensure_folder(cache_dir() / "locks") / "choosing.lock", timeout=LOCK_TIMEOUT_S)
-        lock.acquire()
-    except (filelock.Timeout, OSError, WeightsError):
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(filelock.Timeout, OSError, WeightsError):
+            path = ensure_folder(cache_dir() / "locks") / "choosing.lock"
+            held.enter_context(filelock.FileLock(path, timeout=LOCK_TIMEOUT_S))
         yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
