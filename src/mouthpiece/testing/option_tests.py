@@ -63,8 +63,8 @@ class OptionTests(EngineTests):
         frames = frames_for(speech, woman)
         usual = drive(stage.prepared(woman), frames, in_one(speech))
         if name == "phones":
-            said = (Phone("", 0.0, 0.2), Phone("ɑː", 0.2, 0.6), Phone("m", 0.6, 0.9), Phone("", 0.9, 1.0))
-            engine = stage.prepared(woman, job=EngineJob(phones=said))
+            phones = (Phone("", 0.0, 0.2), Phone("ɑː", 0.2, 0.6), Phone("m", 0.6, 0.9), Phone("", 0.9, 1.0))
+            engine = stage.prepared(woman, job=EngineJob(phones=phones))
         elif name == "rest":
             engine = stage.prepared(woman, rest=1.0)
         else:

@@ -127,7 +127,7 @@ class Console:
         if not self.quiet:
             print_err(line)
 
-    def tell(self, event: str, content: Mapping[str, Any], line: str) -> None:
+    def report(self, event: str, content: Mapping[str, Any], line: str) -> None:
         """Print an event for programs, or else a line for people."""
         if self.json:
             print_event(event, content)
@@ -145,7 +145,7 @@ class Console:
     def warn(self, notices: Iterable[Notice]) -> None:
         """Print what the user should know beside the result, one by one."""
         for notice in notices:
-            self.tell("warning", as_json(notice), f"mouthpiece: warning: {notice.text}")
+            self.report("warning", as_json(notice), f"mouthpiece: warning: {notice.text}")
 
     def progress(self, description: str, *, lines: bool = True) -> ProgressDisplay:
         """Follow a job; use as a context.

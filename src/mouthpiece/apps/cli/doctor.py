@@ -103,7 +103,7 @@ class Check:
     """Whether nothing works without it."""
 
     @property
-    def said(self) -> str:
+    def verdict(self) -> str:
         """The verdict in a word."""
         return "ok" if self.found else "MISSING" if self.needed else "absent"
 
@@ -327,7 +327,7 @@ def as_lines(report: DoctorReport) -> list[str]:
     lines += [f"{name:<12} {note}" for name, notes in report.engine_notes.items() for note in notes]
     lines.append("")
     for check in report.checks:
-        lines.append(f"{check.said:<8} {check.what}: {check.detail}")
+        lines.append(f"{check.verdict:<8} {check.what}: {check.detail}")
     lines.append("")
     for extra in report.extras:
         cure = "" if extra.installed else f"; {extra.pip} (not here: {', '.join(extra.missing)})"

@@ -66,7 +66,7 @@ class _Listener:
 
     def note(self, line: str) -> None:
         """Print something that a reader of the table should know."""
-        self.console.tell("note", {"message": line}, f"mouthpiece: {line}")
+        self.console.report("note", {"message": line}, f"mouthpiece: {line}")
 
     def score(self, score: MotionScore) -> None:
         """Print one row of the table, and what it is made of."""

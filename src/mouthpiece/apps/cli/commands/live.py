@@ -32,7 +32,7 @@ def live(console: Console, *, config: LiveConfig, options: Annotated[LiveOptions
         if config.token_is_made and not console.json:
             print_err(line)  # even with --quiet: the token that was made is nowhere else
         else:
-            console.tell("ready", {"url": link}, line)
+            console.report("ready", {"url": link}, line)
         if not console.json and not is_loopback(config.host) and config.mic == BROWSER:
             console.note(
                 "mouthpiece: browsers give their microphone to https and localhost only; see docs/deploying.md"

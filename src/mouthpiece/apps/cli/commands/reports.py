@@ -84,15 +84,15 @@ def _media_lines(media: MediaReport) -> list[str]:
     length = "" if media.duration_s is None else f", {media.duration_s:.2f} s"
     lines = [f"{media.name}: {media.container}{length}"]
     for picture in media.pictures:
-        said = [f"{picture.codec}, {picture.width}x{picture.height}", picture.pixel_format]
-        said += [f"{float(picture.fps):.6g} fps"] if picture.fps else []
-        said += [f"pixels {picture.pixel_aspect} as wide as high"] if picture.pixel_aspect != 1 else []
-        said += [f"turned {picture.rotation_deg} degrees"] if picture.rotation_deg else []
-        said += ["a cover, not a video"] if picture.is_cover else []
-        lines.append(f"    picture  {', '.join([*said, *_language(picture.language)])}")
+        parts = [f"{picture.codec}, {picture.width}x{picture.height}", picture.pixel_format]
+        parts += [f"{float(picture.fps):.6g} fps"] if picture.fps else []
+        parts += [f"pixels {picture.pixel_aspect} as wide as high"] if picture.pixel_aspect != 1 else []
+        parts += [f"turned {picture.rotation_deg} degrees"] if picture.rotation_deg else []
+        parts += ["a cover, not a video"] if picture.is_cover else []
+        lines.append(f"    picture  {', '.join([*parts, *_language(picture.language)])}")
     for sound in media.sounds:
-        said = [sound.codec, f"{sound.sample_rate} Hz", sound.layout, *_language(sound.language)]
-        lines.append(f"    sound    {', '.join(said)}")
+        parts = [sound.codec, f"{sound.sample_rate} Hz", sound.layout, *_language(sound.language)]
+        lines.append(f"    sound    {', '.join(parts)}")
     return lines
 
 

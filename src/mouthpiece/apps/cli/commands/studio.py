@@ -18,7 +18,7 @@ def studio(console: Console, *, settings: Settings) -> None:
     from mouthpiece.apps.web import is_loopback
 
     def ready(address: str) -> None:
-        console.tell("ready", {"url": address}, f"the studio is open: {address} (Ctrl-C closes it)")
+        console.report("ready", {"url": address}, f"the studio is open: {address} (Ctrl-C closes it)")
         if not is_loopback(settings.host):
             console.note(
                 "mouthpiece: warning: everybody who reaches this address can use it; put a password in front of it"

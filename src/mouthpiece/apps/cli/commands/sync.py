@@ -82,7 +82,7 @@ def run_sync(console: Console, face: Path, speech: Path, out: Path, options: Syn
 
             result = pipeline.sync(face, speech, out, options, progress=progress, cancelled=interruption)
         console.warn(result.warnings)
-        console.tell("result", as_json(result) | {"speed": round(result.speed, 3)}, closing_line(result))
+        console.report("result", as_json(result) | {"speed": round(result.speed, 3)}, closing_line(result))
 
 
 def show_progress(display: ProgressDisplay, progress: Progress, description: str) -> None:

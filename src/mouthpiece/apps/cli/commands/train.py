@@ -30,9 +30,9 @@ def motion(
     """
     from mouthpiece.training.motion.train import train_motion
 
-    network = train_motion(data, out, options, log=lambda line: console.tell("progress", {"message": line}, line))
+    network = train_motion(data, out, options, log=lambda line: console.report("progress", {"message": line}, line))
     card = network.with_suffix(".md")
-    console.tell("result", {"path": str(network), "card": str(card)}, f"{network}: trained; its model card is {card}")
+    console.report("result", {"path": str(network), "card": str(card)}, f"{network}: trained; its model card is {card}")
 
 
 def teacher(
@@ -56,10 +56,10 @@ def teacher(
         raise MissingExtraError("fitting a teacher", "train") from error
     from mouthpiece.training.teacher.train import train_teacher
 
-    scores = train_teacher(data, out, options, log=lambda line: console.tell("progress", {"message": line}, line))
+    scores = train_teacher(data, out, options, log=lambda line: console.report("progress", {"message": line}, line))
     card = out.with_suffix(".md")
     content = {"path": str(out), "card": str(card), "scores": [asdict(one) for one in scores]}
-    console.tell("result", content, f"{out}: fitted; its card is {card}")
+    console.report("result", content, f"{out}: fitted; its card is {card}")
 
 
 def synthesise(

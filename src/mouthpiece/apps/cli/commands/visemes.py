@@ -48,7 +48,7 @@ def visemes(
 
         export = write_visemes(speech, out, options, overwrite=yes, progress=progress, cancelled=interruption)
     console.warn(export.warnings)
-    console.tell("result", as_json(export), closing_line(export))
+    console.report("result", as_json(export), closing_line(export))
 
 
 def closing_line(export: VisemeExport) -> str:

@@ -111,7 +111,7 @@ def remove_weights(console: Console, names: Names) -> None:
     for checkpoint in [catalogue.checkpoint_named(name) for name in dict.fromkeys(names)]:
         gone = store.remove(checkpoint.name)
         line = f"{checkpoint.name}: {'removed ' + ', '.join(map(str, gone)) if gone else 'was not here'}"
-        console.tell("removed", {"name": checkpoint.name, "paths": [str(path) for path in gone]}, line)
+        console.report("removed", {"name": checkpoint.name, "paths": [str(path) for path in gone]}, line)
 
 
 def ensure_weights(console: Console, options: EngineOptions, *, worth_it: Callable[[], bool] = lambda: True) -> None:
@@ -249,4 +249,4 @@ def _report_done(console: Console, checkpoint: Checkpoint, what: str) -> None:
     """Print the closing line for one checkpoint."""
     report = CheckpointReport.of(checkpoint)
     other = "" if report.published or checkpoint.sha256 is None else ", not the published file"
-    console.tell("weights", as_json(report), f"{checkpoint.name}: {what}{other}; {report.path}")
+    console.report("weights", as_json(report), f"{checkpoint.name}: {what}{other}; {report.path}")
