@@ -45,7 +45,7 @@ def test_people_get_the_same(run: Run) -> None:
 
 def test_extras_are_those_of_the_package(repo_root: Path) -> None:
     project = tomllib.loads((repo_root / "pyproject.toml").read_text())["project"]
-    for_users = set(project["optional-dependencies"]) - {"test", "docs", "dev"}
+    for_users = set(project["optional-dependencies"]) - {"test", "test-core", "docs", "dev"}
     assert {extra.name for extra in doctor.EXTRAS} == for_users
     for extra in doctor.EXTRAS:
         assert len(extra.modules) == len(project["optional-dependencies"][extra.name])
