@@ -425,8 +425,6 @@ def test_frames_belong_to_who_takes_them(stage: Make, loud: FloatArray) -> None:
         ({"most_side": 10}, "at least 64"),
         ({"fps": 0.0}, "fps expects"),
         ({"fps": float("nan")}, "fps expects"),
-        ({"intensity": 9.0}, "intensity expects"),
-        ({"rest": 2.0}, "rest expects"),
         ({"face": "middle"}, "middle"),
     ],
 )

@@ -138,9 +138,9 @@ class Limits:
         flag="--max-minutes",
         scale=1 / MINUTE_S,
         help="The longest speech or video.",
-        low=6.0,
+        low=0.1,
         high=36_000.0,
-        limits="0.1 to 600 minutes, in seconds",
+        limits="0.1 s to 600 minutes, in seconds",
     )
     """Length of speech or of a video, seconds."""
 

@@ -22,6 +22,7 @@ from mouthpiece.apps.studio.serving import SCRIPT
 from mouthpiece.apps.studio.settings import Settings
 from mouthpiece.apps.studio.state import close_shared
 from mouthpiece.errors import Cancelled
+from mouthpiece.media import Named
 from mouthpiece.notices import Notice
 from mouthpiece.types import Box, FaceStretch, Progress, SkipReason
 
@@ -37,9 +38,11 @@ class Player:
     fails_with: Exception | None = None
     warnings: tuple[Notice, ...] = ()
 
-    def sync(self, face: Path, speech: Path, out: Path, options: Any, *, progress: Any, cancelled: Any) -> Any:
+    def sync(
+        self, face: Named[Path], speech: Named[Path], out: Path, options: Any, *, progress: Any, cancelled: Any
+    ) -> Any:
         """As the real one, but nothing is drawn."""
-        self.asked.append({"face": face, "speech": speech, "out": out, "options": options})
+        self.asked.append({"face": face.source, "speech": speech.source, "out": out, "options": options})
         progress(Progress(25, 100, 1.0, 0.5))
         while not self.go_on.wait(0.005):
             if cancelled():
