@@ -82,13 +82,15 @@ RECORDINGS = {
     "ar_synthetic_female_espeak": ("ar", 1.1, 21.744308, 22_050),
     "de_female_kerstin": ("en", 1.12, 25.0, SAMPLE_RATE),
     "en_female_ljspeech": ("en", 1.08, 45.0, 22_050),
-    "en_male_watson": ("en", 0.92, 38.1465, SAMPLE_RATE),
+    "en_male_watson": ("en", 1.0, 38.1465, SAMPLE_RATE),
     "es_dialogue_watson": ("en", 0.97, 30.0, SAMPLE_RATE),
     "fr_female_watson": ("ar", 1.05, 9.330563, SAMPLE_RATE),
     "ja_watson": ("ar", 0.9, 20.890375, SAMPLE_RATE),
     "zh_watson": ("en", 0.92, 11.302313, SAMPLE_RATE),
 }
 """Language of the sample, tape speed, seconds and rate of each recording."""
+FIRST_S = 3.0
+"""Where in the sample the recording begins that has variants, seconds: with open vowels."""
 RIG_S = {**{f"1114_2_0{number}": 4 for number in range(1, 6)}, "1114_3_15": 4, "1114_3_16": 12}
 """Seconds of each recording that comes with a rig's curves."""
 RIG_SHARES = {
@@ -125,8 +127,10 @@ def _make(root: Path, name: str) -> None:
 # Sound
 
 
-def speech(language: str, seconds: float, rate: int = SAMPLE_RATE, speed: float = 1.0) -> FloatArray:
-    """Return sample speech over and over with pauses between, before the faint noise of a room, (n,)."""
+def speech(
+    language: str, seconds: float, rate: int = SAMPLE_RATE, speed: float = 1.0, first_s: float = 0.0
+) -> FloatArray:
+    """Return sample speech over and over with pauses between, from a moment on, in the faint noise of a room, (n,)."""
     with wave.open(str(samples.sample_speech(language))) as recording:
         told = np.frombuffer(recording.readframes(recording.getnframes()), "<i2") / 32768
         times = np.arange(0, len(told), speed * recording.getframerate() / rate)
@@ -134,6 +138,7 @@ def speech(language: str, seconds: float, rate: int = SAMPLE_RATE, speed: float 
     loud = np.flatnonzero(np.abs(once) > 0.02 * np.abs(once).max())
     once = once[loud[0] : loud[-1]]
     turn = np.concatenate([np.zeros(round(0.3 * rate)), once, np.zeros(round(0.4 * rate))])
+    turn = np.roll(turn, -round(first_s * rate))
     count = round(seconds * rate)
     said = np.tile(turn, -(-count // len(turn)))[:count]
     return np.asarray(0.7 * said / np.abs(told).max() + _room(count), np.float32)
@@ -182,18 +187,23 @@ class _SoundTrack:
 
 def _make_audio(folder: Path) -> None:
     for name, (language, speed, seconds, rate) in RECORDINGS.items():
-        _write_wav(folder / f"{name}.wav", speech(language, seconds, rate, speed), rate)
+        first_s = FIRST_S if name == "en_male_watson" else 0.0
+        _write_wav(folder / f"{name}.wav", speech(language, seconds, rate, speed, first_s), rate)
     variants = folder / "variants"
     variants.mkdir()
-    spoken = speech("en", 12)
+    spoken = speech("en", 12, first_s=FIRST_S)
     _write_sound(variants / "en_male.flac", spoken, "flac", "s16")
     _write_sound(variants / "en_male.m4a", spoken, "aac", "fltp")
     _write_sound(variants / "en_male.mp3", spoken, "libmp3lame", "fltp")
     _write_sound(variants / "en_male.ogg", spoken, "vorbis", "fltp")
     _write_sound(variants / "en_male.webm", spoken, "libopus", "flt", 48_000)
-    _write_sound(variants / "en_male_phone_8k_mulaw.wav", speech("en", 12, 8_000), "pcm_mulaw", "s16", 8_000)
-    _write_wav(variants / "en_male_48k_stereo.wav", np.stack([speech("en", 12, 48_000)] * 2, axis=1), 48_000)
-    _write_wav(variants / "en_male_fast.wav", speech("en", 8.59125, speed=1.4))
+    _write_sound(
+        variants / "en_male_phone_8k_mulaw.wav", speech("en", 12, 8_000, first_s=FIRST_S), "pcm_mulaw", "s16", 8_000
+    )
+    _write_wav(
+        variants / "en_male_48k_stereo.wav", np.stack([speech("en", 12, 48_000, first_s=FIRST_S)] * 2, axis=1), 48_000
+    )
+    _write_wav(variants / "en_male_fast.wav", speech("en", 8.59125, speed=1.4, first_s=FIRST_S))
     voice = float(np.sqrt((spoken**2).mean()))
     noise = np.random.default_rng(1).standard_normal(len(spoken))
     for level_db in (0, 10):
