@@ -38,7 +38,6 @@ SAME_WORDS = {
 """Flags of commands that are flags of options, too: other things by the same word."""
 MESSAGE_READERS = {
     "apps/cli/main.py:_usage_text": "typer's and pydantic's words for a wrong command line, made one line",
-    "apps/live/gunicorn_server.py:LiveLogger": "gunicorn's log has no codes",
     "checkpoints/download.py:Download": "requests wraps urllib3's error for an unknown host in one for any connection",
 }
 """Where a text of somebody else's is read, and why. Nobody reads a text of ours."""
