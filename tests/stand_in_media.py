@@ -48,6 +48,8 @@ PHOTOS: dict[str, tuple[str, Placing]] = {
     "woman_half_body.png": ("woman_headscarf", ((1024, 1024), (514, 206), 125)),
     "woman_portrait.png": ("woman", ((1280, 1280), (661, 569), 379)),
 }
+MISNAMED = ("boy_3d_cartoon.png",)
+"""JPEG by another name."""
 PARTED = ("man_head_crop.jpg", "woman_half_body.png")
 """Photos of people with parted lips."""
 SPEAKERS: dict[str, tuple[str, Placing]] = {
@@ -278,7 +280,8 @@ def _make_photos(folder: Path) -> None:
             rgb = max(shown, key=lambda now: float(np.abs(now.astype(int) - rgb).mean()))
         else:  # no photo is as sharp as a painting
             rgb = np.asarray(cv2.GaussianBlur(rgb, (0, 0), 1.7), np.uint8)
-        Image.fromarray(_placed(rgb, placing)).save(folder / name, quality=92)
+        kind = "JPEG" if name in MISNAMED else None
+        Image.fromarray(_placed(rgb, placing)).save(folder / name, format=kind, quality=92)
 
 
 # Videos
