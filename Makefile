@@ -9,11 +9,11 @@ WORKERS ?= 2
 # Percent of the source's lines and branches that the tests of `make check` run at least.
 COVERAGE_FLOOR ?= 85
 CORE_TESTS := $(addprefix tests/,checkpoints compositing engines face live media motion phones pipeline speech viseme_tracks \
-	test_concurrency.py test_cpu.py test_errors.py test_facade.py test_inference.py test_parallel.py test_samples.py test_types.py)
+	test_concurrency.py test_cpu.py test_errors.py test_facade.py test_inference.py test_parallel.py test_samples.py test_stand_in_media.py test_types.py)
 # A quick part of them, for a second Python.
 CORE_SMOKE := $(addprefix tests/,engines/test_contract.py::TestMesh engines/test_contract.py::TestFake pipeline/test_syncing.py \
 	media/test_open.py media/test_writer.py speech phones viseme_tracks test_concurrency.py test_facade.py test_parallel.py \
-	test_samples.py test_types.py)
+	test_samples.py test_stand_in_media.py test_types.py)
 
 .PHONY: help demo test test-core check lint types imports docs build clean
 
