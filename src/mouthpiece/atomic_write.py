@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
     Raises:
         OSError: the file can't be replaced; `write_text` shows how callers put that.
     """
-    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}{target.suffix}")
+    hidden = target.with_name(f".{target.name}.{os.urandom(4).hex()}{target.suffix}")
     try:
         yield hidden
         hidden.replace(target)

@@ -9,7 +9,6 @@ refusal is one line of an `InputError` with the name that its sender gave the fi
 
 from __future__ import annotations
 
-import hashlib
 import io
 import ipaddress
 import re
@@ -77,6 +76,8 @@ class CookieSigner:
             secret: the server's.
             context: what the cookies are for; those of another context are not valid.
         """
+        import hashlib
+
         from itsdangerous import Signer  # Flask brings it
 
         self._signer = Signer(secret, salt=context, key_derivation="hmac", digest_method=hashlib.sha256)

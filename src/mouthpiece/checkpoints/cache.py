@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -134,6 +133,8 @@ def sha256_of(path: Path, *, afresh: bool = False) -> str:
     Raises:
         WeightsError: the file can't be read.
     """
+    import hashlib
+
     memory = cache_dir() / "hashes.json"
     key = str(path.absolute())
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -197,6 +196,8 @@ def keep_file(source: Path, name: str, *, cancelled: Callable[[], bool] | None =
 
 def _copied(source: Path, target: Path, cancelled: Callable[[], bool] | None) -> str:
     """Copy, and return the sha256 of the copy."""
+    import hashlib
+
     hasher = hashlib.sha256()
     with target.open("wb") as writing:
         for piece in _pieces(source):

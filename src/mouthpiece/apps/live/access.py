@@ -7,7 +7,6 @@ browsers send the origin of a request.
 
 from __future__ import annotations
 
-import hmac
 import re
 import time
 from base64 import b64decode
@@ -106,6 +105,8 @@ class AccessPolicy:
         """Return whether this is the token; compares in constant time."""
         if self._token is None or token is None:
             return False
+        import hmac
+
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode())
 
     def has_bearer_token(self, request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,7 +80,7 @@ class LiveConfig:
     """How the faces are drawn."""
     open_live: Callable[[FaceInput, LiveOptions], SpeakingFace] = _open_live
     """Makes a face ready to speak."""
-    secret: bytes = field(default_factory=partial(secrets.token_bytes, SECRET_BYTES), repr=False)
+    secret: bytes = field(default_factory=partial(os.urandom, SECRET_BYTES), repr=False)
     """Key that signs cookies."""
     token_is_made: bool = field(default=False, init=False)
     """Whether the token was made here and not chosen."""
@@ -104,5 +104,7 @@ class LiveConfig:
         if self.token is not None:
             check_token(self.token)
         elif not is_loopback(self.host):
+            import secrets
+
             object.__setattr__(self, "token", secrets.token_urlsafe(TOKEN_BYTES))
             object.__setattr__(self, "token_is_made", True)
