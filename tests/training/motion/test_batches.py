@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from tests.datasets.made_clips import spoken_clip
 
-from mouthpiece.datasets.motion_space import fit_basis, measure_motion
 from mouthpiece.motion.basis import MotionBasis, NetworkGeometry
 from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training.motion.batches import MotionBatches, alter_mel
@@ -20,16 +18,6 @@ from mouthpiece.training.motion.targets import (
     face_targets,
 )
 from mouthpiece.types import MEL_BANDS
-
-
-@pytest.fixture(scope="module")
-def basis() -> MotionBasis:
-    return fit_basis([measure_motion(spoken_clip(name)) for name in "ab"], 3)
-
-
-@pytest.fixture(scope="module")
-def targets(basis: MotionBasis) -> Targets:
-    return face_targets(spoken_clip("a"), basis)
 
 
 def test_pieces_count_for_nothing_at_their_joints(basis: MotionBasis) -> None:

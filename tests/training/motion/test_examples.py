@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from tests.datasets.made_clips import spoken_clip
 
-from mouthpiece.datasets.motion_space import fit_basis, measure_motion
-from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.training.motion.examples import (
     augment,
     levelled_log_mel,
@@ -16,18 +13,7 @@ from mouthpiece.training.motion.examples import (
 )
 from mouthpiece.training.motion.targets import (
     Targets,
-    face_targets,
 )
-
-
-@pytest.fixture(scope="module")
-def basis() -> MotionBasis:
-    return fit_basis([measure_motion(spoken_clip(name)) for name in "ab"], 3)
-
-
-@pytest.fixture(scope="module")
-def targets(basis: MotionBasis) -> Targets:
-    return face_targets(spoken_clip("a"), basis)
 
 
 def test_augmentations_keep_sound_and_targets_together(targets: Targets) -> None:

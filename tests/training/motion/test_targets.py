@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from tests.datasets.made_clips import rigged_clip, spoken_clip
 
-from mouthpiece.datasets.motion_space import fit_basis, measure_motion
 from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.training.motion.targets import (
@@ -21,16 +19,6 @@ from mouthpiece.training.motion.targets import (
     resampled,
 )
 from mouthpiece.types import Phone
-
-
-@pytest.fixture(scope="module")
-def basis() -> MotionBasis:
-    return fit_basis([measure_motion(spoken_clip(name)) for name in "ab"], 3)
-
-
-@pytest.fixture(scope="module")
-def targets(basis: MotionBasis) -> Targets:
-    return face_targets(spoken_clip("a"), basis)
 
 
 def test_resampling_goes_through_the_frames_and_holds_the_ends() -> None:
