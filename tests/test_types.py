@@ -45,7 +45,7 @@ def test_a_frame_knows_its_size() -> None:
 
 
 def test_a_face_knows_its_box() -> None:
-    landmarks = np.full((468, 3), 50, np.float32)
+    landmarks = np.full((478, 3), 50, np.float32)
     landmarks[0] = [10.2, 20.7, -3]
     landmarks[1] = [99.5, 80.0, 8]
     pose = HeadPose(np.eye(3, dtype=np.float32), 40, np.zeros(2, np.float32))

@@ -1,9 +1,9 @@
-"""Make the reference face: the mean 468-point shape in canonical coordinates that head poses are measured against.
+"""Make the reference face: the mean 478-point shape in canonical coordinates that head poses are measured against.
 
     python -m tools.make_reference_face shared/data src/mouthpiece/face/reference.npy
 
 Takes frames of talking people, brings their meshes together by generalised Procrustes analysis over the points that
-speech and mimic leave alone (Gower 1975), averages people (not frames), mirrors, and writes float32 (468, 3).
+speech and mimic leave alone (Gower 1975), averages people (not frames), mirrors, and writes float32 (478, 3).
 """
 
 from __future__ import annotations
@@ -12,22 +12,26 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from tools.open_pictures import pictures, unseen_speakers
 
 from mouthpiece.face.detector import FaceDetector
 from mouthpiece.face.mesh import CROP_FACTOR, OUTER_EYE_LEFT, OUTER_EYE_RIGHT, FaceMesh
 from mouthpiece.face.pose import RIGID_POINTS, fit_similarity
+from mouthpiece.face.tracker import crop_around
 from mouthpiece.types import FloatArray, Picture
 
 ROUNDS = 5
 
 
 def measure(detector: FaceDetector, mesh: FaceMesh, rgb: Picture) -> FloatArray:
-    """Landmarks of the surest face of a picture, (468, 3)."""
+    """Landmarks of the surest face of a picture, (478, 3)."""
     face = detector.detect(rgb)[0]
     eye_line = face.eyes[1] - face.eyes[0]
     angle = float(np.arctan2(eye_line[1], eye_line[0]))
     landmarks, _ = mesh.measure(rgb, face.centre, face.size * CROP_FACTOR, angle)
+    # The detector's box is looser than the mesh's own, by which a face is followed.
+    landmarks, _ = mesh.measure(rgb, *crop_around(landmarks))
     return landmarks
 
 
@@ -46,15 +50,16 @@ def canonical(shape: FloatArray) -> FloatArray:
 
 
 def mirrored(shape: FloatArray) -> FloatArray:
-    """Average a canonical shape with its mirror image; pairs are found as nearest neighbours."""
+    """Average a canonical shape with its mirror image; pairs are the assignment of the smallest squared distances."""
     flipped = shape * np.array([-1, 1, 1], dtype=np.float32)
-    partner = np.linalg.norm(shape[:, None] - flipped[None], axis=2).argmin(axis=1)
+    _, partner = linear_sum_assignment(np.square(shape[:, None] - flipped[None]).sum(axis=2))
+    assert (partner[partner] == np.arange(len(shape))).all(), "pairs go both ways"
     return np.asarray((shape + flipped[partner]) / 2, dtype=np.float32)
 
 
 def main(data: Path, out: Path) -> None:
     """Measure, average, write."""
-    detector, mesh = FaceDetector(), FaceMesh()
+    detector, mesh = FaceDetector(), FaceMesh(eyes=True)
     people: dict[str, list[FloatArray]] = {}
     s1 = [("s1", path) for path in sorted((data / "grid_s1" / "clips").glob("*.mp4"))[::50]]
     for person, rgb in pictures(data, s1 + unseen_speakers(data)):

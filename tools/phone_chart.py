@@ -51,7 +51,7 @@ FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
 
 
 def held_shapes(model: CoarticulationModel, symbol: str) -> list[FloatArray]:
-    """Return (468, 3) faces of a phone held for long: at its middle, or the middles of its first and last part."""
+    """Return (478, 3) faces of a phone held for long: at its middle, or the middles of its first and last part."""
     parts = parse(symbol)
     shares = np.cumsum([0.0, *(part.weight for part in parts)])
     middles = (shares[:-1] + shares[1:]) / 2 / shares[-1]

@@ -93,10 +93,12 @@ _compiling: defaultdict[tuple[object, ...], threading.Lock] = defaultdict(thread
 
 Shapes = Mapping[str, Sequence[int]]
 """Shapes of inputs by name, for a network that leaves them open."""
+Reader = Callable[[Path], "openvino.Model"]
+"""A function that reads a model file which OpenVINO alone can't; the same one for the same result."""
 
 
 def compile_cached(
-    path: Path, device: str, config: Mapping[str, Any], shapes: Shapes | None = None
+    path: Path, device: str, config: Mapping[str, Any], shapes: Shapes | None = None, reader: Reader | None = None
 ) -> openvino.CompiledModel:
     """Compile a model file for a device; the same is shared by all callers while any of them holds it.
 
@@ -107,6 +109,7 @@ def compile_cached(
         device: OpenVINO's own name.
         config: what to compile with.
         shapes: of inputs that the file leaves open.
+        reader: reads the file; OpenVINO itself if not given.
 
     Raises:
         RuntimeError: OpenVINO's, if it can't.
@@ -115,24 +118,29 @@ def compile_cached(
     state = path.stat()
     fixed = {name: tuple(shape) for name, shape in (shapes or {}).items()}
     settings = (tuple(sorted(config.items())), tuple(sorted(fixed.items())))
-    key = (path.resolve(), state.st_mtime_ns, state.st_size, device, *settings)
+    key = (path.resolve(), state.st_mtime_ns, state.st_size, device, reader, *settings)
     with _lock:
         core()  # once for all
         compile_lock = _compiling[key]
     with compile_lock:  # two callers at once shall not compile twice
         model = _compiled.get(key)
         if model is None:
-            model = _compiled[key] = _compile(path, device, config, fixed)
+            model = _compiled[key] = _compile(path, device, config, fixed, reader)
         return model
 
 
 def _compile(
-    path: Path, device: str, config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+    path: Path,
+    device: str,
+    config: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    reader: Reader | None,
 ) -> openvino.CompiledModel:
-    if not shapes:
+    if not shapes and reader is None:
         return core().compile_model(path, device, dict(config))
-    model = core().read_model(path)
-    model.reshape({name: list(shape) for name, shape in shapes.items()})
+    model = reader(path) if reader else core().read_model(path)
+    if shapes:
+        model.reshape({name: list(shape) for name, shape in shapes.items()})
     return core().compile_model(model, device, dict(config))
 
 
@@ -152,7 +160,13 @@ class Network:
     """
 
     def __init__(
-        self, path: Path, device: str = "CPU", *, shapes: Shapes | None = None, in_caller: bool = False
+        self,
+        path: Path,
+        device: str = "CPU",
+        *,
+        shapes: Shapes | None = None,
+        in_caller: bool = False,
+        reader: Reader | None = None,
     ) -> None:
         """Read and compile a model file (.tflite, .onnx or OpenVINO .xml).
 
@@ -162,6 +176,7 @@ class Network:
             shapes: of inputs that the file leaves open.
             in_caller: whether a CPU computes in the calling thread, and one run of the file at a time: for networks
                 so small that handing them to another thread takes longer than they do, on a machine with much to do.
+            reader: reads the file; OpenVINO itself if not given.
 
         Raises:
             WeightsError: the file is missing or is not a model.
@@ -171,9 +186,9 @@ class Network:
             raise WeightsError(f"expected a network at {path}, found no file there; reinstall mouthpiece")
         name = known_device(device) or device
         try:
-            compiled = compile_cached(path, name, _config(name, in_caller=in_caller), shapes)
+            compiled = compile_cached(path, name, _config(name, in_caller=in_caller), shapes, reader)
         except RuntimeError as error:
-            if not _is_model(path):
+            if not _is_model(path, reader):
                 message = f"{path.name} is not a network that OpenVINO can read; reinstall mouthpiece"
                 raise WeightsError(message) from error
             known = ", ".join(core().available_devices)
@@ -194,10 +209,10 @@ class Network:
         return [np.array(self._request.get_output_tensor(i).data, dtype=np.float32) for i in range(self._outputs)]
 
 
-def _is_model(path: Path) -> bool:
-    """Check whether OpenVINO can read a file at all."""
+def _is_model(path: Path, reader: Reader | None) -> bool:
+    """Check whether a file can be read at all."""
     try:
-        core().read_model(path)
+        (reader or core().read_model)(path)
     except RuntimeError:
         return False
     return True

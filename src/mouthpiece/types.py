@@ -193,7 +193,7 @@ class Face:
     """One face in one frame, measured."""
 
     landmarks: FloatArray
-    """(468, 3) float32: x, y in pixels of the frame as stored, z in square pixels, the face mesh's own order."""
+    """(478, 3) float32: x, y in pixels of the frame as stored, z in square pixels, the face mesh's own order."""
     pose: HeadPose
     """Where the head is."""
     score: float

@@ -15,7 +15,7 @@ from mouthpiece.compositing.fade import FADE_FRAMES
 from mouthpiece.types import Face, HeadPose, SkipReason, TrackedFrame
 
 FACE = Face(
-    np.zeros((468, 3), np.float32),
+    np.zeros((478, 3), np.float32),
     HeadPose(np.eye(3, dtype=np.float32), 50.0, np.zeros(2, np.float32)),
     1.0,
     np.zeros(1, np.float32),

@@ -13,11 +13,11 @@ SECONDS = 3.0
 
 
 def opened_face(opening: FloatArray) -> FloatArray:
-    """(T,) openings -> (T, 468, 3): lower lip and chin go down, corners come in."""
+    """(T,) openings -> (T, 478, 3): lower lip and chin go down, corners come in."""
     face = reference_face()
-    lower = np.clip((face[:, 1] - 0.773) * 70, 0, 1) * (np.abs(face[:, 0]) < 0.5)
+    lower = np.clip((face[:, 1] - 0.8026) * 70, 0, 1) * (np.abs(face[:, 0]) < 0.5)
     inward = -np.sign(face[:, 0]) * np.clip(1 - np.abs(np.abs(face[:, 0]) - 0.26) * 5, 0, 1) * (face[:, 1] > 0.7)
-    change = np.stack([0.2 * inward, lower, np.zeros(468)], axis=1)
+    change = np.stack([0.2 * inward, lower, np.zeros(478)], axis=1)
     closed = face.copy()
     closed[:, 1] -= lower * (face[14, 1] - face[13, 1])
     return np.asarray(closed + opening[:, None, None] * change, dtype=np.float32)

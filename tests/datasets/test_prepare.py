@@ -145,24 +145,22 @@ def test_synthetic_speech_has_phones_and_nothing_else(tmp_path: Path) -> None:
     assert back.landmarks is None and back.curves == {} and back.frames == 10
 
 
-def test_the_first_version_of_the_cache_is_still_read(tmp_path: Path) -> None:
+def test_faces_of_an_older_mesh_are_measured_again_and_what_has_no_face_is_read(tmp_path: Path) -> None:
     clip = spoken_clip("a")
-    assert clip.landmarks is not None
-    about = {"version": 1, "corpus": "made", "name": "a", "split": "val", "fps": 25.0, "words": [], "curves": []}
-    np.savez(
-        tmp_path / "made.a.npz",
-        samples=np.zeros(48_000, np.int16),
-        seen=clip.seen,
-        about=np.array(json.dumps(about)),
-        landmarks=(clip.landmarks - reference_face()).astype(np.float16),
-    )
-    back = load_recording(tmp_path / "made.a.npz")
-    assert back.split == "val" and back.phones == () and len(back.points) == 468
-    np.testing.assert_allclose(back.shapes(KEPT_POINTS), clip.landmarks[:, KEPT_POINTS], atol=1e-4)
-    about["version"] = 99
-    np.savez(tmp_path / "made.b.npz", about=np.array(json.dumps(about)))
+    save_recording(clip, tmp_path / "made.a.npz")
+    save_recording(replace(clip, name="b", landmarks=None), tmp_path / "made.b.npz")
+    for name in "ab":
+        with np.load(tmp_path / f"made.{name}.npz") as file:
+            arrays = {key: file[key] for key in file.files}
+        about = json.loads(str(arrays["about"])) | {"version": 2}
+        np.savez(tmp_path / f"made.{name}.npz", **arrays | {"about": np.array(json.dumps(about))})
+    with pytest.raises(InputError, match="older face mesh"):
+        load_recording(tmp_path / "made.a.npz")
+    assert load_recording(tmp_path / "made.b.npz").landmarks is None
+    assert [one.name for one in list_prepared(tmp_path)] == ["b"], "prepare_corpus takes the other for missing"
+    np.savez(tmp_path / "made.c.npz", about=np.array(json.dumps(about | {"version": 99})))
     with pytest.raises(InputError, match="another version"):
-        load_recording(tmp_path / "made.b.npz")
+        load_recording(tmp_path / "made.c.npz")
 
 
 def test_few_points_are_kept_and_the_others_missed(tmp_path: Path) -> None:
@@ -175,7 +173,7 @@ def test_few_points_are_kept_and_the_others_missed(tmp_path: Path) -> None:
     assert few.landmarks is not None
     np.testing.assert_allclose(back.shapes(KEPT_POINTS), few.landmarks, atol=7e-5)
     assert measure_motion(back).opening == pytest.approx(measure_motion(clip).opening, abs=2e-4)
-    missing = int(np.setdiff1d(np.arange(468), KEPT_POINTS)[0])
+    missing = int(np.setdiff1d(np.arange(478), KEPT_POINTS)[0])
     with pytest.raises(InputError, match=rf"kept without the mesh points \[{missing}\]"):
         back.shapes(np.array([missing, 13]))
 

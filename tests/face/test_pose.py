@@ -18,7 +18,7 @@ SCALE, CENTRE = 140.0, np.array([311.0, 204.0])
 
 
 def seen(rotation: Rotation) -> FloatArray:
-    """The reference face under a rotation, as the mesh would report it: (468, 3) pixels."""
+    """The reference face under a rotation, as the mesh would report it: (478, 3) pixels."""
     turned = reference_face() @ rotation.as_matrix().T * SCALE
     turned[:, :2] += CENTRE
     return np.asarray(turned, dtype=np.float32)
@@ -26,7 +26,7 @@ def seen(rotation: Rotation) -> FloatArray:
 
 def test_the_reference_face_keeps_the_canonical_conventions() -> None:
     face = reference_face()
-    assert face.shape == (468, 3)
+    assert face.shape == (478, 3)
     assert face.dtype == np.float32
     eyes = face[[LEFT_EYE, RIGHT_EYE]]
     assert np.linalg.norm(eyes[1] - eyes[0]) == pytest.approx(1, abs=0.02)

@@ -12,7 +12,7 @@ from tools.avatars.people import Shape
 
 REFERENCE = Path(__file__).parents[2] / "src/mouthpiece/face/reference.npy"
 
-# Point numbers of the 468-point mesh, the picture's right half from the middle outwards or top to bottom.
+# Point numbers of the 478-point mesh, the picture's right half from the middle outwards or top to bottom.
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152]
 EYE_UPPER = [362, 398, 384, 385, 386, 387, 388, 466, 263]
 EYE_LOWER = [263, 249, 390, 373, 374, 380, 381, 382, 362]
@@ -32,7 +32,7 @@ class Face:
     """Features of one face; curves are (n, 2), of the picture's right half where there are two."""
 
     points: NDArray[np.float64]
-    """(468, 3), z towards the viewer."""
+    """(478, 3), z towards the viewer."""
     outline: NDArray[np.float64]
     """Closed outline of the bald head."""
     eye_upper: NDArray[np.float64]

@@ -313,7 +313,7 @@ def canonical_landmarks(face: Face, pixel_aspect: float = 1.0) -> FloatArray:
         pixel_aspect: of the picture that it was measured in.
 
     Returns:
-        (468, 3) float32 in canonical units; the rigid points lie on the reference face's in the mean.
+        (478, 3) float32 in canonical units; the rigid points lie on the reference face's in the mean.
     """
     square = face.landmarks * np.array([pixel_aspect, 1, 1], dtype=np.float32)
     square = square - np.array([*face.pose.centre, 0.0], dtype=np.float32)

@@ -1,6 +1,6 @@
 """Recordings of speech with a face, rig curves or phones, and the cache that keeps them, one .npz a clip.
 
-What lies in such a file (version 2):
+What lies in such a file (version 3):
 
 - `about`: JSON text: version, corpus, name, split, fps, words, curves' names, phones, language, voice, offset_s;
 - `samples`: (n,) int16, speech at 16 kHz;
@@ -9,8 +9,8 @@ What lies in such a file (version 2):
   1 / LANDMARK_STEPS, each frame as the difference from the one before (long runs of small numbers pack well);
 - `curves`: (n, T) float32, for a rig.
 
-Version 1 kept all points as float16 and no phones; it is still read, as are files of version 2 that hold features of
-the sound (`log_mel`, `mfcc`, `activity`), which nothing uses.
+Version 2 is the same with faces measured by an older face mesh, which are not read any more; its files without a face
+are. They may hold features of the sound (`log_mel`, `mfcc`, `activity`), which nothing uses.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from mouthpiece.errors import InputError
 from mouthpiece.face import reference_face
 from mouthpiece.types import FloatArray, Phone, SpokenWord
 
-CACHE_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+CACHE_VERSION = 3
+READABLE_VERSIONS = (2, 3)
 LANDMARK_STEPS = 8192
 """Steps that an outer eye distance is kept in: each a twentieth of the face mesh's own noise."""
-ALL_POINTS: NDArray[np.intp] = np.arange(468)
+ALL_POINTS: NDArray[np.intp] = np.arange(478)
 """The face mesh."""
 
 
@@ -180,8 +180,8 @@ def _landmarks_of(file: Any, version: int) -> tuple[NDArray[np.intp], FloatArray
     """Read points and landmarks from a file of the cache; all points and None where there is no face."""
     if "landmarks" not in file:
         return ALL_POINTS, None
-    if version == 1:
-        return ALL_POINTS, file["landmarks"].astype(np.float32) + reference_face()
+    if version < CACHE_VERSION:
+        raise ValueError("its face was measured by an older face mesh")
     points = file["points"].astype(np.intp)
     return points, _unpacked(file["landmarks"], points)
 
@@ -211,6 +211,8 @@ def list_prepared(cache: Path, corpus: str | None = None, split: str | None = No
         try:
             with open_arrays(path) as file:
                 about = json.loads(str(file["about"]))
+                if about["version"] < CACHE_VERSION and "landmarks" in file:
+                    continue  # to be measured again
             clip = Prepared(path, about["corpus"], about["name"], about["split"], about.get("offset_s", 0.0))
         except (OSError, KeyError, ValueError, TypeError, BadZipFile):
             continue  # Somebody else's .npz, or a damaged one: load_recording raises where it is asked for by name.

@@ -10,7 +10,7 @@ from pathlib import Path
 from mouthpiece.errors import WeightsError
 
 DETECTOR_FILE = "face_detection_back.tflite"
-MESH_FILE = "face_landmark.tflite"
+MESH_FILE = "face_landmark_with_attention.tflite"
 MODELS_VARIABLE = "MOUTHPIECE_FACE_MODELS"
 
 

@@ -21,7 +21,7 @@ RIGID_POINTS = np.array([
 
 @lru_cache(maxsize=1)
 def reference_face() -> FloatArray:
-    """Read the mean face in canonical coordinates, (468, 3) float32; made by tools/make_reference_face.py."""
+    """Read the mean face in canonical coordinates, (478, 3) float32; made by tools/make_reference_face.py."""
     shape: FloatArray = np.load(Path(__file__).with_name("reference.npy"), allow_pickle=False)
     return shape
 
@@ -47,6 +47,6 @@ def fit_similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -
 
 
 def head_pose(square: FloatArray) -> HeadPose:
-    """Fit the pose of a measured face, landmarks (468, 3) in square pixels."""
+    """Fit the pose of a measured face, landmarks (478, 3) in square pixels."""
     rotation, scale, shift = fit_similarity(reference_face()[RIGID_POINTS], square[RIGID_POINTS])
     return HeadPose(rotation, scale, shift[:2].copy())

@@ -73,7 +73,7 @@ class _Measurement:
     """A face as the mesh measured it."""
 
     square: FloatArray
-    """(468, 3) landmarks in square pixels."""
+    """(478, 3) landmarks in square pixels."""
     score: float
     descriptor: FloatArray
 
@@ -164,7 +164,7 @@ class FaceTracker:
 
     def _follow(self, frame: Frame, last: FloatArray, aspect: float) -> _Measurement | None:
         """Measure at the face's place in the frame before; None when that person isn't there any more."""
-        measured = self._measure(frame, *_crop_around(last), aspect)
+        measured = self._measure(frame, *crop_around(last), aspect)
         if measured is None or (self._person is not None and measured.likeness(self._person) < SAME_PERSON):
             return None
         self._person_frames += 1
@@ -206,7 +206,7 @@ class FaceTracker:
             angle = float(np.arctan2(eye_line[1], eye_line[0]))
             rough = self._measure(frame, detection.centre, detection.size * CROP_FACTOR, angle, aspect)
             # The detector's box is looser than the mesh's own; the second crop is like those of following frames.
-            refined = self._measure(frame, *_crop_around(rough.square), aspect) if rough else None
+            refined = self._measure(frame, *crop_around(rough.square), aspect) if rough else None
             if refined:
                 confirmed.append((detection, refined))
         return confirmed
@@ -256,7 +256,7 @@ class FaceTracker:
         return _Measurement(square, score, face_descriptor(frame.rgb, stored))
 
 
-def _crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:
+def crop_around(square: FloatArray) -> tuple[FloatArray, float, float]:
     """Compute centre, side and tilt of the crop to measure a face in again."""
     eye_line = square[263, :2] - square[33, :2]
     angle = float(np.arctan2(eye_line[1], eye_line[0]))

@@ -75,7 +75,7 @@ def test_closing_closes_all_along(portraits: dict[str, TrackedFrame], basis: Mot
         assert np.array_equal(shape, before), "what it is given stays as it is"
         assert np.array_equal(shut[topo.INNER_UPPER], shut[topo.INNER_LOWER])
         assert opening(shut) == 0
-        still = np.setdiff1d(np.arange(468), basis.points)
+        still = np.setdiff1d(np.arange(478), basis.points)
         assert np.array_equal(shut[still], shape[still]), "nose, eyes and forehead have no part in it"
         again = closed(shut, basis.opening_mode, basis.points)
         assert again == pytest.approx(shut, abs=1e-5), "closed is closed"

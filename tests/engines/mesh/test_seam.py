@@ -70,7 +70,7 @@ def test_noise_is_averaged_over_frames() -> None:
 def test_open_mouths_are_left_to_the_landmarks() -> None:
     assert find_edges([]) is NO_EDGES
     assert find_edges([strip(np.full(COLUMNS, MIDDLE), gap=0.09)]) is NO_EDGES
-    assert not NO_EDGES.correction(np.random.default_rng(0).random((468, 3)).astype(np.float32)).any()
+    assert not NO_EDGES.correction(np.random.default_rng(0).random((478, 3)).astype(np.float32)).any()
 
 
 def test_closed_frames_are_preferred_to_open_ones() -> None:
@@ -81,7 +81,7 @@ def test_closed_frames_are_preferred_to_open_ones() -> None:
 def test_corrections_fade_from_the_inner_rim_outwards(puppets: dict[str, Puppet]) -> None:
     neutral = puppets["woman_portrait"].engine._people[0].neutral
     shift = find_edges([strip(np.full(COLUMNS, MIDDLE + 5))]).correction(neutral)
-    assert shift.shape == (468,)
+    assert shift.shape == (478,)
     inner, middle, outer = (float(np.median(shift[p])) for p in (topo.INNER_UPPER, topo.MIDDLE_UPPER, topo.OUTER_UPPER))
     assert inner > middle > outer == 0
     lips = np.concatenate([topo.UPPER_LIP, topo.LOWER_LIP])

@@ -56,7 +56,7 @@ class LipFields:
         """Build the operators.
 
         Args:
-            neutral: (468, 3) canonical shape with the mouth closed.
+            neutral: (478, 3) canonical shape with the mouth closed.
             motion_points: (P,) numbers of the points that move.
         """
         points = np.asarray(motion_points)

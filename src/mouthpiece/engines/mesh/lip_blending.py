@@ -182,7 +182,7 @@ def _relit(lips: Picture, around: Picture, feather: FloatArray) -> Picture:
 
 
 def lip_feather(neutral: FloatArray, grid: FloatArray) -> FloatArray:
-    """Compute the lip texture's opacity (h, w) 0-1 at chart coordinates (h, w, 2), for a neutral shape (468, 3)."""
+    """Compute the lip texture's opacity (h, w) 0-1 at chart coordinates (h, w, 2), for a neutral shape (478, 3)."""
     outline = neutral[np.concatenate([topo.OUTER_UPPER, topo.OUTER_LOWER[-2:0:-1]]), :2]
     contour = np.ascontiguousarray(outline[:, None], dtype=np.float32)
     inside = np.full(grid.shape[:2], -np.inf, dtype=np.float32)

@@ -68,7 +68,7 @@ class LipRim:
 
     @classmethod
     def of(cls, pixels: FloatArray, eye: float) -> LipRim:
-        """Take the rim of a face's points (468, 2) in pixels."""
+        """Take the rim of a face's points (478, 2) in pixels."""
         upper, lower = pixels[topo.INNER_UPPER], pixels[topo.INNER_LOWER]
         amid = []
         for inner, outer in ((topo.INNER_UPPER, topo.OUTER_UPPER), (topo.INNER_LOWER, topo.OUTER_LOWER)):

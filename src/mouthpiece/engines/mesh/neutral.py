@@ -67,7 +67,7 @@ class FaceAlignment:
     shown: FloatArray
     """(P, 2) plane: how the source's own mouth is displaced."""
     pixels: FloatArray
-    """(468, 2): the points in the frame, on the lips' edges as well as they are known."""
+    """(478, 2): the points in the frame, on the lips' edges as well as they are known."""
 
 
 def jaw_displacement(displacement: FloatArray) -> FloatArray:
@@ -83,7 +83,7 @@ def _inverse(matrix: FloatArray) -> FloatArray:
 
 
 def canonical_shape(face: Face, pixel_aspect: float) -> FloatArray:
-    """Take the pose out of a face's landmarks: (468, 3) float32 canonical; depth relative to the face's middle."""
+    """Take the pose out of a face's landmarks: (478, 3) float32 canonical; depth relative to the face's middle."""
     square = face.landmarks * np.array([pixel_aspect, 1, 1], dtype=np.float32)
     shifted = square - np.append(face.pose.centre, 0).astype(np.float32)
     shape = shifted @ face.pose.rotation / face.pose.scale
@@ -104,12 +104,12 @@ def closed(shape: FloatArray, opening_mode: FloatArray, motion_points: NDArray[n
     Averaging the most closed frames instead would pick pressed lips and thin them.
 
     Args:
-        shape: (468, 3).
+        shape: (478, 3).
         opening_mode: (P, 3): displacement of the motion points for one unit of opening.
         motion_points: (P,) their numbers.
 
     Returns:
-        (468, 3) with the inner lips touching all along.
+        (478, 3) with the inner lips touching all along.
     """
     result = shape.copy()
     result[motion_points] -= max(opening(shape), 0.0) * opening_mode

@@ -90,7 +90,7 @@ class FaceSamples:
         """Choose the lips for the texture: nearly closed, frontal, sharp, large, and neither pressed nor pouting.
 
         Args:
-            mean: (468, 3) the person's mean canonical shape.
+            mean: (478, 3) the person's mean canonical shape.
         """
         if not self.lips:
             return None
@@ -139,9 +139,9 @@ class Person:
 
     descriptor: FloatArray
     neutral: FloatArray
-    """(468, 3) canonical, mouth closed."""
+    """(478, 3) canonical, mouth closed."""
     correction: FloatArray
-    """(468,) shift of the landmarks, down the face, onto the lips' edges."""
+    """(478,) shift of the landmarks, down the face, onto the lips' edges."""
     correction_gap: float
     """Gap of the lips that the correction was read from, outer eye distances."""
     warp: LipWarp
@@ -257,7 +257,7 @@ def _find_edges(samples: FaceSamples, view: LipView | None) -> tuple[LipEdges, f
 
 
 def _clear_of_the_inside(measured: FloatArray) -> None:
-    """Move an open mouth's lip edges (plane, (468, 2)) a little into the lips, in place.
+    """Move an open mouth's lip edges (plane, (478, 2)) a little into the lips, in place.
 
     Landmarks stray by a pixel or two, and a lip must not carry a rim of the source's teeth along.
     """

@@ -52,7 +52,7 @@ class LipEdges:
     """(COLUMNS,)"""
 
     def correction(self, shape: FloatArray) -> FloatArray:
-        """Return shifts along y (468,) of canonical points (468, 3): whole at the inner rim, fading outwards."""
+        """Return shifts along y (478,) of canonical points (478, 3): whole at the inner rim, fading outwards."""
         shift = np.zeros(len(shape), dtype=np.float32)
         rings = (
             (topo.INNER_UPPER, self.upper, 1.0),

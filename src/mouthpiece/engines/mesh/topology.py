@@ -1,4 +1,4 @@
-"""Point numbers of the 468-point face mesh that the mesh engine works with, left to right in the picture."""
+"""Point numbers of the 478-point face mesh that the mesh engine works with, left to right in the picture."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class LipWarp:
     """The warp of one face, ready to be driven."""
 
     def __init__(self, neutral: FloatArray, motion_points: NDArray[np.intp]) -> None:
-        """Build the fields, of a canonical shape (468, 3) with the mouth closed and the points (P,) that move."""
+        """Build the fields, of a canonical shape (478, 3) with the mouth closed and the points (P,) that move."""
         self.fields = LipFields(neutral, motion_points)
         self._soft_window = smoothstep(0.0, 0.06, self.fields.window)
         self._extent = _extent(self.fields.window)

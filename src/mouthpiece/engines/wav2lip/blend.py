@@ -117,7 +117,7 @@ def mouth_zone(points: FloatArray) -> FloatArray:
     """Return the mask of where the mouth may be drawn otherwise than in the frame, (SIDE, SIDE) float32 0-1, feathered.
 
     Args:
-        points: (468, 2) landmarks in pixels of the crop.
+        points: (478, 2) landmarks in pixels of the crop.
     """
     zone = _filled(points[_OUTER_LIPS])
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MOUTH_ZONE_PX + 1, 2 * MOUTH_ZONE_PX + 1))
@@ -176,7 +176,7 @@ def face_mask(points: FloatArray, changed: FloatArray) -> FloatArray:
     From below the nose to the chin, inside the jaw line, and further down where the drawn chin dropped.
 
     Args:
-        points: (468, 2) landmarks in pixels of the crop.
+        points: (478, 2) landmarks in pixels of the crop.
         changed: (SIDE, SIDE) how far the drawing is from the frame, levels.
     """
     jaw = points[_JAW].copy()
