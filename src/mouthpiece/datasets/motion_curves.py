@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mouthpiece.datasets.motion_space import measure_motion
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import OPENING_CURVE, rig_width
-from mouthpiece.motion.basis import CHIN, LEFT_CORNER, RIGHT_CORNER, motion_row
+from mouthpiece.motion.basis import CHIN, motion_row, width_of
 from mouthpiece.motion.stream import Motion, MotionStream
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.types import SAMPLE_RATE, FloatArray, SpeechChunk
@@ -54,9 +54,8 @@ def play_on(
     motions = list(_motions(stream, chunks, times_s))
     moved = np.stack([motion.displacement for motion in motions])
     opening = np.array([motion.opening for motion in motions], dtype=np.float32)
-    width = moved[:, motion_row(RIGHT_CORNER), 0] - moved[:, motion_row(LEFT_CORNER), 0]
     gate = np.array([motion.activity for motion in motions], dtype=np.float32)
-    return Curves(opening, width, moved[:, motion_row(CHIN), 1]), gate
+    return Curves(opening, width_of(moved), moved[:, motion_row(CHIN), 1]), gate
 
 
 def chunks_of(samples: FloatArray, *, live: bool = False) -> Iterator[SpeechChunk]:

@@ -12,14 +12,13 @@ from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.basis import (
     CHIN,
-    LEFT_CORNER,
     LOWER_LIP,
     MOTION_POINTS,
-    RIGHT_CORNER,
     UPPER_LIP,
     MotionBasis,
     mirror_rows,
     motion_row,
+    width_of,
 )
 from mouthpiece.types import FloatArray
 
@@ -86,8 +85,7 @@ def measure_motion(recording: Recording) -> MeasuredMotion:
     rest = rest + (closed_at - opening[quiet].mean()) * _opening_mode(shapes, opening)
     displacement = symmetrical(shapes - rest)
     jaw = displacement[:, motion_row(CHIN), 1]
-    width = displacement[:, motion_row(RIGHT_CORNER), 0] - displacement[:, motion_row(LEFT_CORNER), 0]
-    return MeasuredMotion(displacement, lip_distance(displacement), width, jaw)
+    return MeasuredMotion(displacement, lip_distance(displacement), width_of(displacement), jaw)
 
 
 def _opening_mode(shapes: FloatArray, opening: FloatArray) -> FloatArray:

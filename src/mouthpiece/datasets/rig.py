@@ -8,7 +8,7 @@ from mouthpiece.datasets.recordings import Recording
 from mouthpiece.motion.basis import MOTION_RATE
 from mouthpiece.types import SAMPLE_RATE, FloatArray
 
-CLOSED_BELOW, OPEN_ABOVE = 0.006, 0.014
+CLOSED_BELOW, OPEN_ABOVE = 0.008, 0.020
 """Opening under which lips count as touching, and over which as surely apart."""
 
 # Rig curves that open the mouth, widen it, narrow it (FACEGOOD's names).

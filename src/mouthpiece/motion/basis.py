@@ -62,6 +62,12 @@ def motion_row(point: int) -> int:
     return row
 
 
+def width_of(displacement: FloatArray) -> FloatArray:
+    """Return how much farther apart than at rest the corners are, (..., P, 3) of MOTION_POINTS -> (...)."""
+    width: FloatArray = displacement[..., motion_row(RIGHT_CORNER), 0] - displacement[..., motion_row(LEFT_CORNER), 0]
+    return width
+
+
 @lru_cache(maxsize=1)
 def mirror_rows() -> NDArray[np.intp]:
     """Return (P,): for each of MOTION_POINTS the row of the point on the other side."""
@@ -135,6 +141,13 @@ class MotionBasis:
         return (weights / (weights @ weights)).astype(np.float32)
 
     @property
+    def shape_directions(self) -> FloatArray:
+        """(2, K): the smallest changes of coefficients that open by one unit at the same width, and that widen by one
+        unit at the same opening."""
+        readings = np.stack([self.opening_weights, self.width_weights]).astype(np.float64)
+        return np.asarray(np.linalg.solve(readings @ readings.T, readings), dtype=np.float32)
+
+    @property
     def opening_mode(self) -> FloatArray:
         """(P, 3): the displacement that goes with one unit of opening in speech."""
         return self.displacement(self.opening_direction)
@@ -181,9 +194,9 @@ class NetworkGeometry:
 class OpeningRange:
     """The openings that a network predicts in speech of all kinds: the range to assume before any speech."""
 
-    low: float = 0.008
+    low: float = 0.02
     """Opening with LOW_SHARE of the frames of speech below it, outer eye distances."""
-    high: float = 0.056
+    high: float = 0.09
     """Opening with HIGH_SHARE of them below it."""
 
     def __post_init__(self) -> None:
@@ -196,11 +209,38 @@ class OpeningRange:
             raise OptionError(f"expected 0 < low < high for a network's openings, got {self.low} and {self.high}")
 
 
+@dataclass(frozen=True, slots=True)
+class WidthRange:
+    """The widths that a network predicts in speech of all kinds, outer eye distances; below 0 narrower than at rest."""
+
+    narrow: float = -0.035
+    """Width with LOW_SHARE of the frames of speech below it."""
+    middle: float = -0.012
+    """Width with half of them below it."""
+    wide: float = 0.006
+    """Width with HIGH_SHARE of them below it."""
+
+    def __post_init__(self) -> None:
+        """Check the order.
+
+        Raises:
+            OptionError: the values are not in order.
+        """
+        if not self.narrow < self.middle < self.wide:
+            raise OptionError(
+                f"expected narrow < middle < wide for a network's widths, got {self.narrow}, {self.middle}, {self.wide}"
+            )
+
+
 def save_basis(
-    basis: MotionBasis, geometry: NetworkGeometry, path: Path, opening_range: OpeningRange | None = None
+    basis: MotionBasis,
+    geometry: NetworkGeometry,
+    path: Path,
+    opening_range: OpeningRange | None = None,
+    width_range: WidthRange | None = None,
 ) -> None:
-    """Write a basis, its network's geometry and opening range."""
-    opening_range = opening_range or OpeningRange()
+    """Write a basis, its network's geometry and the ranges of its openings and widths."""
+    opening_range, width_range = opening_range or OpeningRange(), width_range or WidthRange()
     np.savez_compressed(
         path,
         points=MOTION_POINTS.astype(np.int32),
@@ -211,6 +251,7 @@ def save_basis(
         geometry=np.array([geometry.past, geometry.ahead, geometry.block, *geometry.memory], dtype=np.int32),
         runs=np.array(geometry.runs, dtype=np.int32),
         habit=np.array([opening_range.low, opening_range.high], dtype=np.float32),
+        widths=np.array([width_range.narrow, width_range.middle, width_range.wide], dtype=np.float32),
     )
 
 
@@ -236,14 +277,15 @@ def load_basis(path: Path = BASIS) -> tuple[MotionBasis, NetworkGeometry]:
     return basis, geometry
 
 
-def load_opening_range(path: Path) -> OpeningRange:
-    """Read the opening range of a basis's network; the usual one where the file has none.
+def load_ranges(path: Path) -> tuple[OpeningRange, WidthRange]:
+    """Read the ranges of a basis's network; the usual ones where the file has none.
 
     Raises:
         WeightsError: the file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return OpeningRange(*(float(value) for value in file["habit"])) if "habit" in file else OpeningRange()
+            opening = OpeningRange(*map(float, file["habit"])) if "habit" in file else OpeningRange()
+            return opening, WidthRange(*map(float, file["widths"])) if "widths" in file else WidthRange()
     except (OSError, ValueError, TypeError, OptionError) as error:
         raise WeightsError(f"{path.name} is not a motion basis ({error}); reinstall mouthpiece") from error

@@ -4,8 +4,9 @@ A network predicts the mean of possible mouths: too small, never quite closed, a
 
 - stillness: a gate lets the mouth move where network and voice activity agree that somebody speaks; a moment before
   speech (and after it) lips may part a little, as people's do, never further than PARTING; in pauses they rest;
-- range: openings between the low and the high end of the network's own predictions in this speech are spread over a
-  lively mouth's range, closed at the low end. Both ends are followed slowly and only while somebody speaks;
+- range: openings between the low and the high end of the network's own predictions in this speech are spread over the
+  average speaker's range, closed at the low end. Both ends are followed slowly and only while somebody speaks. Corners
+  that go apart and lips that round have ranges of their own;
 - closure: where the network is sure that lips touch (m, b, p), they touch.
 
 Everything is decided frame by frame from the frames before it and at most `hold` frames after it; files and live speech
@@ -22,14 +23,19 @@ import numpy as np
 
 from mouthpiece.dsp import ramp
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MotionBasis, OpeningRange
+from mouthpiece.motion.basis import HIGH_SHARE, LOW_SHARE, MotionBasis, OpeningRange, WidthRange
 from mouthpiece.types import FloatArray
 
-LIVELY_OPENING = 0.074
-"""Opening at the high end of the range at intensity 1, outer eye distances: a frame in ten of speech opens further."""
-FULL_OPENING = 0.16
+LIVELY_OPENING = 0.125
+"""Opening at the high end of the range at intensity 1, outer eye distances: the average speaker (of those measured,
+docs/playing.md) opens further in a frame in ten of speech."""
+LIVELY_WIDTHS = WidthRange(-0.052, -0.019, 0.003)
+"""The average speaker's widths in speech, outer eye distances more than at rest."""
+NARROWEST, WIDEST = -0.16, 0.10
+"""Widths that no intensity exceeds."""
+FULL_OPENING = 0.22
 """Opening up to which intensity acts in full."""
-MAX_OPENING = 0.25
+MAX_OPENING = 0.32
 """Opening that no intensity exceeds."""
 PARTING = 0.019
 """Opening that lips don't exceed while the gate is shut: less than a visibly open mouth."""
@@ -84,7 +90,7 @@ class MotionFrame:
 class RunningRange:
     """Low and high end of the openings predicted in speech: a histogram that forgets, with a prior."""
 
-    _BINS, _TOP = 80, 0.20
+    _BINS, _TOP = 100, 0.30
     _PRIOR_FRAMES = 800.0
     """How much speech the prior counts for: 16 s."""
     _MEMORY_FRAMES = 4000.0
@@ -164,6 +170,7 @@ class MotionShaper:
         intensity: float = 1.0,
         hold: int = HOLD_FRAMES,
         opening_range: OpeningRange | None = None,
+        width_range: WidthRange | None = None,
         closure: bool = True,
         gate: bool = True,
     ) -> None:
@@ -174,6 +181,7 @@ class MotionShaper:
             intensity: how far the mouth moves; 1 is lively, 0 keeps it at rest. At most MAX_INTENSITY.
             hold: frames to know after the one that is shaped.
             opening_range: the network's openings in speech of all kinds.
+            width_range: its widths.
             closure: pull the lips together where the network is sure that they touch.
             gate: keep the mouth at rest where nobody speaks, and spread its range; off only to measure the bare
                 network.
@@ -188,8 +196,10 @@ class MotionShaper:
         self._hold = hold
         self._closure = closure
         self._gate = gate
-        self._opening_weights = basis.opening_weights
-        self._opening_direction = basis.opening_direction
+        self._readings = np.stack([basis.opening_weights, basis.width_weights], axis=1)
+        """(K, 2): coefficients to opening and width."""
+        self._directions = basis.shape_directions
+        self._widths = width_range or WidthRange()
         self._around: deque[MotionPrediction] = deque(maxlen=_BEFORE + 1 + hold)
         """Predictions around the frame to be shaped next, which is the one `hold` from the end."""
         self._waiting = 0
@@ -211,7 +221,8 @@ class MotionShaper:
         coefficients = self._basis.clamp(around[now].coefficients)
         if not self._gate:
             return MotionFrame(coefficients * np.float32(self._intensity), 1.0, 0.0)
-        opening = max(float(coefficients @ self._opening_weights), 0.0)
+        read = coefficients @ self._readings
+        opening = max(float(read[0]), 0.0)
         speaking, moving = self._gates(around, now)
         if speaking > 0.5:
             self._range.push(opening)
@@ -219,7 +230,9 @@ class MotionShaper:
         open_wide = self._spread(opening)
         parted = speaking * open_wide + (1 - speaking) * moving * _bounded(open_wide, PARTING)
         shaped = coefficients * np.float32(moving * self._intensity * LIVELY_OPENING / self._range.high)
-        return MotionFrame(self._with_opening(shaped, parted * (1 - closed)), speaking, closed)
+        return MotionFrame(
+            self._formed(shaped, parted * (1 - closed), moving * self._width(float(read[1]))), speaking, closed
+        )
 
     def _gates(self, around: list[MotionPrediction], now: int) -> tuple[float, float]:
         """Decide how far the mouth may speak, and how far it may move at all; 0-1, the second not below the first."""
@@ -245,10 +258,22 @@ class MotionShaper:
         low, high = self._range.low, self._range.high
         return _soft_limit(self._intensity * LIVELY_OPENING * _above(opening, low) / _above(high, low))
 
-    def _with_opening(self, coefficients: FloatArray, wanted: float) -> FloatArray:
-        """Open the same mouth as far as wanted."""
-        opening = float(coefficients @ self._opening_weights)
-        return (coefficients + np.float32(wanted - opening) * self._opening_direction).astype(np.float32)
+    def _width(self, width: float) -> float:
+        """Bring the network's width to the average speaker's range: what is narrower than its middle and what is wider,
+        each by its own factor."""
+        own, lively = self._widths, LIVELY_WIDTHS
+        if width < own.middle:
+            share = (own.middle - width) / (own.middle - own.narrow)
+            wanted = lively.middle - share * (lively.middle - lively.narrow)
+        else:
+            share = (width - own.middle) / (own.wide - own.middle)
+            wanted = lively.middle + share * (lively.wide - lively.middle)
+        return float(min(max(self._intensity * wanted, NARROWEST), WIDEST))
+
+    def _formed(self, coefficients: FloatArray, opening: float, width: float) -> FloatArray:
+        """Open and widen the same mouth as far as wanted."""
+        lacking = np.array([opening, width], dtype=np.float32) - coefficients @ self._readings
+        return (coefficients + lacking @ self._directions).astype(np.float32)
 
 
 _BEFORE = max(_VOICE_BEFORE, _LINGER_FRAMES, 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mouthpiece.errors import OptionError
-from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, NetworkGeometry, load_basis, load_opening_range
+from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, NetworkGeometry, load_basis, load_ranges
 from mouthpiece.motion.network import WEIGHTS, StreamingInference, basis_path, silent_log_mel
 from mouthpiece.motion.phone_driven import PhoneDrivenMotion
 from mouthpiece.motion.shaping import HOLD_FRAMES, MotionFrame, MotionPrediction, MotionShaper
@@ -78,12 +78,14 @@ class MotionStream:
             EngineError: the device can't run the network.
         """
         self.basis, self._geometry = load_basis(basis_path(weights))
+        opening_range, width_range = load_ranges(basis_path(weights))
         self._new_shaper = partial(
             MotionShaper,
             self.basis,
             intensity=intensity,
             hold=_hold_frames(self._geometry),
-            opening_range=load_opening_range(basis_path(weights)),
+            opening_range=opening_range,
+            width_range=width_range,
             closure=closure,
             gate=gate,
         )

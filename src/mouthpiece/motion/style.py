@@ -22,14 +22,14 @@ ENOUGH_FRAMES = 12
 """Fewer frames give no estimate."""
 LOW_PERCENTILE, HIGH_PERCENTILE = 10, 90
 """Ends of a person's openings that are compared: single frames may be misread, or yawn."""
-LEAST_SWING = 0.015
+LEAST_SWING = 0.03
 """A mouth whose openings differ by less doesn't speak in its video, outer eye distances."""
-TYPICAL_SWING = 0.06
+TYPICAL_SWING = 0.117
 """Swing that amplitude 1 shows in a video of speech and pauses, outer eye distances."""
 TRUST = 0.6
 """How much of a person's difference (its logarithm) is believed: two dozen frames are a small sample."""
 AMPLITUDE_BOUNDS = (0.75, 1.35)
-SEEN_CLOSED = 0.03
+SEEN_CLOSED = 0.01
 """Opening up to which the face mesh reads lips that touch, outer eye distances."""
 MAX_REST = 0.35
 """Largest share of a lively opening at which anybody is taken to rest."""

@@ -15,8 +15,11 @@ LATENCIES = {"offline": 0.2, "live": 0.06}
 more pass until the next motion frame is there: 80 ms together."""
 SYNTHETIC = "synthetic"
 """Name of the corpus of synthetic speech."""
-SHARES = (0.4, 0.15, 0.45)
-"""Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
+SPEECH = "speech"
+"""Name of the corpus of real speech whose phones are known."""
+SHARES = (0.4, 0.12, 0.2, 0.28)
+"""Share in a batch of the main corpus, of all further ones, of synthetic and of real speech without faces; scaled to 1
+where one is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,21 @@ class TrainOptions:
         help="What `mouthpiece train synthesise` made, to learn from too.",
     )
     """Folder filled by `mouthpiece train synthesise`: speech with known phones, taught by the coarticulation model."""
+    speech: Path | None = option(
+        None,
+        flag="--speech",
+        kind=Path,
+        metavar="DIR",
+        help="What `mouthpiece train align` made, to learn from too.",
+    )
+    """Folder filled by `mouthpiece train align`: real speech with known phones, taught by the coarticulation model."""
     shares: tuple[float, ...] = option(
         (),
         flag="--share",
         kind=list[float],
         help="Share of each corpus in a batch, the main one first; given once a corpus.",
     )
-    """Share of each corpus in a batch: the main one, the further ones, the synthetic one; SHARES if empty."""
+    """Share of each corpus in a batch: the main one, the further ones, synthetic and real speech; SHARES if empty."""
     score_on: tuple[Path, ...] = option(
         (),
         flag="--score-on",
@@ -107,7 +118,7 @@ class TrainOptions:
             OptionError: one makes no sense, or the shares don't fit the corpora.
         """
         check_ranges(self)
-        corpora = 1 + len(self.more_corpora) + (self.synthetic is not None)
+        corpora = 1 + len(self.more_corpora) + len(self.spoken())
         if self.shares and len(self.shares) != corpora:
             raise OptionError(f"expected {corpora} shares (one a corpus), got {len(self.shares)}")
         if self.dropout >= 1:
@@ -120,12 +131,18 @@ class TrainOptions:
         return LATENCIES[self.latency] if self.look_ahead_s is None else self.look_ahead_s
 
     def all_shares(self) -> tuple[float, ...]:
-        """Return the share of each corpus, the main one first, the synthetic one last."""
+        """Return the share of each corpus: the main one, the further ones, synthetic and real speech without faces."""
         if self.shares:
             return self.shares
-        main, others, synthetic = SHARES
+        main, others, synthetic, speech = SHARES
         count = len(self.more_corpora)
-        return (main, *([others / count] * count if count else []), *([synthetic] if self.synthetic else []))
+        spoken = {SYNTHETIC: synthetic, SPEECH: speech}
+        return (main, *([others / count] * count if count else []), *(spoken[corpus] for _, corpus in self.spoken()))
+
+    def spoken(self) -> list[tuple[Path, str]]:
+        """Return (folder, corpus) of speech without faces, whose phones are known."""
+        folders = ((self.synthetic, SYNTHETIC), (self.speech, SPEECH))
+        return [(folder, corpus) for folder, corpus in folders if folder is not None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mouthpiece.motion.basis import CHIN, LEFT_CORNER, LOWER_LIP, RIGHT_CORNER, UPPER_LIP, motion_row
+from mouthpiece.motion.basis import (
+    CHIN,
+    LEFT_CORNER,
+    LOWER_LIP,
+    RIGHT_CORNER,
+    UPPER_LIP,
+    motion_row,
+    width_of,
+)
 from mouthpiece.types import FloatArray, as_float
 
 ARKIT_NAMES = (
@@ -121,7 +129,7 @@ class Readings:
             opening=lower_lip - _height(displacement, (UPPER_LIP,)),
             drop=as_float((lower_lip + chin) / 2),
             chin=chin,
-            width=displacement[..., motion_row(RIGHT_CORNER), 0] - displacement[..., motion_row(LEFT_CORNER), 0],
+            width=width_of(displacement),
             corner_lift=-_height(displacement, (LEFT_CORNER, RIGHT_CORNER)),
             upper_lift=-upper,
             upper_height=_height(displacement, _UPPER_INNER) - upper,

@@ -12,7 +12,7 @@ from tests.datasets.made_clips import spoken_clip
 
 from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
-from mouthpiece.motion.basis import OpeningRange, load_basis, load_opening_range
+from mouthpiece.motion.basis import OpeningRange, WidthRange, load_basis, load_ranges
 from mouthpiece.motion.network import basis_path
 from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
 from mouthpiece.speech import features
@@ -61,7 +61,7 @@ def test_a_run_stops_goes_on_and_ships(made_corpora: tuple[Path, Path, Path], tm
     assert "minutes of training" in card
     assert basis_path(out).is_file()
     samples = spoken_clip("z").samples
-    assert load_opening_range(basis_path(out)) != OpeningRange(), "measured, not assumed"
+    assert load_ranges(basis_path(out)) != (OpeningRange(), WidthRange()), "measured, not assumed"
     stream = MotionStream(weights=out)
     log_mel, activity = features(samples)
     stream.push(SpeechChunk(0, samples, 0, log_mel, activity))

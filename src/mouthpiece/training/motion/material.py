@@ -37,7 +37,7 @@ from mouthpiece.training.motion.targets import (
     fit_curve_mapping,
     phone_targets,
 )
-from mouthpiece.training.options import SYNTHETIC, TrainOptions
+from mouthpiece.training.options import TrainOptions
 from mouthpiece.types import SAMPLE_RATE
 
 AUGMENTED_S, MOST_AUGMENTATIONS = 6700.0, 12
@@ -134,12 +134,13 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
         count = max(options.augmentations, min(MOST_AUGMENTATIONS, int(AUGMENTED_S / max(1.0, seconds))))
         corpora.append(_examples(clips, teacher, count if options.limit is None else 2, options, work, log=log))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
-    if options.synthetic:
-        clips = load_corpus(options.synthetic, SYNTHETIC, "train", options.limit)
-        teacher.learn_phones(clips)
+    spoken = [(place, load_corpus(place, corpus, "train", options.limit)) for place, corpus in options.spoken()]
+    if spoken:
+        teacher.learn_phones([clip for _, clips in spoken for clip in clips])
+    for place, clips in spoken:
         # Every utterance is another voice in another place already.
         corpora.append(_examples(clips, teacher, 1, options, work, log=log))
-        validation[SYNTHETIC] = _unaltered(options.synthetic, SYNTHETIC, teacher, options)
+        validation[clips[0].corpus] = _unaltered(place, clips[0].corpus, teacher, options)
     validation = {name: clips for name, clips in validation.items() if clips}
     chosen_on = tuple(name for name in validation if name != data.name) or (data.name,)
     return Material(basis, tuple(map(tuple, corpora)), validation, chosen_on, len(teacher.phones))

@@ -26,7 +26,7 @@ from mouthpiece.motion.basis import MOTION_RATE, save_basis
 from mouthpiece.motion.network import basis_path
 from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S
 from mouthpiece.training.motion.material import Log, gather
-from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range
+from mouthpiece.training.motion.ranges import keep_ranges, measure_ranges
 from mouthpiece.training.options import SYNTHETIC, TrainOptions
 from mouthpiece.types import SAMPLE_RATE
 
@@ -106,7 +106,7 @@ def train_motion(data: Path, out: Path, options: TrainOptions | None = None, *, 
     live = options.ahead_s() <= LIVE_LOOK_AHEAD_S
     geometry = export_streaming(network, out) if live else export_network(network, out, EXPORT_BLOCK)
     save_basis(material.basis, geometry, basis_path(out))
-    _keep_opening_range(out, data, work, options, log)
+    _keep_ranges(out, data, work, options, log)
     scores = score_network(out, data, work, options)
     trained_min = training_minutes(work / options.latency)
     made = f"commit {_commit()}, {datetime.now(UTC):%Y-%m-%d}; {trained_min:.0f} minutes of training"
@@ -115,19 +115,18 @@ def train_motion(data: Path, out: Path, options: TrainOptions | None = None, *, 
 
 
 def _places(folders: Sequence[Path], work: Path, options: TrainOptions) -> list[tuple[Path, str]]:
-    """List (cache, corpus) of prepared folders, the synthetic speech last."""
-    synthetic = [(options.synthetic, SYNTHETIC)] if options.synthetic else []
-    return [*((work / "corpora", folder.name) for folder in folders), *synthetic]
+    """List (cache, corpus) of prepared folders, speech without faces last."""
+    return [*((work / "corpora", folder.name) for folder in folders), *options.spoken()]
 
 
-def _keep_opening_range(out: Path, data: Path, work: Path, options: TrainOptions, log: Log) -> None:
-    """Measure on training clips of every corpus how far the network opens the mouth, and keep it in the basis."""
+def _keep_ranges(out: Path, data: Path, work: Path, options: TrainOptions, log: Log) -> None:
+    """Measure on training clips of every corpus how far the network moves the mouth, and keep it in the basis."""
     places = _places((data, *options.more_corpora), work, options)
     clips = [clip for cache, corpus in places for clip in load_corpus(cache, corpus, "train", RANGE_CLIPS)]
     try:
-        keep_opening_range(out, measure_opening_range(out, (clip.samples[: RANGE_S * SAMPLE_RATE] for clip in clips)))
+        keep_ranges(out, *measure_ranges(out, (clip.samples[: RANGE_S * SAMPLE_RATE] for clip in clips)))
     except InputError as error:
-        log(f"{error}; the usual range is taken")
+        log(f"{error}; the usual ranges are taken")
 
 
 def _commit() -> str:
@@ -170,9 +169,12 @@ def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[Mo
     cited = [text for start, text in KNOWN_CITATIONS.items() if any(name.startswith(start) for name in corpora)]
     if options.synthetic:
         corpora.append(f"{SYNTHETIC} speech with known phones (espeak-ng), taught by the coarticulation model")
+    if options.speech:
+        corpora.append("real speech whose phones were aligned, taught by the coarticulation model")
     settings = {name: value for name, value in asdict(options).items() if name != "work"}
     settings |= {name: [folder.name for folder in getattr(options, name)] for name in ("more_corpora", "score_on")}
-    settings["synthetic"] = options.synthetic.name if options.synthetic else None
+    for name, folder in (("synthetic", options.synthetic), ("speech", options.speech)):
+        settings[name] = folder.name if folder else None
     citations = "\n".join(f"- {text}" for text in cited) or "- your own; write it here before you pass the network on."
     text = CARD.format(
         name=out.name,

@@ -54,20 +54,21 @@ def expected_readings(part: Part) -> FloatArray:
     unrounded vowels (Ladefoged & Johnson, A Course in Phonetics; IPA Handbook, 1999).
     """
     if part.vowel:
-        opening = 0.030 + 0.048 * part.open**1.2
-        opening -= part.round * (0.014 + 0.014 * part.open)
+        opening = 0.085 + 0.045 * part.open**1.2
+        opening -= part.round * (0.045 + 0.015 * part.open)
         jaw = 0.020 + 0.040 * part.open**1.2
         # Corners come in when the jaw lowers.
         width = 0.016 * part.spread - 0.010 - 0.008 * part.open - part.round * (0.040 - 0.016 * part.open)
         advance = part.round * (0.016 - 0.006 * part.open) - 0.006 * part.spread
         return np.array([opening, width, jaw, advance, 0.0], dtype=np.float32)
     free = 1 - max(part.closure, part.dental_lip, part.labial, part.hissing, part.hushing, part.dental, part.round)
-    opening = 0.030 * free + 0.005 * part.dental_lip + 0.012 * part.labial * (1 - part.round)
-    opening += 0.022 * part.hissing + 0.028 * part.hushing + 0.022 * part.dental + 0.030 * part.open
+    # Lips stand far apart over closed teeth in s, z, t.
+    opening = 0.075 * free + 0.024 * part.dental_lip + 0.020 * part.labial * (1 - part.round)
+    opening += 0.075 * part.hissing + 0.075 * part.hushing + 0.028 * part.dental + 0.030 * part.open
     if part.round and not part.labial and not part.rhotic:
-        opening += 0.022 * part.round
-    opening += 0.010 * part.round * (part.labial > 0 and part.closure < 0.5)
-    opening += 0.006 * part.rhotic * part.round
+        opening += 0.040 * part.round
+    opening += 0.014 * part.round * (part.labial > 0 and part.closure < 0.5)
+    opening -= 0.030 * part.rhotic * part.round + 0.020 * part.lateral
     jaw = 0.018 + 0.006 * part.guttural + 0.004 * part.dorsal - 0.012 * part.hissing - 0.006 * part.hushing
     jaw += 0.020 * part.open - 0.003 * part.coronal
     width = -0.008 * free - 0.044 * part.round - 0.028 * part.hushing + 0.008 * part.spread - 0.006 * part.hissing

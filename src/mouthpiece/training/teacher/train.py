@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mouthpiece.datasets.agreement import area_under_curve, correlation
+from mouthpiece.datasets.motion_space import fit_basis, measure_motion
 from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
@@ -106,7 +107,10 @@ def train_teacher(
     cache = (options.work or out.parent / f".{out.stem}") / "corpora"
     log(f"measuring the clips of {data.name}")
     prepare_corpus(data, cache, PrepareOptions(workers=options.workers))
-    basis = MotionBasis.load()
+    clips = load_corpus(cache, data.name, "train")
+    if any(clip.landmarks is None for clip in clips):
+        raise OptionError(f"expected clips of {data.name} with faces and words to learn from, found none")
+    basis = fit_basis([measure_motion(clip) for clip in clips])
     lessons = _lessons(cache, data.name, basis, options, log)
     if not lessons["train"]:
         raise OptionError(f"expected clips of {data.name} with faces and words to learn from, found none")

@@ -1,8 +1,9 @@
-"""How far a network opens the mouth, measured and kept."""
+"""How far a network opens and widens the mouth, measured and kept."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 from tests.datasets.made_clips import spoken_clip
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.basis import OpeningRange, load_basis, load_opening_range
+from mouthpiece.motion.basis import OpeningRange, WidthRange, load_basis, load_ranges
 from mouthpiece.motion.network import WEIGHTS, basis_path
 from mouthpiece.motion.stream import MotionStream
-from mouthpiece.training.motion.opening_range import keep_opening_range, measure_opening_range
+from mouthpiece.training.motion.ranges import keep_ranges, measure_ranges
 from mouthpiece.types import FloatArray
 
 
@@ -32,12 +33,13 @@ def weights(tmp_path: Path) -> Path:
 
 
 def test_a_habit_is_measured_and_kept(weights: Path, speeches: list[FloatArray]) -> None:
-    opening_range = measure_opening_range(weights, speeches)
-    assert 0.001 < opening_range.low < opening_range.high < 0.2
+    ranges = measure_ranges(weights, speeches)
+    assert 0.001 < ranges[0].low < ranges[0].high < 0.25
+    assert -0.2 < ranges[1].narrow < ranges[1].middle < ranges[1].wide < 0.2
     before = load_basis(basis_path(weights))
-    keep_opening_range(weights, opening_range)
-    kept = load_opening_range(basis_path(weights))
-    assert kept.low == pytest.approx(opening_range.low) and kept.high == pytest.approx(opening_range.high)
+    keep_ranges(weights, *ranges)
+    for kept, measured in zip(load_ranges(basis_path(weights)), ranges, strict=True):
+        assert astuple(kept) == pytest.approx(astuple(measured))
     basis, geometry = load_basis(basis_path(weights))
     assert geometry == before[1]
     assert np.array_equal(basis.components, before[0].components)
@@ -45,15 +47,16 @@ def test_a_habit_is_measured_and_kept(weights: Path, speeches: list[FloatArray])
 
 def test_a_network_that_opens_twice_as_far_is_played_alike(weights: Path, speeches: list[FloatArray]) -> None:
     """With another unit in its basis the same network opens twice as far; its habit makes up for it."""
-    keep_opening_range(weights, measure_opening_range(weights, speeches))
+    keep_ranges(weights, *measure_ranges(weights, speeches))
     wide = weights.with_name("wide.onnx")
     shutil.copy(weights, wide)
     with np.load(basis_path(weights)) as file:
         arrays = dict(file)
     np.savez_compressed(basis_path(wide), **{**arrays, "components": 2 * arrays["components"]})
-    near, far = (measure_opening_range(path, speeches) for path in (weights, wide))
-    assert far.high == pytest.approx(2 * near.high, rel=1e-3)
-    keep_opening_range(wide, far)
+    near, far = (measure_ranges(path, speeches) for path in (weights, wide))
+    assert far[0].high == pytest.approx(2 * near[0].high, rel=1e-3)
+    assert far[1].narrow == pytest.approx(2 * near[1].narrow, rel=1e-3)
+    keep_ranges(wide, *far)
     assert _played_high(wide, speeches[0]) == pytest.approx(_played_high(weights, speeches[0]), rel=0.05)
 
 
@@ -66,14 +69,14 @@ def _played_high(weights: Path, samples: FloatArray) -> float:
 
 def test_too_little_speech_is_told(weights: Path, speeches: list[FloatArray]) -> None:
     with pytest.raises(InputError, match=r"expected 10 s of speech .* heard"):
-        measure_opening_range(weights, speeches[:1])
+        measure_ranges(weights, speeches[:1])
     with pytest.raises(InputError, match=r"heard 0\.0 s"):
-        measure_opening_range(weights, [])
+        measure_ranges(weights, [])
 
 
 def test_a_basis_without_a_habit_has_the_usual_one(tmp_path: Path) -> None:
     with np.load(basis_path(WEIGHTS)) as file:
-        arrays = {name: file[name] for name in file.files if name != "habit"}
+        arrays = {name: file[name] for name in file.files if name not in ("habit", "widths")}
     np.savez_compressed(tmp_path / "old.npz", **arrays)
-    assert load_opening_range(tmp_path / "old.npz") == OpeningRange()
+    assert load_ranges(tmp_path / "old.npz") == (OpeningRange(), WidthRange())
     assert MotionStream().basis.size == load_basis(tmp_path / "old.npz")[0].size
