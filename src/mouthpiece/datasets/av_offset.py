@@ -228,4 +228,5 @@ def corrected(recording: Recording, lag_s: float) -> Recording:
         seen=recording.seen[part],
         curves={name: curve[part] for name, curve in recording.curves.items()},
         offset_s=recording.offset_s + lag_s,
+        start_s=recording.start_s + skipped / recording.fps,
     )

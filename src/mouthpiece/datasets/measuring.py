@@ -78,7 +78,8 @@ def measure_video(source: ClipSource) -> Iterator[Recording]:
             if recording is not None:
                 count += 1
                 start_s = part.first / float(fps)
-                yield replace(recording, words=words_between(words, start_s, start_s + recording.frames / float(fps)))
+                spoken = words_between(words, start_s, start_s + recording.frames / float(fps))
+                yield replace(recording, words=spoken, start_s=start_s)
     if count == 0:
         raise NoFaceError(
             f"{source.name}: expected one face for {SHORTEST_PART_S:g} s and more, saw it in {cutter.seen} of "

@@ -51,7 +51,7 @@ def play_on(
     Returns:
         Its curves at these moments, and the gate, (T,) 0-1.
     """
-    motions = list(_motions(stream, chunks, times_s))
+    motions = list(motions_at(stream, chunks, times_s))
     moved = np.stack([motion.displacement for motion in motions])
     opening = np.array([motion.opening for motion in motions], dtype=np.float32)
     gate = np.array([motion.activity for motion in motions], dtype=np.float32)
@@ -69,8 +69,11 @@ def chunks_of(samples: FloatArray, *, live: bool = False) -> Iterator[SpeechChun
     yield speech.finish()
 
 
-def _motions(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]) -> Iterator[Motion]:
-    """Yield the motion at each moment as soon as the stream has it: it forgets what is long past."""
+def motions_at(stream: MotionStream, chunks: Iterable[SpeechChunk], times_s: NDArray[np.float64]) -> Iterator[Motion]:
+    """Yield the motion at each moment as soon as the stream has it: it forgets what is long past.
+
+    Args: as of `play_on`.
+    """
     asked = 0
     for chunk in chunks:
         stream.push(chunk)

@@ -2,7 +2,8 @@
 
 What lies in such a file (version 3):
 
-- `about`: JSON text: version, corpus, name, split, fps, words, curves' names, phones, language, voice, offset_s;
+- `about`: JSON text: version, corpus, name, split, fps, words, curves' names, phones, language, voice, offset_s,
+  start_s;
 - `samples`: (n,) int16, speech at 16 kHz;
 - `seen`: (T,) bool;
 - `points`: (P,) uint16 mesh points, and `landmarks`: (P, 3, T) int16, the distance from the reference face in steps of
@@ -76,6 +77,8 @@ class Recording:
     """(P,) mesh points that `landmarks` are of, ascending."""
     offset_s: float = 0.0
     """How late the picture was before it was put in sync with the sound."""
+    start_s: float = 0.0
+    """Where in its video the picture begins, seconds; clips prepared before this was kept say 0."""
 
     @property
     def frames(self) -> int:
@@ -126,6 +129,7 @@ def _about(recording: Recording) -> dict[str, Any]:
         "language": recording.language,
         "voice": recording.voice,
         "offset_s": recording.offset_s,
+        "start_s": recording.start_s,
     }
 
 
@@ -171,6 +175,7 @@ def load_recording(path: Path) -> Recording:
                 voice=about.get("voice", ""),
                 points=points,
                 offset_s=about.get("offset_s", 0.0),
+                start_s=about.get("start_s", 0.0),
             )
     except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
         raise InputError(f"{path.name} is not a prepared recording ({error}); delete it and prepare again") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from mouthpiece.datasets.options import LARGEST_LAG_S, check_splits, workers_option
@@ -71,6 +72,44 @@ class EvaluationOptions:
         check_ranges(self)
         if not self.data and self.cache is None:
             raise OptionError("expected --data or --cache: a folder of talking videos, or one of prepared clips")
+
+
+class View(StrEnum):
+    """What a rendered face is made from."""
+
+    PHOTO = "photo"
+    """The clip's first frame that shows a face."""
+    VIDEO = "video"
+    """The clip itself, dubbed with its own sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenOptions:
+    """How clips are rendered and read."""
+
+    views: tuple[View, ...] = option(
+        (),
+        flag="--view",
+        kind=list[View],
+        metavar="NAME",
+        help="Render a photo or a video of each clip; may be given twice. Both if not given.",
+    )
+    """What the faces are made from; both if empty."""
+    encoded: bool = option(False, flag="--encoded", help="Read encoded files, not frames as they are drawn.")
+    """Whether pictures go through an encoded file before they are read."""
+    phones: bool = option(False, flag="--phones", help="Let the mouth follow the phones of known words.")
+    """Whether the mouth follows the phones where words are known, not the sound."""
+    reader: Path | None = option(
+        None,
+        flag="--reader",
+        kind=Path,
+        metavar="DIR",
+        help="A GRID corpus, or one prepared, whose train split teaches the lip reader.",
+    )
+    """A corpus of GRID's sentences, or a folder of prepared clips, that the lip reader learns from; None: no lip
+    reader."""
+    language: str = option("en-gb", flag="--language", help="Language of known words, as espeak-ng calls it.")
+    """Language of known words, as espeak-ng calls it, where a clip doesn't say its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class MotionSet:
     corpus: str
     split: str
     clips: int
+    data: Path | None = None
+    """The corpus's own folder; None for a folder of prepared clips."""
 
 
 def default_cache(corpus: Path) -> Path:
@@ -54,8 +56,8 @@ def find_sets(
     sets: list[MotionSet] = []
     notes: list[str] = []
     for folder in options.data or [options.cache or Path()]:
-        for place, corpus in _corpora_in(folder, options, notes, progress):
-            found = _sets_of(place, corpus, options)
+        for place, corpus, data in _corpora_in(folder, options, notes, progress):
+            found = _sets_of(place, corpus, options, data)
             moved = [abs(clip.offset_s) for clip in list_prepared(place, corpus) if clip.offset_s]
             if moved and found:
                 notes.append(
@@ -72,13 +74,13 @@ def find_sets(
 
 def _corpora_in(
     folder: Path, options: EvaluationOptions, notes: list[str], progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[Path, str]]:
-    """Yield (cache, corpus) of everything in a folder, prepared."""
+) -> Iterator[tuple[Path, str, Path | None]]:
+    """Yield (cache, corpus, its own folder) of everything in a folder, prepared."""
     if not folder.is_dir():
         raise InputError(f"expected a folder of talking videos or of prepared clips, found none at {folder}")
     prepared = sorted({clip.corpus for clip in list_prepared(folder)})
     if prepared:
-        yield from ((folder, corpus) for corpus in prepared)
+        yield from ((folder, corpus, None) for corpus in prepared)
         return
     inner = [] if _is_corpus(folder) else sorted(path for path in folder.iterdir() if _is_corpus(path))
     # The lag is judged, too.
@@ -87,7 +89,7 @@ def _corpora_in(
         place = options.cache or default_cache(corpus)
         report = prepare_corpus(corpus, place, chosen, progress=progress)
         notes += [f"{corpus.name}: left out {name}: {reason}" for name, reason in report.skipped]
-        yield place, corpus.name
+        yield place, corpus.name, corpus
 
 
 def _is_corpus(folder: Path) -> bool:
@@ -99,7 +101,7 @@ def _is_corpus(folder: Path) -> bool:
     return "manifest.csv" in names or "align" in names or curves or any(name.endswith(".align") for name in names)
 
 
-def _sets_of(place: Path, corpus: str, options: EvaluationOptions) -> list[MotionSet]:
+def _sets_of(place: Path, corpus: str, options: EvaluationOptions, data: Path | None) -> list[MotionSet]:
     clips = Counter(clip.split for clip in list_prepared(place, corpus))
     wanted = [split for split in SPLITS if split in options.splits and clips[split]]
-    return [MotionSet(place, corpus, split, min(clips[split], options.limit or clips[split])) for split in wanted]
+    return [MotionSet(place, corpus, split, min(clips[split], options.limit or clips[split]), data) for split in wanted]

@@ -141,11 +141,11 @@ def test_the_shipped_teacher_comes_near_to_real_faces(shared_data: Path, basis: 
     """Opening while speaking on a few clips of GRID; landmarks by the face room, words by GRID."""
     if importlib.util.find_spec("espeakng_loader") is None:
         pytest.skip("the extra 'speech' is not installed")
+    from mouthpiece.datasets.alignment import align_phones
     from mouthpiece.datasets.layouts import find_sources
     from mouthpiece.datasets.measuring import measure_video
     from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
     from mouthpiece.training.motion.targets import face_targets
-    from mouthpiece.training.teacher.alignment import align_phones
 
     sources = [source for source in find_sources(shared_data / "grid_s1") if source.split == "test"][:4]
     rendered: dict[str, SynthesisedSpeech] = {}

@@ -64,7 +64,7 @@ add_commands(
     train.teacher,
     train.motion,
 )
-add_commands(group(app, "evaluate", "Measure how good it is."), evaluate.motion)
+add_commands(group(app, "evaluate", "Measure how good it is."), evaluate.motion, evaluate.seen)
 add_commands(
     group(app, "weights", "Fetch published weights, add your own, look after them."),
     weights.list_weights,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -16,6 +17,7 @@ from mouthpiece.engines.mesh.interior import MouthScene, face_light
 from mouthpiece.engines.mesh.lip_blending import LipBlend, draw_lips
 from mouthpiece.engines.mesh.maps import FaceMaps, MouthMaps
 from mouthpiece.engines.mesh.neutral import jaw_displacement
+from mouthpiece.engines.mesh.options import MeshOptions
 from mouthpiece.engines.mesh.person import FaceSamples, FrameCache, Person
 from mouthpiece.engines.mesh.resampling import Enlarged
 from mouthpiece.engines.mesh.seam import PARTED_OPENING
@@ -42,6 +44,7 @@ _Known = TypeVar("_Known", FaceSamples, Person)
 class MeshEngine(Engine):
     """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
 
+    Options = MeshOptions
     supported_options = frozenset({"intensity", "rest", "phones"})
 
     def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
@@ -54,7 +57,7 @@ class MeshEngine(Engine):
         super().__init__(options, job)
         device, self._warnings = resolve_device(options.device)
         self._motion = MotionStream(
-            weights=shipped_weights(live=self.job.live),
+            weights=self.own.weights or shipped_weights(live=self.job.live),
             device=device,
             intensity=options.intensity,
             phones=self.job.phones,
@@ -73,7 +76,8 @@ class MeshEngine(Engine):
     @classmethod
     def describe(cls, options: EngineOptions, *, live: bool = False) -> EngineInfo:
         """Describe the engine; loads no network and never raises."""
-        weights, ahead_s, ready = shipped_weights(live=live), 0.0, False
+        chosen = cls.own_options(options).weights
+        weights, ahead_s, ready = chosen or shipped_weights(live=live), 0.0, False
         with suppress(WeightsError):
             geometry = load_basis(basis_path(weights))[1]
             if weights.is_file():
@@ -84,7 +88,7 @@ class MeshEngine(Engine):
             look_ahead_s=ahead_s,
             licence="Apache-2.0; trained on CC BY 4.0 and MIT recordings, see motion/weights/motion.md",
             device=options.device,
-            weights="in the package" if ready else f"{weights.name} is missing or damaged; reinstall mouthpiece",
+            weights=_where(weights, chosen=chosen is not None, ready=ready),
             ready=ready,
         )
 
@@ -159,6 +163,14 @@ class MeshEngine(Engine):
             part = picture[within.part]
             part[:] = cv2.blendLinear(drawn.astype(np.uint8), np.ascontiguousarray(part), shown, 1 - shown)
         return Patch(geometry.box, picture, geometry.window if fade == 1 else geometry.window * np.float32(fade))
+
+
+def _where(weights: Path, *, chosen: bool, ready: bool) -> str:
+    """Describe where a network is, or what is missing."""
+    if ready:
+        return str(weights) if chosen else "in the package"
+    cure = "give the file of a network with its basis beside it" if chosen else "reinstall mouthpiece"
+    return f"{weights.name} is missing or damaged; {cure}"
 
 
 def _cached(person: Person, face: Face, frame: Frame) -> FrameCache | None:

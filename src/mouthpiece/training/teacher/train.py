@@ -127,8 +127,8 @@ def _lessons(
 ) -> dict[str, list[Lesson]]:
     """Align the phones of the clips that show faces and have words, by split."""
     try:
+        from mouthpiece.datasets.alignment import align_phones
         from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
-        from mouthpiece.training.teacher.alignment import align_phones
     except ImportError as error:
         raise MissingExtraError("aligning phones", "speech") from error
     found: dict[str, list[Lesson]] = {}

@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from mouthpiece.datasets.alignment import align_phones
 from mouthpiece.errors import InputError
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
-from mouthpiece.training.teacher.alignment import align_phones
 from mouthpiece.types import SAMPLE_RATE, Phone, SpokenWord
 
 if importlib.util.find_spec("espeakng_loader") is None:
