@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mouthpiece.datasets.motion_space import fit_basis, measure_motion
@@ -95,7 +95,7 @@ class Teacher:
     def targets(self, recording: Recording) -> Targets:
         """Make the targets of a recording of any kind."""
         if recording.landmarks is not None:
-            return face_targets(recording, self._basis)
+            return face_targets(recording, self._basis, self.phones)
         if recording.curves:
             return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
         assert self._phone_teacher is not None, "learn_phones comes first"
@@ -124,6 +124,10 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
     log(f"fitting the motion space to {len(main)} clips")
     basis = fit_basis([measure_motion(clip) for clip in main])
     teacher = Teacher(basis, main)
+    spoken = [(place, load_corpus(place, corpus, "train", options.limit)) for place, corpus in options.spoken()]
+    if spoken:
+        main = _with_phones(main, log)
+        teacher.learn_phones([*main, *(clip for _, clips in spoken for clip in clips)])
     corpora = [_examples(main, teacher, options.augmentations, options, work, log=log)]
     validation = {data.name: _unaltered(cache, data.name, teacher, options)}
     for folder in options.more_corpora:
@@ -134,9 +138,6 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
         count = max(options.augmentations, min(MOST_AUGMENTATIONS, int(AUGMENTED_S / max(1.0, seconds))))
         corpora.append(_examples(clips, teacher, count if options.limit is None else 2, options, work, log=log))
         validation[folder.name] = _unaltered(cache, folder.name, teacher, options)
-    spoken = [(place, load_corpus(place, corpus, "train", options.limit)) for place, corpus in options.spoken()]
-    if spoken:
-        teacher.learn_phones([clip for _, clips in spoken for clip in clips])
     for place, clips in spoken:
         # Every utterance is another voice in another place already.
         corpora.append(_examples(clips, teacher, 1, options, work, log=log))
@@ -144,6 +145,24 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
     validation = {name: clips for name, clips in validation.items() if clips}
     chosen_on = tuple(name for name in validation if name != data.name) or (data.name,)
     return Material(basis, tuple(map(tuple, corpora)), validation, chosen_on, len(teacher.phones))
+
+
+def _with_phones(clips: Sequence[Recording], log: Log) -> list[Recording]:
+    """Align the phones of English clips whose words are known, where the extra `speech` is installed."""
+    try:
+        from mouthpiece.datasets.alignment import align_phones
+        from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
+    except ImportError:
+        return list(clips)
+    rendered: dict[str, SynthesisedSpeech] = {}
+    log(f"aligning the phones of {len(clips)} clips")
+    with EspeakSynthesiser() as speaker:
+        return [
+            replace(clip, phones=align_phones(clip.samples, clip.words, speaker=speaker, rendered=rendered))
+            if clip.words
+            else clip
+            for clip in clips
+        ]
 
 
 def _examples(

@@ -113,8 +113,14 @@ def widened_activity(samples: FloatArray, count: int) -> FloatArray:
     return cut_rows(widened.max(axis=1)[::MELS_PER_FRAME], 0, count, 0.0)
 
 
-def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
-    """Make the targets of a clip whose face was measured."""
+def face_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str, int] | None = None) -> Targets:
+    """Make the targets of a clip whose face was measured.
+
+    Args:
+        recording: the clip.
+        basis: the motion space.
+        numbers: number of each phone that is told apart.
+    """
     measured = measure_motion(recording)
     count = motion_frames(len(recording.samples))
     coefficients = resampled(project(measured.displacement, basis.components), recording.fps, count)
@@ -134,7 +140,7 @@ def face_targets(recording: Recording, basis: MotionBasis) -> Targets:
         opening_weight=weight,
         jaw_weight=weight,
         closure_weight=(seen * spoken).astype(np.float32),
-        phone=np.zeros(count, dtype=np.float32),
+        phone=phone_numbers(recording, numbers or {}, count),
     )
 
 
@@ -228,10 +234,6 @@ def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: M
     """
     count = motion_frames(len(recording.samples))
     basis, taught = teacher.basis, teacher.motion(recording.phones, count)
-    phone = np.zeros(count, dtype=np.float32)
-    for spoken in recording.phones:
-        first, end = round(spoken.start_s * MOTION_RATE), round(spoken.end_s * MOTION_RATE)
-        phone[first:end] = numbers.get(spoken.symbol, 0)
     weight = (QUIET_WEIGHT + (1 - QUIET_WEIGHT) * taught.activity).astype(np.float32)
     return Targets(
         coefficients=taught.coefficients,
@@ -244,5 +246,14 @@ def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: M
         opening_weight=weight,
         jaw_weight=weight,
         closure_weight=taught.activity,
-        phone=phone,
+        phone=phone_numbers(recording, numbers, count),
     )
+
+
+def phone_numbers(recording: Recording, numbers: Mapping[str, int], count: int) -> FloatArray:
+    """Return the number of the phone at each motion frame, (count,); 0 where it is not known or not told apart."""
+    phone = np.zeros(count, dtype=np.float32)
+    for spoken in recording.phones:
+        first, end = round(spoken.start_s * MOTION_RATE), round(spoken.end_s * MOTION_RATE)
+        phone[first:end] = numbers.get(spoken.symbol, 0)
+    return phone
