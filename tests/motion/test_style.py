@@ -21,34 +21,34 @@ from mouthpiece.options import EngineOptions
 from mouthpiece.types import FloatArray, TrackedFrame
 
 
-def spoken(peak: float, closed_at: float = 0.01, count: int = 24) -> list[float]:
+def spoken(peak: float, closed_at: float = 0.003, count: int = 24) -> list[float]:
     """Openings of somebody who speaks half of the time: sines between closed and `peak`."""
     swing = np.sin(np.linspace(0, 20, count)).clip(0)
     return [float(opening) for opening in closed_at + (peak - closed_at) * swing]
 
 
 def test_who_opens_widely_is_dubbed_widely() -> None:
-    small, average, large = (estimate_style(spoken(peak)).amplitude for peak in (0.045, 0.075, 0.12))
+    small, average, large = (estimate_style(spoken(peak)).amplitude for peak in (0.09, 0.126, 0.18))
     assert AMPLITUDE_BOUNDS[0] <= small < average < large <= AMPLITUDE_BOUNDS[1]
     assert average == pytest.approx(1, abs=0.1)
 
 
 def test_how_closed_lips_are_read_matters_little() -> None:
     """The face mesh reads closed lips as anything up to SEEN_CLOSED: another face, not another way to speak."""
-    faces = [estimate_style(spoken(0.07 + bias, bias)) for bias in (-0.005, 0.01, 0.025)]
+    faces = [estimate_style(spoken(0.12 + bias, bias)) for bias in (-0.005, 0.0, 0.008)]
     assert np.ptp([face.amplitude for face in faces]) < 0.01
     assert all(face.rest == 0 for face in faces)
 
 
 def test_single_frames_change_little() -> None:
-    plain = spoken(0.07)
+    plain = spoken(0.12)
     yawning = [*plain[:-1], 0.4]
     assert abs(estimate_style(yawning).amplitude - estimate_style(plain).amplitude) < 0.08
     assert estimate_style(plain[::-1]) == estimate_style(plain)
 
 
 def test_who_rests_with_parted_lips_does_so_when_dubbed() -> None:
-    assert estimate_style(spoken(0.12, 0.045)).rest == pytest.approx(0.2, abs=0.03)
+    assert estimate_style(spoken(0.16, 0.035)).rest == pytest.approx(0.2, abs=0.03)
     assert estimate_style(spoken(0.3, 0.15)).rest == MAX_REST
 
 
