@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.datasets.recordings import Recording
+from mouthpiece.datasets.rig import OPEN_ABOVE
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.basis import (
     CHIN,
@@ -31,6 +32,8 @@ DEPTH_WEIGHT = 0.4
 """Depth is guessed by the face mesh, not measured: it counts less in the basis."""
 LIP_WEIGHT = 1.6
 """The lips count more than cheeks and jaw line."""
+JAW_NARROWS = -0.115
+"""How far corners come in for a unit of opening by the jaw alone: MakeHuman's head (CC0) with the face unit jawOpen."""
 LIMIT_PERCENTILE = 99.9
 LIMIT_MARGIN = 1.3
 
@@ -86,6 +89,39 @@ def measure_motion(recording: Recording) -> MeasuredMotion:
     displacement = symmetrical(shapes - rest)
     jaw = displacement[:, motion_row(CHIN), 1]
     return MeasuredMotion(displacement, lip_distance(displacement), width_of(displacement), jaw)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerHabit:
+    """What one speaker's corners do as the mouth opens: some smile with every vowel, most come in with the jaw."""
+
+    slope: float
+    """Width for a unit of opening, by regression over the frames with lips apart."""
+    mode: FloatArray
+    """(P, 3): displacement that goes with a unit of width, at the same opening."""
+
+    @classmethod
+    def fit(cls, clips: Sequence[MeasuredMotion]) -> SpeakerHabit:
+        """Fit the habit of the one speaker of all these clips."""
+        opening = np.concatenate([clip.opening for clip in clips]).astype(np.float64)
+        width = np.concatenate([clip.width for clip in clips]).astype(np.float64)
+        moved = np.concatenate([clip.displacement.reshape(len(clip.opening), -1) for clip in clips])
+        apart = opening > OPEN_ABOVE  # long pauses would hide what speech does
+        given = np.stack([np.ones_like(opening), opening, width], axis=1)[apart]
+        mode = np.linalg.lstsq(given, moved[apart], rcond=None)[0][2].reshape(-1, 3)
+        slope = np.linalg.lstsq(given[:, :2], width[apart], rcond=None)[0][1]
+        return cls(float(slope), mode.astype(np.float32))
+
+    def normalised(self, motion: MeasuredMotion) -> MeasuredMotion:
+        """Return a motion of this speaker as one whose corners go with the jaw alone; its opening stays.
+
+        Networks that learn from few people would give all others their smile.
+        """
+        excess = np.float32(self.slope - JAW_NARROWS) * motion.opening
+        displacement = motion.displacement - excess[:, None, None] * self.mode
+        return MeasuredMotion(
+            displacement, lip_distance(displacement), width_of(displacement), displacement[:, motion_row(CHIN), 1]
+        )
 
 
 def _opening_mode(shapes: FloatArray, opening: FloatArray) -> FloatArray:

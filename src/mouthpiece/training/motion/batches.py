@@ -42,6 +42,7 @@ class Batch:
     jaw_weight: Tensor
     closure_weight: Tensor
     phone: Tensor
+    taught: Tensor
     """All (B, T)."""
 
     def to(self, device: torch.device) -> Batch:
@@ -161,6 +162,7 @@ class MotionBatches(IterableDataset[Batch]):
             jaw_weight=little,
             closure_weight=none,
             phone=none,
+            taught=ones * (rng.random() < 0.5),
         )
         return np.maximum(mel, SILENT_LOG_MEL).astype(np.float32), still
 

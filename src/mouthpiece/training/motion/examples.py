@@ -26,7 +26,7 @@ from mouthpiece.types import SAMPLE_RATE, FloatArray
 
 SPEECH_DBFS = -23.0
 """Level to which active speech is brought, as engines get it."""
-EXAMPLES_VERSION = 3
+EXAMPLES_VERSION = 4
 """Of what `save_examples` writes."""
 
 

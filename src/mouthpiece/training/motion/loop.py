@@ -72,7 +72,7 @@ class MotionTask(lightning.LightningModule):
         """Return the loss of one batch."""
         del batch_idx
         features = self.network.trunk(batch.log_mel)
-        loss = self.loss(*self.network.mouth(features), batch)
+        loss = self.loss(*self.network.mouth(features, batch.taught), batch)
         if self.network.phone_head is not None:
             loss = loss + _PHONE * phone_loss(self.network.phone_head(features), batch.phone)
         self.log("loss", loss, prog_bar=True)

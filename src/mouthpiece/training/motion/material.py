@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mouthpiece.datasets.motion_space import fit_basis, measure_motion
+from mouthpiece.datasets.motion_space import SpeakerHabit, fit_basis, measure_motion
 from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
@@ -67,15 +67,17 @@ class Material:
 class Teacher:
     """Targets for any recording, by whatever it brings: a face, rig curves or phones."""
 
-    def __init__(self, basis: MotionBasis, faces: Sequence[Recording]) -> None:
+    def __init__(self, basis: MotionBasis, faces: Sequence[Recording], habit: SpeakerHabit) -> None:
         """Keep the motion space.
 
         Args:
             basis: the motion space.
             faces: clips that rig curves are compared with.
+            habit: of the main corpus's speaker.
         """
-        self._basis = basis
-        self._faces = [face_targets(face, basis) for face in faces[:MAPPED_FACES]]
+        self._basis, self._habit = basis, habit
+        self._main = faces[0].corpus
+        self._faces = [face_targets(face, basis, habit) for face in faces[:MAPPED_FACES]]
         self._mapping: dict[str, CurveMapping] = {}
         self._phone_teacher: CoarticulationModel | None = None
         self.phones: dict[str, int] = {}
@@ -95,7 +97,8 @@ class Teacher:
     def targets(self, recording: Recording) -> Targets:
         """Make the targets of a recording of any kind."""
         if recording.landmarks is not None:
-            return face_targets(recording, self._basis, self.phones)
+            habit = self._habit if recording.corpus == self._main else None
+            return face_targets(recording, self._basis, habit, self.phones)
         if recording.curves:
             return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
         assert self._phone_teacher is not None, "learn_phones comes first"
@@ -105,7 +108,7 @@ class Teacher:
         """Hash everything but the recording that its targets depend on."""
         model = self._phone_teacher.weights if self._phone_teacher else None
         mapping = {name: asdict(mapping) for name, mapping in self._mapping.items()}
-        parts = [asdict(self._basis), mapping, self.phones, asdict(model) if model else None]
+        parts = [asdict(self._basis), asdict(self._habit), mapping, self.phones, asdict(model) if model else None]
         text = json.dumps(parts, default=lambda array: hashlib.sha256(array.tobytes()).hexdigest(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -122,8 +125,10 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
     if any(clip.landmarks is None for clip in main):
         raise OptionError(f"the main corpus must show faces, {data.name} holds no landmarks; give it with --corpus")
     log(f"fitting the motion space to {len(main)} clips")
-    basis = fit_basis([measure_motion(clip) for clip in main])
-    teacher = Teacher(basis, main)
+    motions = [measure_motion(clip) for clip in main]
+    habit = SpeakerHabit.fit(motions)
+    basis = fit_basis([habit.normalised(motion) for motion in motions])
+    teacher = Teacher(basis, main, habit)
     spoken = [(place, load_corpus(place, corpus, "train", options.limit)) for place, corpus in options.spoken()]
     if spoken:
         main = _with_phones(main, log)

@@ -42,6 +42,8 @@ class NetworkSettings:
     look_ahead_s: float = 0.2
     """How much speech after a moment the network may look at; at least 0.02."""
     dropout: float = 0.1
+    taught_share: float = 0.5
+    """How much of an answer is the mouth of the coarticulation model's pupils and not that of measured faces, 0-1."""
     phones: int = 0
     """Phones that it also learns to tell apart, in training only: phones are the same in every voice."""
 
@@ -118,8 +120,10 @@ class MotionNetwork(nn.Module):
             left -= ahead
             blocks.append(_Block(channels, dilation, ahead, settings.dropout))
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Sequential(
-            nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, settings.coefficients + 2)
+        # One head for measured faces, one for what the coarticulation model taught: the same sound in two manners.
+        self.head, self.taught_head = (
+            nn.Sequential(nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, settings.coefficients + 2))
+            for _ in range(2)
         )
         self.phone_head = nn.Linear(channels, settings.phones + 1) if settings.phones else None
 
@@ -144,9 +148,19 @@ class MotionNetwork(nn.Module):
         """Run the first layer alone: (B, M, MEL_BANDS) -> (B, (M - STEM) / 2 + 1, C)."""
         return nn.functional.gelu(self.stem((log_mel - _MEL_MEAN) / _MEL_SPREAD))
 
-    def mouth(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the head: (B, T, C) -> as `forward`."""
-        out: Tensor = self.head(features)
+    def mouth(self, features: Tensor, taught: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the heads.
+
+        Args:
+            features: (B, T, C).
+            taught: (B, T) share of the head of what was taught; as the settings have it if not given.
+
+        Returns:
+            As `forward`.
+        """
+        share = self.settings.taught_share if taught is None else taught[..., None]
+        measured: Tensor = self.head(features)
+        out = measured + share * (self.taught_head(features) - measured)
         count = self.settings.coefficients
         return out[..., :count], out[..., count], out[..., count + 1]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mouthpiece.datasets.motion_space import measure_motion, project
+from mouthpiece.datasets.motion_space import SpeakerHabit, measure_motion, project
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis
@@ -57,6 +57,8 @@ class Targets:
     """(T,) the same for closure."""
     phone: FloatArray
     """(T,) whole numbers: number of the phone, as counted by the maker; 0 where it is not known."""
+    taught: FloatArray
+    """(T,) 1 where the coarticulation model is the source, 0 where somebody's face is."""
 
     @property
     def frames(self) -> int:
@@ -71,10 +73,11 @@ class Targets:
         """Return `count` frames of the same speech played `speed` times as fast."""
         nearest = np.minimum(np.round(np.arange(count) * speed).astype(int), self.frames - 1)
         values = {name: resampled(getattr(self, name), MOTION_RATE, count, speed) for name in _CURVES}
-        return Targets(**values, phone=self.phone[nearest])
+        return Targets(**values, **{name: getattr(self, name)[nearest] for name in _STEPS})
 
 
-_CURVES = tuple(name for name in Targets.__dataclass_fields__ if name != "phone")
+_STEPS = ("phone", "taught")
+_CURVES = tuple(name for name in Targets.__dataclass_fields__ if name not in _STEPS)
 
 
 def cut_rows(array: np.ndarray, first: int, count: int, beyond: float) -> np.ndarray:
@@ -113,15 +116,23 @@ def widened_activity(samples: FloatArray, count: int) -> FloatArray:
     return cut_rows(widened.max(axis=1)[::MELS_PER_FRAME], 0, count, 0.0)
 
 
-def face_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str, int] | None = None) -> Targets:
+def face_targets(
+    recording: Recording,
+    basis: MotionBasis,
+    habit: SpeakerHabit | None = None,
+    numbers: Mapping[str, int] | None = None,
+) -> Targets:
     """Make the targets of a clip whose face was measured.
 
     Args:
         recording: the clip.
         basis: the motion space.
+        habit: of the speaker, to be taken out.
         numbers: number of each phone that is told apart.
     """
     measured = measure_motion(recording)
+    if habit is not None:
+        measured = habit.normalised(measured)
     count = motion_frames(len(recording.samples))
     coefficients = resampled(project(measured.displacement, basis.components), recording.fps, count)
     opening = basis.opening(coefficients)
@@ -141,6 +152,7 @@ def face_targets(recording: Recording, basis: MotionBasis, numbers: Mapping[str,
         jaw_weight=weight,
         closure_weight=(seen * spoken).astype(np.float32),
         phone=phone_numbers(recording, numbers or {}, count),
+        taught=np.zeros(count, dtype=np.float32),
     )
 
 
@@ -214,6 +226,7 @@ def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Tar
         jaw_weight=weight,
         closure_weight=zeros,
         phone=zeros,
+        taught=zeros,
     )
 
 
@@ -247,6 +260,7 @@ def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: M
         jaw_weight=weight,
         closure_weight=taught.activity,
         phone=phone_numbers(recording, numbers, count),
+        taught=np.ones(count, dtype=np.float32),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from mouthpiece.datasets.agreement import area_under_curve, correlation
-from mouthpiece.datasets.motion_space import fit_basis, measure_motion
+from mouthpiece.datasets.motion_space import SpeakerHabit, fit_basis, measure_motion
 from mouthpiece.datasets.options import PrepareOptions
 from mouthpiece.datasets.prepare import prepare_corpus
 from mouthpiece.datasets.recordings import Recording, load_corpus
@@ -110,8 +110,10 @@ def train_teacher(
     clips = load_corpus(cache, data.name, "train")
     if any(clip.landmarks is None for clip in clips):
         raise OptionError(f"expected clips of {data.name} with faces and words to learn from, found none")
-    basis = fit_basis([measure_motion(clip) for clip in clips])
-    lessons = _lessons(cache, data.name, basis, options, log)
+    motions = [measure_motion(clip) for clip in clips]
+    habit = SpeakerHabit.fit(motions)
+    basis = fit_basis([habit.normalised(motion) for motion in motions])
+    lessons = _lessons(cache, data.name, (basis, habit), options, log)
     if not lessons["train"]:
         raise OptionError(f"expected clips of {data.name} with faces and words to learn from, found none")
     model = _fit_repeatably(lessons["train"], basis, options.steps, log)
@@ -123,7 +125,7 @@ def train_teacher(
 
 
 def _lessons(
-    cache: Path, corpus: str, basis: MotionBasis, options: TeacherOptions, log: Log
+    cache: Path, corpus: str, space: tuple[MotionBasis, SpeakerHabit], options: TeacherOptions, log: Log
 ) -> dict[str, list[Lesson]]:
     """Align the phones of the clips that show faces and have words, by split."""
     try:
@@ -140,7 +142,7 @@ def _lessons(
             found[split] = [
                 Lesson(
                     align_phones(one.samples, one.words, options.voice, speaker=speaker, rendered=rendered),
-                    face_targets(one, basis),
+                    face_targets(one, *space),
                 )
                 for one in recordings
             ]
