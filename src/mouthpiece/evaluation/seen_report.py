@@ -30,6 +30,7 @@ _ROWS = (
     ("vowels' order", "articulation.vowel_order", ".2f"),
     ("lip and teeth AUC", "articulation.lip_teeth_auc", ".3f"),
     ("readability", "readability", ".2f"),
+    ("readability, guessing", "chance", ".2f"),
     ("readability, share of real", "readability_share", ".2f"),
     ("frames without a face", "lost", ".1%"),
 )
