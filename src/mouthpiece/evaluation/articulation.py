@@ -29,6 +29,8 @@ APART_S = 0.08
 """Sounds nearer to a closure than this may share it."""
 ROUNDED, SPREAD = 0.7, 0.6
 """Degrees from which on a part counts as rounded, or spread."""
+EPSILON_S = 1e-6
+"""Times that differ by less are the same."""
 FULL_VOWEL_S = 0.08
 """Vowels shorter than this are reduced: their openness doesn't show."""
 
@@ -79,11 +81,11 @@ class Utterance:
 
     def seen_between(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
         """Return the frames of a stretch of time in which the mouth was seen, (T,)."""
-        return self.mouth.seen & (self.times_s >= start_s) & (self.times_s <= end_s)
+        return self.mouth.seen & (self.times_s > start_s - EPSILON_S) & (self.times_s < end_s + EPSILON_S)
 
     def during(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
         """Return the same of the frames of a sound: the one nearest to its middle where it has none, (T,)."""
-        inside = (self.times_s >= start_s) & (self.times_s < end_s)
+        inside = (self.times_s > start_s - EPSILON_S) & (self.times_s < end_s - EPSILON_S)
         if not inside.any():
             inside[int(np.abs(self.times_s - (start_s + end_s) / 2).argmin())] = True
         return self.mouth.seen & inside
@@ -198,7 +200,7 @@ def _vowel_order(utterances: Sequence[Utterance]) -> float:
         opening = one.mouth.opening
         for symbol, start_s, end_s in _vowels(one.parts):
             during = one.during(start_s, end_s)
-            if end_s - start_s >= FULL_VOWEL_S and during.any():
+            if end_s - start_s > FULL_VOWEL_S - EPSILON_S and during.any():
                 openness.append(max(part.open for part in parse(symbol)))
                 peaks.append(float(opening[during].max()))
     return correlation(_ranks(openness), _ranks(peaks))
