@@ -123,6 +123,7 @@ def test_mending_cuts_and_makes_nothing_up(lag_s: float) -> None:
     assert mended.landmarks is not None and clip.landmarks is not None
     skipped = clip.frames - len(mended.landmarks) if lag_s > 0 else 0
     np.testing.assert_array_equal(mended.landmarks[0], clip.landmarks[skipped])
+    assert mended.start_s == pytest.approx(skipped / clip.fps)
     # Frame n showed what was heard lag_s earlier; now both are at n / fps.
     cut_s = skipped / clip.fps - lag_s
     first = round(cut_s * SAMPLE_RATE)

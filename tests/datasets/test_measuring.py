@@ -157,6 +157,7 @@ def test_two_people_in_one_video(shared_data: Path, tmp_path: Path, ffmpeg: str,
     align.write_text("50000 60000 early\n100000 125000 late\n", encoding="utf-8")
     parts = list(measure_video(ClipSource("c", "two", video, align=align)))
     assert [part.name for part in parts] == ["two", "two+2"]
+    assert [part.start_s for part in parts] == [0.0, 3.0]
     assert [part.frames for part in parts] == [75, 75] and all(part.seen.all() for part in parts)
     assert parts[0].words == (SpokenWord("early", 2.0, 2.4),) and parts[1].words == (SpokenWord("late", 1.0, 2.0),)
     by_name = {clip.name: clip for clip in grid_clips}

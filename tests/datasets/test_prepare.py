@@ -120,9 +120,10 @@ def test_landmarks_lose_their_pose(yaw: float, pitch: float, roll: float) -> Non
 
 
 def test_recordings_survive_the_cache(tmp_path: Path) -> None:
-    clip = spoken_clip("a")
+    clip = replace(spoken_clip("a"), start_s=1.5)
     save_recording(clip, tmp_path / "made.a.npz")
     back = load_recording(tmp_path / "made.a.npz")
+    assert back.start_s == 1.5
     assert (back.name, back.corpus, back.split, back.fps, back.words) == ("a", "made", "train", 25.0, clip.words)
     assert back.landmarks is not None and clip.landmarks is not None
     np.testing.assert_allclose(back.landmarks, clip.landmarks, atol=1e-4)

@@ -43,8 +43,8 @@ def test_a_folder_of_corpora_is_looked_into(shared_data: Path, tmp_path: Path) -
         (rigs / f"x{suffix}").symlink_to(shared_data / "facegood_mandarin" / f"1114_3_16{suffix}")
     (rigs / "manifest.csv").write_text("clip,split\nx,test\n", encoding="utf-8")
     cache = tmp_path / "cache"
-    assert find_sets(EvaluationOptions((data,), cache))[0] == [MotionSet(cache, "rigs", "test", 1)]
-    assert find_sets(EvaluationOptions((rigs,), cache))[0] == [MotionSet(cache, "rigs", "test", 1)]
+    assert find_sets(EvaluationOptions((data,), cache))[0] == [MotionSet(cache, "rigs", "test", 1, rigs)]
+    assert find_sets(EvaluationOptions((rigs,), cache))[0] == [MotionSet(cache, "rigs", "test", 1, rigs)]
 
 
 def test_what_is_no_folder_of_clips_is_told(tmp_path: Path) -> None:

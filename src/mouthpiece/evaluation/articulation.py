@@ -1,6 +1,6 @@
 """Whether a mouth articulates: what every speaker's mouth does on a sound, whoever they are.
 
-words and phones with their times --spoken_parts--> parts --score_articulation--> closures met, rounding, vowels, f and v
+words and phones with their times --spoken_parts--> parts --score_articulation--> closures, rounding, vowels, f and v
 
 A correlation with one person's recording can't tell: people who say the same word move differently. All lips meet on m,
 b and p.
@@ -20,16 +20,19 @@ from mouthpiece.evaluation.mouths import Mouth
 from mouthpiece.motion.phonetics import Part, parse
 from mouthpiece.types import FloatArray, Phone, SpokenWord
 
-TOUCHING = 0.02
-"""An opening below this, outer eye distances, is read as lips that touch."""
+TOUCHING = 0.01
+"""An opening below this, outer eye distances, is read as lips that touch: amid those that surely do and surely don't
+(`mouthpiece.datasets.rig`)."""
 WITHIN_S = 0.04
 """Lips may meet so much before a closure's sound begins, and after it ends."""
 APART_S = 0.08
 """Sounds nearer to a closure than this may share it."""
 ROUNDED, SPREAD = 0.7, 0.6
 """Degrees from which on a part counts as rounded, or spread."""
-FEWEST = 2
-"""Vowels heard less often than this have no mean."""
+EPSILON_S = 1e-6
+"""Times that differ by less are the same."""
+FULL_VOWEL_S = 0.08
+"""Vowels shorter than this are reduced: their openness doesn't show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,11 @@ class Utterance:
 
     def seen_between(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
         """Return the frames of a stretch of time in which the mouth was seen, (T,)."""
-        return self.mouth.seen & (self.times_s >= start_s) & (self.times_s <= end_s)
+        return self.mouth.seen & (self.times_s > start_s - EPSILON_S) & (self.times_s < end_s + EPSILON_S)
 
     def during(self, start_s: float, end_s: float) -> NDArray[np.bool_]:
         """Return the same of the frames of a sound: the one nearest to its middle where it has none, (T,)."""
-        inside = (self.times_s >= start_s) & (self.times_s < end_s)
+        inside = (self.times_s > start_s - EPSILON_S) & (self.times_s < end_s - EPSILON_S)
         if not inside.any():
             inside[int(np.abs(self.times_s - (start_s + end_s) / 2).argmin())] = True
         return self.mouth.seen & inside
@@ -108,9 +111,9 @@ class ArticulationScore:
     rounding_contrast: float
     """How much rounder they are in the mean, outer eye distances."""
     vowel_order: float
-    """Spearman's rank correlation of the vowels' mean openings with the openness that phonetics gives them."""
+    """Spearman's rank correlation of the widest openings of full vowels with the openness that phonetics gives them."""
     lip_teeth_auc: float
-    """Chance that less of the lower lip is to be seen on f and v than on other consonants but m, b and p."""
+    """Chance that the lower lip is higher on f and v than on other consonants but m, b and p."""
     closures: int = 0
     """How many m, b and p there were."""
 
@@ -138,7 +141,7 @@ def score_articulation(utterances: Sequence[Utterance]) -> ArticulationScore:
     rounding = np.array([r.rounding for r in everywhere], dtype=np.float32)
     rounded = np.array([r.part.rounded for r in everywhere], dtype=bool)
     judged = rounded | np.array([r.part.is_spread for r in everywhere], dtype=bool)
-    height = np.array([r.lip_height for r in everywhere], dtype=np.float32)
+    lower_lip = np.array([r.lower_lip for r in everywhere], dtype=np.float32)
     bites = np.array([r.part.bites for r in everywhere], dtype=bool)
     consonant = np.array([not (r.part.part.vowel or r.part.closes) for r in everywhere], dtype=bool)
     return ArticulationScore(
@@ -148,7 +151,7 @@ def score_articulation(utterances: Sequence[Utterance]) -> ArticulationScore:
         rounding_auc=area_under_curve(rounding[judged], rounded[judged]),
         rounding_contrast=_mean(rounding[rounded]) - _mean(rounding[judged & ~rounded]),
         vowel_order=_vowel_order(utterances),
-        lip_teeth_auc=area_under_curve(-height[consonant], bites[consonant]),
+        lip_teeth_auc=area_under_curve(-lower_lip[consonant], bites[consonant]),
         closures=len(closures),
     )
 
@@ -178,30 +181,29 @@ class _Reading:
 
     part: SpokenPart
     rounding: float
-    lip_height: float
+    lower_lip: float
 
 
 def _readings(one: Utterance) -> Iterator[_Reading]:
     """Read the mouth during each part: the mean over its frames, or the frame of its middle if it has none."""
-    rounding, height = one.mouth.rounding, one.mouth.lip_height
+    rounding, lower_lip = one.mouth.rounding, one.mouth.lower_lip
     for part in one.parts:
         during = one.during(part.start_s, part.end_s)
         if during.any():
-            yield _Reading(part, float(rounding[during].mean()), float(height[during].mean()))
+            yield _Reading(part, float(rounding[during].mean()), float(lower_lip[during].mean()))
 
 
 def _vowel_order(utterances: Sequence[Utterance]) -> float:
-    """Correlate ranks of vowels' openings and of their openness; a diphthong counts as its more open part."""
-    peaks: dict[str, list[float]] = {}
+    """Correlate the ranks of vowels' openings and of their openness; a diphthong counts as its more open part."""
+    openness, peaks = [], []
     for one in utterances:
         opening = one.mouth.opening
         for symbol, start_s, end_s in _vowels(one.parts):
             during = one.during(start_s, end_s)
-            if during.any():
-                peaks.setdefault(symbol, []).append(float(opening[during].max()))
-    known = {symbol: _mean(values) for symbol, values in peaks.items() if len(values) >= FEWEST}
-    openness = [max(part.open for part in parse(symbol)) for symbol in known]
-    return correlation(_ranks(openness), _ranks(list(known.values())))
+            if end_s - start_s > FULL_VOWEL_S - EPSILON_S and during.any():
+                openness.append(max(part.open for part in parse(symbol)))
+                peaks.append(float(opening[during].max()))
+    return correlation(_ranks(openness), _ranks(peaks))
 
 
 def _vowels(parts: Sequence[SpokenPart]) -> Iterator[tuple[str, float, float]]:

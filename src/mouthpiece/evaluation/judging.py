@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mouthpiece.checkpoints.cache import cache_dir
 from mouthpiece.datasets.alignment import align_phones
-from mouthpiece.datasets.recordings import Recording, list_prepared, load_recording
+from mouthpiece.datasets.recordings import Prepared, Recording, list_prepared, load_recording
 from mouthpiece.errors import InputError, MissingExtraError
 from mouthpiece.evaluation.lip_reader import LipReader, words_seen
 from mouthpiece.evaluation.mouths import real_mouth
 from mouthpiece.evaluation.options import EvaluationOptions
 from mouthpiece.evaluation.seen import FindPhones
-from mouthpiece.evaluation.sets import MotionSet, find_sets
+from mouthpiece.evaluation.sets import find_sets
 from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
 from mouthpiece.types import Phone
 
@@ -67,11 +67,12 @@ def learned_reader(
     sets, _ = find_sets(EvaluationOptions((folder,), cache, splits=("train",), workers=workers), progress=progress)
     if not sets:
         raise InputError(f"expected clips of the split train in {folder} for the lip reader, found none")
-    kept = cache_dir() / "lip_readers" / f"{_fingerprint(sets[0])}.npz"
+    clips = [clip for one in sets for clip in list_prepared(one.cache, one.corpus, "train")]
+    kept = cache_dir() / "lip_readers" / f"{_fingerprint(clips)}.npz"
     if kept.is_file():
         return LipReader.load(kept)
     seen = []
-    for clip in list_prepared(sets[0].cache, sets[0].corpus, "train"):
+    for clip in clips:
         recording = load_recording(clip.path)
         if recording.landmarks is not None and recording.words:
             seen += words_seen(real_mouth(recording)[0], recording.words, recording.fps)
@@ -81,10 +82,10 @@ def learned_reader(
     return reader
 
 
-def _fingerprint(learned: MotionSet) -> str:
-    """Return a name for what is learned: another set of clips, or clips measured anew, have another one."""
+def _fingerprint(clips: Sequence[Prepared]) -> str:
+    """Return a name for what is learned: other clips, or clips measured anew, have another one."""
     marks = [f"{READER_VERSION}"]
-    for clip in list_prepared(learned.cache, learned.corpus, "train"):
+    for clip in clips:
         stat = clip.path.stat()
         marks.append(f"{clip.path.resolve()} {stat.st_size} {stat.st_mtime_ns}")
     return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:16]

@@ -35,11 +35,11 @@ SLOTS = (
 )
 """The words of a GRID sentence, place by place (Cooke et al. 2006): command, colour, preposition, letter, digit,
 adverb."""
-MOMENTS = 9
+MOMENTS = 11
 """Times at which a word is looked at."""
 AROUND_S = 0.06
 """A word is looked at from so long before it to so long after: mouths move early."""
-SHAPES = 8
+SHAPES = 10
 """Components of the lips' shape that are kept."""
 FEWEST = 2
 """Words seen less often are not learned."""

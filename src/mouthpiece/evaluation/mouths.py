@@ -27,10 +27,9 @@ from mouthpiece.motion.basis import (
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.types import FloatArray, SpeechChunk
 
-LOWER_LIP_EDGE = 17
-"""Mesh point where the lower lip's red ends."""
-ROUNDING_PER_OPENING = 0.3
-"""What a mouth narrows by as it opens without rounding, for a unit of opening."""
+NARROWED = ((LEFT_CORNER, RIGHT_CORNER), (40, 270), (37, 267))
+"""Mesh points that come nearer to each other as lips are rounded: corners, and two of the upper lip's rim. (Of real
+mouths each tells rounded sounds from spread ones, the rim better than the corners; docs/evaluation.md.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,15 @@ class Mouth:
 
     @property
     def rounding(self) -> FloatArray:
-        """(T,): how far the lips are rounded; negative where they are spread."""
-        return np.asarray(-self.width - ROUNDING_PER_OPENING * self.opening, dtype=np.float32)
+        """(T,): how much narrower than at rest the lips are, mean of NARROWED; negative where they are spread."""
+        across = [self._row(left, 0) - self._row(right, 0) for left, right in NARROWED]
+        return np.asarray(np.mean(across, axis=0), dtype=np.float32)
 
     @property
-    def lip_height(self) -> FloatArray:
-        """(T,): how much more of the lower lip is to be seen than at rest; it folds in to meet the upper teeth."""
-        return self._row(LOWER_LIP_EDGE, 1) - self._row(LOWER_LIP, 1)
+    def lower_lip(self) -> FloatArray:
+        """(T,): how much lower than at rest the lower lip's inner edge is; above the closed line, it meets the upper
+        teeth."""
+        return self._row(LOWER_LIP, 1)
 
     def _row(self, point: int, axis: int) -> FloatArray:
         return self.displacement[:, motion_row(point), axis]

@@ -30,6 +30,7 @@ _ROWS = (
     ("vowels' order", "articulation.vowel_order", ".2f"),
     ("lip and teeth AUC", "articulation.lip_teeth_auc", ".3f"),
     ("readability", "readability", ".2f"),
+    ("readability, guessing", "chance", ".2f"),
     ("readability, share of real", "readability_share", ".2f"),
     ("frames without a face", "lost", ".1%"),
 )
@@ -40,7 +41,9 @@ def seen_tables(scores: Sequence[SeenScore]) -> str:
     tables = []
     for (corpus, split, network), group in groupby(scores, key=lambda one: (one.corpus, one.split, one.network)):
         columns = list(group)
-        tables.append(_table(f"{corpus} {split}, {network}, {columns[0].clips} clips", columns))
+        clips = columns[0].clips
+        title = f"{corpus} {split}, {network}, {clips} clip{'s' if clips > 1 else ''}"
+        tables.append(_table(title, columns))
     return "\n\n".join(tables)
 
 

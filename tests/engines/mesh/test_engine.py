@@ -12,7 +12,9 @@ from tests import scenes
 from tests.engines.mesh.rig import Puppet, look, measured_opening
 
 from mouthpiece.engines.mesh.engine import MeshEngine
+from mouthpiece.errors import WeightsError
 from mouthpiece.face import FaceTracker
+from mouthpiece.motion.network import LIVE_WEIGHTS
 from mouthpiece.options import EngineOptions
 from mouthpiece.types import SAME_PERSON, FloatArray, Picture, TrackedFrame
 
@@ -36,6 +38,18 @@ def test_it_is_ready_and_the_live_network_waits_for_little() -> None:
     info, live = (MeshEngine.describe(EngineOptions(), live=live) for live in (False, True))
     assert info.ready and 0.1 < info.look_ahead_s < 1.5
     assert live.ready and live.look_ahead_s <= 0.1 + 1e-9
+
+
+def test_a_network_of_ones_own(tmp_path: Path) -> None:
+    own = EngineOptions(own={"weights": str(LIVE_WEIGHTS)})
+    assert MeshEngine(own)._motion.look_ahead_s == MeshEngine.describe(EngineOptions(), live=True).look_ahead_s
+    info = MeshEngine.describe(own)
+    assert info.ready and info.weights == str(LIVE_WEIGHTS)
+    missing = EngineOptions(own={"weights": tmp_path / "none.onnx"})
+    assert not MeshEngine.describe(missing).ready
+    assert "give the file of a network with its basis beside it" in MeshEngine.describe(missing).weights
+    with pytest.raises(WeightsError, match="none_basis"):
+        MeshEngine(missing)
 
 
 @pytest.mark.parametrize("name", NAMES)

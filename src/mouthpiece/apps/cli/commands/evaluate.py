@@ -15,6 +15,8 @@ from mouthpiece.atomic_write import write_text
 from mouthpiece.errors import InputError, OutputError, OutputExistsError
 from mouthpiece.evaluation.options import EvaluationOptions, SeenOptions
 
+CLIPS = typer.Option("--clips", help="Say r and lag of every clip, too.")
+
 if TYPE_CHECKING:
     from mouthpiece.evaluation.motion import MotionScore
     from mouthpiece.evaluation.seen import Judge, SeenScore
@@ -25,7 +27,7 @@ def motion(
     console: Console,
     *,
     options: EvaluationOptions,
-    clips: Annotated[bool, typer.Option("--clips", help="Say r and lag of every clip, too.")] = False,
+    clips: Annotated[bool, CLIPS] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the table there, as Markdown."),
@@ -130,7 +132,7 @@ def seen(
     *,
     options: EvaluationOptions,
     seen_options: SeenOptions,
-    clips: Annotated[bool, typer.Option("--clips", help="Say r and lag of every clip, too.")] = False,
+    clips: Annotated[bool, CLIPS] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", show_default=False, help="Write the tables there, as Markdown."),
@@ -160,7 +162,7 @@ def seen(
     if seen_options.reader is not None:
         with console.progress("measuring faces for the lip reader") as display:
             reader = learned_reader(seen_options.reader, options.cache, options.workers, ItemProgress(display, "clips"))
-    scores = []
+    scores: list[SeenScore] = []
     with aligned_phones(seen_options.language, listener.note) as find_phones:
         for judged in sets:
             for name, weights in networks.items():
