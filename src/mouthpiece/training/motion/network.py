@@ -42,7 +42,7 @@ class NetworkSettings:
     look_ahead_s: float = 0.2
     """How much speech after a moment the network may look at; at least 0.02."""
     dropout: float = 0.1
-    taught_share: float = 0.5
+    taught_share: float = 0.15
     """How much of an answer is the mouth of the coarticulation model's pupils and not that of measured faces, 0-1."""
     phones: int = 0
     """Phones that it also learns to tell apart, in training only: phones are the same in every voice."""
