@@ -64,40 +64,40 @@ ARKIT_NAMES = (
 )
 """All of ARKit's blendshapes, in ARKit's order (ARFaceAnchor.BlendShapeLocation)."""
 
-JAW_FULL = 0.24
+JAW_FULL = 0.40
 """Drop at jawOpen 1, outer eye distances: a yawn. An open vowel of lively speech goes half as far."""
 JAW_KNEE = 0.7
 """From here on jawOpen bends towards 1, which it never reaches."""
-GAP_FULL = 0.235
+GAP_FULL = 0.42
 """Opening at jawOpen 1 with the lips left to the jaw."""
-NARROW_FULL = 0.055
+NARROW_FULL = 0.11
 """Narrowing of a kiss."""
-WIDE_FULL = 0.025
+WIDE_FULL = 0.04
 """Widening of a drawn-out i."""
-LIFT_FULL = 0.06
-DROP_FULL = 0.08
-ROLL_FULL = 0.004
-"""Thinning of a lip that the mesh shows where it rolls in: little, its landmarks follow the lip's edge reluctantly."""
-PRESS_FULL = 0.003
-SHRUG_FULL = 0.04
-FUNNEL_OPENING = 0.08
+LIFT_FULL = 0.08
+DROP_FULL = 0.15
+ROLL_FULL = 0.02
+"""Thinning of a lip that rolls in."""
+PRESS_FULL = 0.015
+SHRUG_FULL = 0.055
+FUNNEL_OPENING = 0.13
 """Opening from which on roundness is all funnel; at 0 it is all pucker."""
-CLOSED_OPENING = 0.015
+CLOSED_OPENING = 0.012
 """Opening from which on lips can't press each other."""
-SMILE_LIFT = 0.03
+SMILE_LIFT = 0.04
 """Lift of the corners, beyond the jaw's, that makes a stretched mouth all smile."""
-QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.004, 0.003, 0.0003
+QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.006, 0.005, 0.003
 """Changes of width, of the upper lip's place and of a lip's height that mean nothing."""
 
 PER_DROP = {
-    "width": -0.22,
-    "corner_lift": -0.58,
-    "upper_lift": -0.09,
-    "upper_height": 0.075,
-    "lower_height": 0.19,
+    "width": -0.55,
+    "corner_lift": -0.52,
+    "upper_lift": -0.04,
+    "upper_height": -0.08,
+    "lower_height": 0.21,
 }
-"""How readings change with each unit of drop in speech: slopes of regression lines over the 50 clips of GRID speaker
-s1's test split, faces as measured."""
+"""How readings change with each unit of drop in speech: slopes of regression lines over 80 clips of GRID speaker
+s1's, faces as measured, his own smile taken out (`datasets.motion_space.SpeakerHabit`)."""
 
 _UPPER_INNER, _LOWER_INNER = (13, 82, 312), (14, 87, 317)
 _UPPER_OUTER, _LOWER_OUTER = (0, 37, 267), (17, 84, 314)

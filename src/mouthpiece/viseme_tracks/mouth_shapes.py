@@ -48,12 +48,12 @@ _WRONG_CLOSED = (1.0, 3.0)
 _CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
 """Strengths of hints: of sounds that lips can't miss or can't show; of vowels; of other consonants."""
 
-_OPENINGS = {"A": 0.0, "B": 0.033, "C": 0.058, "D": 0.095, "E": 0.042, "F": 0.019}
+_OPENINGS = {"A": 0.0, "B": 0.062, "C": 0.105, "D": 0.165, "E": 0.075, "F": 0.033}
 """Opening of each letter, outer eye distances."""
 _ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.35, "F": 0.65}
 _OPENING_SPREAD = 0.35
 """Openings are compared by their ratio: so much of a power of e is one unit of distance."""
-_OPENING_FLOOR = 0.012
+_OPENING_FLOOR = 0.018
 """Openings below are all about closed."""
 _ROUNDNESS_SPREAD = 0.20
 _FAR = 60.0

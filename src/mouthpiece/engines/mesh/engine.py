@@ -20,7 +20,6 @@ from mouthpiece.engines.mesh.neutral import jaw_displacement
 from mouthpiece.engines.mesh.options import MeshOptions
 from mouthpiece.engines.mesh.person import FaceSamples, FrameCache, Person
 from mouthpiece.engines.mesh.resampling import Enlarged
-from mouthpiece.engines.mesh.seam import PARTED_OPENING
 from mouthpiece.errors import WeightsError
 from mouthpiece.inference import resolve_device
 from mouthpiece.motion.basis import load_basis, motion_row
@@ -33,6 +32,8 @@ from mouthpiece.types import SAME_PERSON, Box, EngineInfo, Face, FloatArray, Fra
 
 MAX_PEOPLE = 8
 """Faces kept at a time; the oldest is forgotten first."""
+APART = 0.06
+"""Opening from which lips are surely apart, outer eye distances."""
 LIGHT_EVERY = 4
 """Frames from one measuring of the light to the next."""
 LIGHT_MEMORY = 0.7
@@ -224,7 +225,7 @@ def _opened(mouth: MouthMaps | None, inside: FloatArray) -> tuple[MouthMaps, Flo
 def _parting(displacement: FloatArray) -> float:
     """Estimate how surely lips are apart, 0-1, from the motion points' displacement (P, 2) in outer eye distances."""
     gap = displacement[motion_row(topo.INNER_BOTTOM), 1] - displacement[motion_row(topo.INNER_TOP), 1]
-    return min(max(float(gap) / PARTED_OPENING, 0.0), 1.0)
+    return min(max(float(gap) / APART, 0.0), 1.0)
 
 
 def _best_match(people: Sequence[_Known], descriptor: FloatArray) -> _Known | None:

@@ -17,11 +17,11 @@ from mouthpiece.engines.mesh.lips import LUMA, LipRim, LipView, parted_rim
 from mouthpiece.engines.mesh.neutral import FaceAlignment, jaw_displacement
 from mouthpiece.types import FloatArray, Picture, as_float
 
-MIN_OPENING = 0.03
+MIN_OPENING = 0.025
 """Opening from which a frame shows enough of the inside, outer eye distances."""
 MIN_HEIGHT_PX = 4.0
 """The same in pixels."""
-BEST_OPENING = 0.11
+BEST_OPENING = 0.16
 """Wider mouths show no more, and are rarer and more blurred."""
 MAX_YAW_DEG = 20.0
 TOOTHLESS, ENOUGH_TEETH = 0.3, 0.05
@@ -38,7 +38,7 @@ LIPS_OWN = 0.006
 """How far from the lips' edges their own colour may reach inwards, outer eye distances."""
 SPLIT_FROM, SPLIT_TO, SPLIT_SOFT = 0.2, 0.85, 0.08
 """Shares of the visible height between which the two parts are split, and how softly they meet."""
-MIN_GAP_BELOW = 0.07
+MIN_GAP_BELOW = 0.10
 """Gap from which the mouth's floor lies beneath the split, not the lower lip's moist inner side."""
 MAX_DROP = 0.035
 """How far the upper part is let down at most, outer eye distances."""

@@ -29,9 +29,9 @@ _EDGE_STEP = 0.5
 """Pixels between samples on the way there."""
 CORNER_TAPER = 0.07
 """Distance from the corners within which their own dark stays more and more as it is."""
-OPEN_FROM, OPEN_AT = 0.021, 0.034
-"""Gap from which, and from which on surely, lips may be open (the mesh leaves a small gap between closed ones)."""
-WIDE_FROM, WIDE_AT = 0.06, 0.09
+OPEN_FROM, OPEN_AT = 0.008, 0.030
+"""Gap from which, and from which on surely, lips may be open."""
+WIDE_FROM, WIDE_AT = 0.085, 0.145
 """The same for a gap that suffices by itself, whatever shows in it; landmarks find the edges of such lips well."""
 FOREIGN_FROM, FOREIGN_AT = 0.15, 0.40
 """Share of the enclosed pixels that are like no lip, from which, and from which on surely, the lips are open."""

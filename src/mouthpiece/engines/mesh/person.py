@@ -27,9 +27,9 @@ MAX_NEUTRAL_YAW_DEG = 25.0
 """Frames turned further are of little use for the neutral shape."""
 EDGE_INSET = 0.012
 """How far into an open mouth's lips their edges are taken to lie, outer eye distances."""
-CLOSED_GAP = 0.012
+CLOSED_GAP = 0.008
 """Gap that landmarks leave between closed lips, at most."""
-TEXTURE_GAP, TEXTURE_YAW_DEG = 0.02, 15.0
+TEXTURE_GAP, TEXTURE_YAW_DEG = 0.03, 15.0
 """Gaps (outer eye distances) and turns of the head that count as much against a frame as source of the lip texture."""
 TEXTURE_CANDIDATES = 12
 """Frames kept to choose that source from."""

@@ -19,9 +19,9 @@ from mouthpiece.types import Face, FloatArray, Picture
 COLUMNS, ROWS = 41, 37
 REACH = 0.045
 """How far above and below the landmarks' line the strip goes, outer eye distances."""
-CLOSED_OPENING = 0.021
-"""Measured opening up to which lips touch: the mesh leaves a small gap where there is none."""
-PARTED_OPENING = 0.05
+CLOSED_OPENING = 0.008
+"""Measured opening up to which lips touch."""
+PARTED_OPENING = 0.02
 """Opening up to which the edges are sought at all; wider open, the landmarks lie well on them."""
 STEP_COST, AWAY_COST = 0.35, 0.17
 """Price of one row's step between columns, and of the full reach away from the landmarks, in units of contrast."""
