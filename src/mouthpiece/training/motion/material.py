@@ -29,9 +29,9 @@ from mouthpiece.training.motion.examples import (
     save_examples,
 )
 from mouthpiece.training.motion.targets import (
+    PHONES,
     CurveMapping,
     Targets,
-    common_phones,
     curve_targets,
     face_targets,
     fit_curve_mapping,
@@ -79,9 +79,7 @@ class Teacher:
         self._main = faces[0].corpus
         self._faces = [face_targets(face, basis, habit) for face in faces[:MAPPED_FACES]]
         self._mapping: dict[str, CurveMapping] = {}
-        self._phone_teacher: CoarticulationModel | None = None
-        self.phones: dict[str, int] = {}
-        """Number of each phone that is told apart, from 1 on."""
+        self._phone_teacher = CoarticulationModel.load(basis=basis)
 
     def learn_rig(self, clips: Sequence[Recording]) -> None:
         """Fit how a rig's curves compare with measured faces."""
@@ -89,26 +87,19 @@ class Teacher:
         if rigs:
             self._mapping[rigs[0].corpus] = fit_curve_mapping(rigs, self._faces)
 
-    def learn_phones(self, clips: Sequence[Recording]) -> None:
-        """Load the coarticulation model and number the phones that are frequent."""
-        self._phone_teacher = CoarticulationModel.load(basis=self._basis)
-        self.phones = common_phones(clips)
-
     def targets(self, recording: Recording) -> Targets:
         """Make the targets of a recording of any kind."""
         if recording.landmarks is not None:
             habit = self._habit if recording.corpus == self._main else None
-            return face_targets(recording, self._basis, habit, self.phones)
+            return face_targets(recording, self._basis, habit)
         if recording.curves:
             return curve_targets(recording, self._mapping[recording.corpus], self._basis.size)
-        assert self._phone_teacher is not None, "learn_phones comes first"
-        return phone_targets(recording, self._phone_teacher, self.phones)
+        return phone_targets(recording, self._phone_teacher)
 
     def digest(self) -> str:
         """Hash everything but the recording that its targets depend on."""
-        model = self._phone_teacher.weights if self._phone_teacher else None
         mapping = {name: asdict(mapping) for name, mapping in self._mapping.items()}
-        parts = [asdict(self._basis), asdict(self._habit), mapping, self.phones, asdict(model) if model else None]
+        parts = [asdict(self._basis), asdict(self._habit), mapping, asdict(self._phone_teacher.weights)]
         text = json.dumps(parts, default=lambda array: hashlib.sha256(array.tobytes()).hexdigest(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -130,9 +121,6 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
     basis = fit_basis([habit.normalised(motion) for motion in motions])
     teacher = Teacher(basis, main, habit)
     spoken = [(place, load_corpus(place, corpus, "train", options.limit)) for place, corpus in options.spoken()]
-    if spoken:
-        main = _with_phones(main, log)
-        teacher.learn_phones([*main, *(clip for _, clips in spoken for clip in clips)])
     corpora = [_examples(main, teacher, options.augmentations, options, work, log=log)]
     validation = {data.name: _unaltered(cache, data.name, teacher, options)}
     for folder in options.more_corpora:
@@ -149,22 +137,25 @@ def gather(data: Path, work: Path, options: TrainOptions, log: Log = lambda _lin
         validation[clips[0].corpus] = _unaltered(place, clips[0].corpus, teacher, options)
     validation = {name: clips for name, clips in validation.items() if clips}
     chosen_on = tuple(name for name in validation if name != data.name) or (data.name,)
-    return Material(basis, tuple(map(tuple, corpora)), validation, chosen_on, len(teacher.phones))
+    return Material(basis, tuple(map(tuple, corpora)), validation, chosen_on, len(PHONES) if spoken else 0)
 
 
-def _with_phones(clips: Sequence[Recording], log: Log) -> list[Recording]:
+def _with_phones(clips: Sequence[Recording], log: Log) -> Sequence[Recording]:
     """Align the phones of English clips whose words are known, where the extra `speech` is installed."""
+    unsplit = [clip for clip in clips if clip.words and not clip.phones]
+    if not unsplit:
+        return clips
     try:
         from mouthpiece.datasets.alignment import align_phones
         from mouthpiece.synthesis.espeak import EspeakSynthesiser, SynthesisedSpeech
     except ImportError:
-        return list(clips)
+        return clips
     rendered: dict[str, SynthesisedSpeech] = {}
-    log(f"aligning the phones of {len(clips)} clips")
+    log(f"aligning the phones of {len(unsplit)} clips")
     with EspeakSynthesiser() as speaker:
         return [
             replace(clip, phones=align_phones(clip.samples, clip.words, speaker=speaker, rendered=rendered))
-            if clip.words
+            if clip.words and not clip.phones
             else clip
             for clip in clips
         ]
@@ -174,12 +165,12 @@ def _examples(
     clips: Sequence[Recording], teacher: Teacher, count: int, options: TrainOptions, work: Path, *, log: Log
 ) -> list[Example]:
     """Augment all clips; kept in the working folder, for it takes minutes."""
-    names = [[clip.name, len(clip.samples), clip.offset_s] for clip in clips]
     corpus, perturbation = clips[0].corpus, options.voice_perturbation
-    key = [names, count, options.seed, perturbation, corpus, EXAMPLES_VERSION, teacher.digest()]
-    path = work / f"examples-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]}.npz"
+    path = work / f"examples-{_examples_key(clips, count, teacher, options)}.npz"
     if path.is_file():
         return load_examples(path)
+    if options.spoken():
+        clips = _with_phones(clips, log)
 
     def progress(done: int) -> None:
         if done % 100 == 0:
@@ -189,6 +180,14 @@ def _examples(
     made = augment_all(pairs, count, options.seed, perturbation, workers=options.workers, progress=progress)
     save_examples(made, path)
     return made
+
+
+def _examples_key(clips: Sequence[Recording], count: int, teacher: Teacher, options: TrainOptions) -> str:
+    """Hash everything that the examples of clips depend on."""
+    names = [[clip.name, len(clip.samples), clip.offset_s] for clip in clips]
+    told_apart = bool(options.spoken())
+    made = [count, options.seed, options.voice_perturbation, clips[0].corpus, told_apart, EXAMPLES_VERSION]
+    return hashlib.sha256(json.dumps([names, *made, teacher.digest()]).encode()).hexdigest()[:12]
 
 
 def _unaltered(cache: Path, corpus: str, teacher: Teacher, options: TrainOptions) -> tuple[Example, ...]:

@@ -6,8 +6,7 @@ taught by the coarticulation model. Another kind of teacher needs nothing but a 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +16,13 @@ from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import CLOSED_BELOW, OPEN_ABOVE, OPENING_CURVE, motion_frames, rig_width
 from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
+from mouthpiece.motion.phonetics import all_letters, parse
 from mouthpiece.speech import features
 from mouthpiece.training.acoustics import catmull_rom
 from mouthpiece.types import MEL_RATE, FloatArray, SpokenWord
 
 LEAD_S, LAG_S = 0.10, 0.08
 """Mouths leave their rest before the sound and come back after it."""
-MOST_PHONES = 96
-"""Phones told apart."""
 JAW_TELLS_OPENING = 0.4
 """How much a rig's jaw counts for the opening: lips close and round themselves over an open jaw."""
 QUIET_WEIGHT = 0.3
@@ -120,7 +118,6 @@ def face_targets(
     recording: Recording,
     basis: MotionBasis,
     habit: SpeakerHabit | None = None,
-    numbers: Mapping[str, int] | None = None,
 ) -> Targets:
     """Make the targets of a clip whose face was measured.
 
@@ -128,7 +125,6 @@ def face_targets(
         recording: the clip.
         basis: the motion space.
         habit: of the speaker, to be taken out.
-        numbers: number of each phone that is told apart.
     """
     measured = measure_motion(recording)
     if habit is not None:
@@ -151,7 +147,7 @@ def face_targets(
         opening_weight=weight,
         jaw_weight=weight,
         closure_weight=(seen * spoken).astype(np.float32),
-        phone=phone_numbers(recording, numbers or {}, count),
+        phone=phone_numbers(recording, count),
         taught=np.zeros(count, dtype=np.float32),
     )
 
@@ -230,20 +226,16 @@ def curve_targets(recording: Recording, mapping: CurveMapping, size: int) -> Tar
     )
 
 
-def common_phones(recordings: Sequence[Recording], most: int = MOST_PHONES) -> dict[str, int]:
-    """Return the most frequent phones, numbered from 1 on, the most frequent first."""
-    counts = Counter(phone.symbol for recording in recordings for phone in recording.phones if phone.symbol)
-    ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
-    return {symbol: number for number, symbol in enumerate(ranked[:most], start=1)}
+PHONES = {letter: number for number, letter in enumerate(all_letters(), start=1)}
+"""Number of each sound that is told apart: of an IPA letter."""
 
 
-def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: Mapping[str, int]) -> Targets:
+def phone_targets(recording: Recording, teacher: CoarticulationModel) -> Targets:
     """Make the targets of speech whose phones are known.
 
     Args:
         recording: speech with phones.
         teacher: the coarticulation model, in the motion space of the training.
-        numbers: number of each phone that is told apart.
     """
     count = motion_frames(len(recording.samples))
     basis, taught = teacher.basis, teacher.motion(recording.phones, count)
@@ -259,15 +251,17 @@ def phone_targets(recording: Recording, teacher: CoarticulationModel, numbers: M
         opening_weight=weight,
         jaw_weight=weight,
         closure_weight=taught.activity,
-        phone=phone_numbers(recording, numbers, count),
+        phone=phone_numbers(recording, count),
         taught=np.ones(count, dtype=np.float32),
     )
 
 
-def phone_numbers(recording: Recording, numbers: Mapping[str, int], count: int) -> FloatArray:
-    """Return the number of the phone at each motion frame, (count,); 0 where it is not known or not told apart."""
-    phone = np.zeros(count, dtype=np.float32)
-    for spoken in recording.phones:
-        first, end = round(spoken.start_s * MOTION_RATE), round(spoken.end_s * MOTION_RATE)
-        phone[first:end] = numbers.get(spoken.symbol, 0)
-    return phone
+def phone_numbers(recording: Recording, count: int) -> FloatArray:
+    """Return the number of the sound at each motion frame, (count,), one of PHONES; 0 where it is not known."""
+    number = np.zeros(count, dtype=np.float32)
+    for phone in recording.phones:
+        parts = parse(phone.symbol)
+        edges = np.linspace(phone.start_s, phone.end_s, len(parts) + 1) * MOTION_RATE
+        for part, first, end in zip(parts, edges[:-1], edges[1:], strict=True):
+            number[round(first) : round(end)] = PHONES.get(part.letter, 0)
+    return number
