@@ -22,14 +22,16 @@ from benchmarks.material import (
     write_looped_video,
     write_wav,
 )
-from tools import contact_sheets
+from tools import contact_sheets, seen_sheets
 
+from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import WeightsError
+from mouthpiece.evaluation.options import View
 from mouthpiece.media import open_face, open_speech
 from mouthpiece.options import EngineOptions, SyncOptions
-from mouthpiece.types import SAMPLE_RATE, Picture, Waveform
+from mouthpiece.types import SAMPLE_RATE, Phone, Picture, Waveform
 
-MODULES = ("live", "memory", "rendered_opening", "silence_leak", "startup", "sync_speed")
+MODULES = ("live", "memory", "rendered_opening", "seen", "silence_leak", "startup", "sync_speed")
 LENGTH_S = 0.48
 HEIGHT = 192
 """Rows of the photo used here."""
@@ -237,6 +239,25 @@ def test_sheets_show_closed_and_open_mouths(shared_data: Path, little: Waveform,
     nothing = np.zeros((1, 1, 3), np.uint8)
     seen = [contact_sheets.Look(i / 25, opening, nothing, nothing, 1) for i, opening in enumerate([0.3, 0, 0.2, 0.1])]
     assert [look.opening for look in contact_sheets.chosen(seen, 2)] == [0.3, 0]
+
+
+@pytest.mark.usefixtures("face_models")
+def test_real_mouths_stand_above_made_ones(shared_data: Path, tmp_path: Path) -> None:
+    media = shared_data / "grid_unseen_dev" / "s5_bbae8n_224.mp4"
+    clip = Recording("c", "x", "test", 25.0, np.zeros(SAMPLE_RATE // 5, np.float32), (), None, np.ones(5, bool))
+    said = (Phone("ɪ", 0.0, 0.1),)
+    pairs = seen_sheets.pairs_of(clip, media, View.PHOTO, EngineOptions("fake"), said)
+    assert [pair.said for pair in pairs] == ["ɪ", "ɪ", "ɪ", "", ""]
+    assert len({look.zoom for pair in pairs for look in (pair.real, pair.made)}) == 1
+    made = seen_sheets.sheet(seen_sheets.by_opening(pairs))
+    rows = 2 * (contact_sheets.LABEL_ROWS + contact_sheets.CELL + contact_sheets.MOUTH_ROWS)
+    assert made.shape == (rows, contact_sheets.COLUMNS * contact_sheets.CELL, 3)
+    first = pairs[0]
+    np.testing.assert_array_equal(
+        made[2 * contact_sheets.LABEL_ROWS :][: contact_sheets.CELL, : contact_sheets.CELL], first.real.face
+    )
+    np.testing.assert_array_equal(made[-contact_sheets.CELL :, : contact_sheets.CELL], first.made.face)
+    assert len(seen_sheets.in_a_row(pairs)) == 5
 
 
 def test_every_face_gets_a_voice(shared_data: Path) -> None:

@@ -26,7 +26,7 @@ from mouthpiece.face import FaceTracker
 from mouthpiece.face.mesh import LIP_EDGES
 from mouthpiece.media import open_face
 from mouthpiece.options import Fit
-from mouthpiece.types import Face, Picture, Waveform
+from mouthpiece.types import Face, Frame, Picture, Waveform
 
 FRAMES = 12
 COLUMNS = 6
@@ -85,11 +85,14 @@ def looks(video: Path) -> list[Look]:
         for tracked in map(tracker.track, source.frames(_LONGEST_S, Fit.CUT)):
             if tracked.face is None:
                 continue
-            frame, face = tracked.frame, tracked.face
-            opening = opening_of(face, float(frame.pixel_aspect))
-            mouth, zoom = mouth_of(frame.rgb, face)
-            found.append(Look(float(frame.time_s), opening, face_of(frame.rgb, face), mouth, zoom))
+            found.append(look_of(tracked.frame, tracked.face, float(tracked.frame.time_s)))
     return found
+
+
+def look_of(frame: Frame, face: Face, time_s: float, zoom: int | None = None) -> Look:
+    """Cut the face out of a frame, its mouth enlarged as `mouth_of` has it."""
+    mouth, zoom = mouth_of(frame.rgb, face, zoom)
+    return Look(time_s, opening_of(face, float(frame.pixel_aspect)), face_of(frame.rgb, face), mouth, zoom)
 
 
 def face_of(rgb: Picture, face: Face) -> Picture:
@@ -109,12 +112,14 @@ def face_of(rgb: Picture, face: Face) -> Picture:
     return np.asarray(cv2.warpAffine(rgb, matrix, (CELL, CELL), flags=how), dtype=np.uint8)
 
 
-def mouth_of(rgb: Picture, face: Face) -> tuple[Picture, int]:
-    """The mouth's own pixels around its middle, each `zoom` x `zoom` large; (picture, zoom)."""
+def mouth_of(rgb: Picture, face: Face, zoom: int | None = None) -> tuple[Picture, int]:
+    """The mouth's own pixels around its middle, each `zoom` x `zoom` large, so that it can be seen if not given;
+    (picture, zoom)."""
     points = face.landmarks[LIP_EDGES, :2]
     centre = np.rint(points.mean(axis=0)).astype(int)
     width = float(np.linalg.norm(points[0] - points[1]))
-    zoom = 1 if width >= SMALL_MOUTH else max(2, round(SMALL_MOUTH * 1.5 / max(width, 1.0)))
+    if zoom is None:
+        zoom = 1 if width >= SMALL_MOUTH else max(2, round(SMALL_MOUTH * 1.5 / max(width, 1.0)))
     columns, rows = -(-CELL // zoom), -(-MOUTH_ROWS // zoom)
     padded = cv2.copyMakeBorder(rgb, rows, rows, columns, columns, cv2.BORDER_CONSTANT)
     top, left = centre[1] + rows - rows // 2, centre[0] + columns - columns // 2

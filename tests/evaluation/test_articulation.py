@@ -22,7 +22,7 @@ PHONE_S = 0.2
 class _Curves(Mouth):
     """A mouth whose readings are given."""
 
-    given: tuple[FloatArray, FloatArray, FloatArray] = ()  # type: ignore[assignment]
+    given: tuple[FloatArray, FloatArray, FloatArray, FloatArray] = ()  # type: ignore[assignment]
 
     @property
     def opening(self) -> FloatArray:
@@ -36,14 +36,19 @@ class _Curves(Mouth):
     def lower_lip(self) -> FloatArray:
         return self.given[2]
 
+    @property
+    def jaw(self) -> FloatArray:
+        return self.given[3]
+
 
 def utterance(
     sounds: str,
     opening: dict[str, float] | None = None,
     rounding: dict[str, float] | None = None,
     lower_lip: dict[str, float] | None = None,
+    jaw: dict[str, float] | None = None,
 ) -> Utterance:
-    """Say sounds of PHONE_S each (a point is silence), a value of each reading for each sound; else wide open, 0, 0."""
+    """Say sounds of PHONE_S each (a point is silence), a value of each reading for each sound; else wide open and 0."""
     phones = [Phone(s.strip("."), i * PHONE_S, (i + 1) * PHONE_S) for i, s in enumerate(sounds.split())]
     times_s = np.arange(round(len(phones) * PHONE_S * FPS)) / FPS
     which = np.minimum((times_s / PHONE_S + 1e-9).astype(int), len(phones) - 1)
@@ -51,7 +56,7 @@ def utterance(
     def curve(values: dict[str, float] | None, default: float) -> FloatArray:
         return np.array([(values or {}).get(phones[i].symbol, default) for i in which], dtype=np.float32)
 
-    given = curve(opening, 0.1), curve(rounding, 0.0), curve(lower_lip, 0.0)
+    given = curve(opening, 0.1), curve(rounding, 0.0), curve(lower_lip, 0.0), curve(jaw, 0.0)
     mouth = _Curves(np.zeros((len(times_s), 1, 3), np.float32), np.ones(len(times_s), bool), given)
     return Utterance(times_s, mouth, spoken_parts(phones, words_of(phones)))
 
@@ -153,13 +158,15 @@ def test_rounding_against_an_independent_rank_test() -> None:
 
 def test_vowels_in_order_against_scipy() -> None:
     heights = {"iː": 0.02, "eɪ": 0.05, "ɛ": 0.04, "a": 0.09, "uː": 0.03}
-    one = utterance("t iː t eɪ t ɛ t a t uː", heights)
+    one = utterance("t iː t eɪ t ɛ t a t uː", jaw=heights)
     openness = [max(part.open for part in parse(symbol)) for symbol in heights]
     wanted = scipy.stats.spearmanr(openness, list(heights.values())).statistic
     assert 0.5 < wanted < 1
     assert score_articulation([one]).vowel_order == pytest.approx(wanted, abs=1e-6)
     backwards = {symbol: 0.1 - height for symbol, height in heights.items()}
-    assert score_articulation([utterance("iː eɪ ɛ a uː", backwards)]).vowel_order == pytest.approx(-wanted, abs=1e-6)
+    assert score_articulation([utterance("iː eɪ ɛ a uː", jaw=backwards)]).vowel_order == pytest.approx(
+        -wanted, abs=1e-6
+    )
 
 
 def test_the_lower_lip_rises_to_the_teeth() -> None:

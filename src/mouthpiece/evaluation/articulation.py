@@ -111,7 +111,7 @@ class ArticulationScore:
     rounding_contrast: float
     """How much rounder they are in the mean, outer eye distances."""
     vowel_order: float
-    """Spearman's rank correlation of the widest openings of full vowels with the openness that phonetics gives them."""
+    """Spearman's rank correlation of the jaw's lowest places in full vowels with the openness of phonetics."""
     lip_teeth_auc: float
     """Chance that the lower lip is higher on f and v than on other consonants but m, b and p."""
     closures: int = 0
@@ -194,16 +194,19 @@ def _readings(one: Utterance) -> Iterator[_Reading]:
 
 
 def _vowel_order(utterances: Sequence[Utterance]) -> float:
-    """Correlate the ranks of vowels' openings and of their openness; a diphthong counts as its more open part."""
-    openness, peaks = [], []
+    """Correlate the ranks of vowels' jaws and of their openness; a diphthong counts as its more open part.
+
+    (Lips are farther apart on a spread i than on an open, weak a; the jaw alone goes by a vowel's height.)
+    """
+    openness, lowest = [], []
     for one in utterances:
-        opening = one.mouth.opening
+        jaw = one.mouth.jaw
         for symbol, start_s, end_s in _vowels(one.parts):
             during = one.during(start_s, end_s)
             if end_s - start_s > FULL_VOWEL_S - EPSILON_S and during.any():
                 openness.append(max(part.open for part in parse(symbol)))
-                peaks.append(float(opening[during].max()))
-    return correlation(_ranks(openness), _ranks(peaks))
+                lowest.append(float(jaw[during].max()))
+    return correlation(_ranks(openness), _ranks(lowest))
 
 
 def _vowels(parts: Sequence[SpokenPart]) -> Iterator[tuple[str, float, float]]:

@@ -23,6 +23,7 @@ from mouthpiece.motion.basis import (
     RIGHT_CORNER,
     UPPER_LIP,
     motion_row,
+    width_of,
 )
 from mouthpiece.motion.stream import MotionStream
 from mouthpiece.types import FloatArray, SpeechChunk
@@ -49,7 +50,7 @@ class Mouth:
     @property
     def width(self) -> FloatArray:
         """(T,): how much farther apart than at rest the corners are."""
-        return self._row(RIGHT_CORNER, 0) - self._row(LEFT_CORNER, 0)
+        return width_of(self.displacement)
 
     @property
     def jaw(self) -> FloatArray:

@@ -98,6 +98,16 @@ def _numbered(frames: Iterator[Frame], clip: Recording, start_s: float) -> Itera
                 return
 
 
+def recorded_frames(clip: Recording, media: Path) -> Iterator[NumberedFrame]:
+    """Yield the frames that a clip was measured in, with their numbers.
+
+    Raises:
+        InputError: the video can't be read.
+    """
+    with open_face(media) as source:
+        yield from _numbered(source.frames(_FOREVER, Fit.CUT), clip, clip.start_s)
+
+
 def first_picture(clip: Recording, media: Path) -> Picture:
     """Return the clip's first frame that shows a face, (H, W, 3) RGB in square pixels.
 
@@ -105,10 +115,9 @@ def first_picture(clip: Recording, media: Path) -> Picture:
         NoFaceError: none does.
     """
     tracker = FaceTracker(smooth=False)
-    with open_face(media) as source, closing(source.frames(_FOREVER, Fit.CUT)) as frames:  # type: ignore[type-var]
-        for frame in frames:
-            early = float(frame.time_s) < clip.start_s - 0.5 / clip.fps
-            if not early and tracker.track(frame).face is not None:
+    with closing(recorded_frames(clip, media)) as frames:  # type: ignore[type-var]  # a generator
+        for _, frame in frames:
+            if tracker.track(frame).face is not None:
                 return _squared(frame)
     raise NoFaceError(f"expected a face in {media.name} to make a photo of, found none; leave the clip out")
 

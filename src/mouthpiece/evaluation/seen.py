@@ -158,11 +158,12 @@ def evaluate_seen(
     """
     found = []
     pairs = list(clips_with_media(judged))
+    instruments = Instruments(judge)
     for done, (path, media) in enumerate(pairs):
         if progress:
             progress(done, len(pairs))
         try:
-            found.append(judge_clip(load_recording(path), media, judge))
+            found.append(judge_clip(load_recording(path), media, judge, instruments))
         except InputError as error:
             note(f"{judged.corpus}: left out {path.stem}: {error}")
     return score_clips(found, judged.corpus, judged.split, judge) if found else []
@@ -184,27 +185,64 @@ def clips_with_media(judged: MotionSet) -> Iterator[tuple[Path, Path]]:
             yield clip.path, media
 
 
-def judge_clip(clip: Recording, media: Path, judge: Judge) -> JudgedClip:
+class Instruments:
+    """Networks that make and read mouths, loaded once for many clips."""
+
+    def __init__(self, judge: Judge) -> None:
+        """Load them.
+
+        Raises:
+            WeightsError: a network is missing or damaged.
+        """
+        self._judge = judge
+        self.tracker = FaceTracker(smooth=False)
+        self._streams = {kind: self._stream(kind) for kind in (BARE, PLAYED)}
+
+    def stream(self, kind: str, phones: tuple[Phone, ...]) -> MotionStream:
+        """Return the bare network's motion or the engine's, at the beginning of a speech.
+
+        Args:
+            kind: BARE or PLAYED.
+            phones: what the mouth follows, if anything.
+        """
+        if phones:
+            return self._stream(kind, phones)
+        self._streams[kind].reset()
+        return self._streams[kind]
+
+    def _stream(self, kind: str, phones: tuple[Phone, ...] = ()) -> MotionStream:
+        judge, shaped = self._judge, kind == PLAYED
+        return MotionStream(
+            intensity=judge.intensity, weights=judge.weights, gate=shaped, closure=shaped, phones=phones
+        )
+
+
+def judge_clip(clip: Recording, media: Path, judge: Judge, instruments: Instruments | None = None) -> JudgedClip:
     """Make every kind of mouth for a clip.
+
+    Args:
+        clip: the clip.
+        media: the video that it was measured in.
+        judge: how it is rendered.
+        instruments: of this judge; loaded if not given.
 
     Raises:
         InputError: the clip shows no face, or a rendered one can't be read.
     """
+    instruments = instruments or Instruments(judge)
     real, rest = real_mouth(clip)
     phones = judge.find_phones(clip)
     times_s = np.arange(clip.frames) / clip.fps
     chunks = list(chunks_of(clip.samples))
     led = phones if judge.options.phones else ()
     mouths = {REAL: real}
-    for kind, shaped in ((BARE, False), (PLAYED, True)):
-        stream = MotionStream(intensity=judge.intensity, weights=judge.weights, gate=shaped, closure=shaped, phones=led)
-        mouths[kind] = played_mouth(stream, chunks, times_s)
+    for kind in (BARE, PLAYED):
+        mouths[kind] = played_mouth(instruments.stream(kind, led), chunks, times_s)
     own = {} if judge.weights == WEIGHTS else {"weights": judge.weights}
     engine = EngineOptions("mesh", intensity=judge.intensity, own=own)
-    tracker = FaceTracker(smooth=False)
     for view in judge.options.views or tuple(View):
         frames = rendered_frames(clip, media, view, engine, phones=led, encoded=judge.options.encoded)
-        mouths[view] = rendered_mouth(read_frames(frames, clip, tracker), rest)
+        mouths[view] = rendered_mouth(read_frames(frames, clip, instruments.tracker), rest)
     return JudgedClip(clip, reference_of(clip), in_speech(times_s, stretches(clip)), phones, mouths)
 
 
