@@ -92,9 +92,9 @@ def test_intensity_scales(intensity: float, opening: float) -> None:
 
 
 def test_a_mouth_that_is_wider_than_any_grows_no_further() -> None:
-    player = MotionPlayer(track([0.3, 0.3]), intensity=3.0)
+    player = MotionPlayer(track([MAX_OPENING + 0.05] * 2), intensity=3.0)
     player.finish()
-    assert player.at(0.05).opening == pytest.approx(0.3)
+    assert player.at(0.05).opening == pytest.approx(MAX_OPENING + 0.05)
 
 
 @pytest.mark.parametrize("intensity", [-0.1, 4.5, float("nan")])

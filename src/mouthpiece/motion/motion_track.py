@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.basis import (
     CHIN,
-    LEFT_CORNER,
     LOWER_LIP,
-    RIGHT_CORNER,
     UPPER_LIP,
     MotionBasis,
     motion_row,
+    width_of,
 )
 from mouthpiece.motion.blendshapes import CLOSED_OPENING
 from mouthpiece.motion.shaping import MAX_INTENSITY, MAX_OPENING
@@ -147,11 +146,6 @@ class MotionPlayer:
 def opening_of(displacement: FloatArray) -> FloatArray:
     """Return the distance of the inner lips' middles: (..., P, 3) -> (...)."""
     return as_float(displacement[..., motion_row(LOWER_LIP), 1] - displacement[..., motion_row(UPPER_LIP), 1])
-
-
-def width_of(displacement: FloatArray) -> FloatArray:
-    """Return how much farther apart than at rest the mouth's corners are: (..., P, 3) -> (...)."""
-    return as_float(displacement[..., motion_row(RIGHT_CORNER), 0] - displacement[..., motion_row(LEFT_CORNER), 0])
 
 
 def jaw_of(displacement: FloatArray) -> FloatArray:

@@ -24,8 +24,8 @@ from mouthpiece.datasets.recordings import Recording
 from mouthpiece.errors import Cancelled, InputError, NoFaceError, NoPictureError
 from mouthpiece.face import FaceChoice, FaceTracker
 from mouthpiece.media import FaceInput, FaceSource, Named, open_face
-from mouthpiece.motion.basis import MOTION_POINTS
-from mouthpiece.motion.motion_track import activity_of, closeness_of, jaw_of, opening_of, width_of
+from mouthpiece.motion.basis import MOTION_POINTS, width_of
+from mouthpiece.motion.motion_track import activity_of, closeness_of, jaw_of, opening_of
 from mouthpiece.motion.style import LEAST_SWING
 from mouthpiece.motion_capture.landmarks import LandmarkStore
 from mouthpiece.notices import Notice, notice

@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mouthpiece.errors import InputError
-from mouthpiece.motion.basis import MOTION_POINTS
-from mouthpiece.motion.motion_track import jaw_of, make_track, width_of
+from mouthpiece.motion.basis import MOTION_POINTS, width_of
+from mouthpiece.motion.motion_track import jaw_of, make_track
 from mouthpiece.types import FloatArray, Motion, MotionTrack
 
 VERSION = 1
