@@ -16,6 +16,7 @@ PUBLIC = [
     "MEL_RATE",
     "SAMPLE_RATE",
     "Box",
+    "CaptureOptions",
     "Checkpoint",
     "Engine",
     "EngineInfo",
@@ -31,6 +32,7 @@ PUBLIC = [
     "LiveOptions",
     "LiveSession",
     "LiveStats",
+    "MotionTrack",
     "Notice",
     "OptionInfo",
     "Patch",
@@ -48,6 +50,7 @@ PUBLIC = [
     "VisemeTrack",
     "Waveform",
     "__version__",
+    "capture",
     "errors",
     "open_live",
     "option",
@@ -86,6 +89,12 @@ def test_the_signature_of_visemes_is_frozen() -> None:
     assert [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY] == ["progress", "cancelled"]
 
 
+def test_the_signature_of_capture_is_frozen() -> None:
+    parameters = inspect.signature(mouthpiece.capture).parameters
+    assert list(parameters) == ["video", "options", "progress", "cancelled"]
+    assert [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY] == ["progress", "cancelled"]
+
+
 def test_options_have_defaults_and_are_frozen() -> None:
     options = mouthpiece.SyncOptions()
     with pytest.raises(AttributeError):
@@ -101,11 +110,21 @@ def test_options_have_defaults_and_are_frozen() -> None:
         {"audio_offset_s": 5.0},
         {"phones_blend": 0.5},
         {"phones": "said.TextGrid", "phones_blend": 1.1},
+        {"phones": "said.TextGrid", "motion": "motion.npz"},
     ],
 )
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(mouthpiece.errors.OptionError) as caught:
         mouthpiece.SyncOptions(**values)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values", [{"face": "middle"}, {"start_s": -1.0}, {"end_s": float("nan")}, {"start_s": 2.0, "end_s": 2.0}]
+)
+def test_capture_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(mouthpiece.errors.OptionError) as caught:
+        mouthpiece.CaptureOptions(**values)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 

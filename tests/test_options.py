@@ -19,6 +19,7 @@ from mouthpiece.errors import OptionError
 from mouthpiece.evaluation.options import CalibrationOptions, EvaluationOptions
 from mouthpiece.option_fields import check_ranges, option, read_options, spec_of
 from mouthpiece.options import (
+    CaptureOptions,
     EngineOptions,
     FourNumbers,
     FrameTransform,
@@ -37,6 +38,7 @@ EVERY = (
     SyncOptions,
     LiveOptions,
     VisemeOptions,
+    CaptureOptions,
     LiveConfig,
     Wav2LipOptions,
     PrepareOptions,

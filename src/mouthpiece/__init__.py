@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     from mouthpiece.checkpoints.catalogue import Checkpoint
     from mouthpiece.engines.base import Engine, EngineJob
     from mouthpiece.live import LiveFrame, LiveSession, LiveStats, open_live
+    from mouthpiece.motion_capture import capture
     from mouthpiece.notices import Notice
     from mouthpiece.option_fields import option
-    from mouthpiece.options import EngineOptions, Fit, FrameTransform, LiveOptions, Quality, SyncOptions, VisemeOptions
+    from mouthpiece.options import (
+        CaptureOptions,
+        EngineOptions,
+        Fit,
+        FrameTransform,
+        LiveOptions,
+        Quality,
+        SyncOptions,
+        VisemeOptions,
+    )
     from mouthpiece.pipeline import ProbeReport, SyncResult, probe, sync
     from mouthpiece.types import (
         MEL_RATE,
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
         FaceStretch,
         Frame,
         HeadPose,
+        MotionTrack,
         OptionInfo,
         Patch,
         Phone,
@@ -52,9 +63,11 @@ _ROOMS = {
     "checkpoints.catalogue": ("Checkpoint",),
     "engines.base": ("Engine", "EngineJob"),
     "live": ("LiveFrame", "LiveSession", "LiveStats", "open_live"),
+    "motion_capture": ("capture",),
     "notices": ("Notice",),
     "option_fields": ("option",),
     "options": (
+        "CaptureOptions",
         "EngineOptions",
         "Fit",
         "FrameTransform",
@@ -73,6 +86,7 @@ _ROOMS = {
         "FaceStretch",
         "Frame",
         "HeadPose",
+        "MotionTrack",
         "OptionInfo",
         "Patch",
         "Phone",
@@ -91,6 +105,7 @@ __all__ = [
     "MEL_RATE",
     "SAMPLE_RATE",
     "Box",
+    "CaptureOptions",
     "Checkpoint",
     "Engine",
     "EngineInfo",
@@ -106,6 +121,7 @@ __all__ = [
     "LiveOptions",
     "LiveSession",
     "LiveStats",
+    "MotionTrack",
     "Notice",
     "OptionInfo",
     "Patch",
@@ -123,6 +139,7 @@ __all__ = [
     "VisemeTrack",
     "Waveform",
     "__version__",
+    "capture",
     "errors",
     "open_live",
     "option",

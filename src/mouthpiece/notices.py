@@ -40,6 +40,10 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "pads-ignored": "pads are for faces that are found: the box is taken as it is",
         "option-ignored": "the engine {engine} has no use for {option}",
         "phones-ignored": "the engine {engine} can't use phones: it moves the mouth by the sound alone",
+        "motion-ignored": "the engine {engine} can't follow motion: it moves the mouth by the sound alone",
+        "motion-too-short": (
+            "{file} ends at {last_s:.2f} s, the video at {video_s:.2f} s: the mouth rests from there on"
+        ),
         "faces-ignored": "{faces} faces seen; the others stay untouched (mouthpiece sync --face chooses)",
         "stretches-passed": "{seconds:.2f} s passed through untouched ({reasons})",
         # engines, devices, precision
@@ -67,6 +71,11 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         ),
         "phones-too-short": (
             "{file} ends at {last_s:.2f} s, the speech at {speech_s:.2f} s: nothing is known of the rest"
+        ),
+        # a capture
+        "face-unseen": (
+            "{count} of {total} frames show no face that can be measured: short gaps are bridged, in long ones the "
+            "mouth rests"
         ),
         # elsewhere
         "face-batch-ignored": "--face_det_batch_size has no use here: faces are tracked from frame to frame",

@@ -19,7 +19,10 @@ from mouthpiece.errors import OptionError
 from mouthpiece.option_fields import check_ranges, option
 
 if TYPE_CHECKING:
-    from mouthpiece.types import Phone
+    from mouthpiece.types import MotionTrack, Phone
+
+    MotionInput = str | os.PathLike[str] | MotionTrack | None
+    """A file of motion, motion as a track, or None where the speech moves the mouth."""
 
 MIN_FPS, MAX_FPS = Fraction(1), Fraction(120)
 PHOTO_FPS = Fraction(25)
@@ -243,6 +246,15 @@ class SyncOptions(PhonesOptions):
 
     engine: EngineOptions = field(default_factory=EngineOptions)
     """Which engine moves the mouth, and how; an engine's name alone is taken, too."""
+    motion: MotionInput = option(
+        None,
+        flag="--motion",
+        kind=Path,
+        metavar="FILE",
+        help="What the mouth does: .npz of visemes or capture, or .csv with ARKit's blendshapes (Live Link Face).",
+    )
+    """What the mouth does, where that is known: a file (.npz as `visemes` and `capture` write it, a table of ARKit's
+    blendshapes such as Live Link Face's) or a `MotionTrack`. The face then follows it and not the speech."""
     fit: Fit = option(Fit.PINGPONG, flag="--fit", help="How a face video shorter than the speech goes on.")
     """What a face video does that is shorter than the speech."""
     fps: Fraction = _fps("Frames a second for photos: 25, 29.97, 30000/1001.")
@@ -290,6 +302,8 @@ class SyncOptions(PhonesOptions):
         object.__setattr__(self, "engine", _engine(self.engine))
         check_face_rule(self.face)
         PhonesOptions.__post_init__(self)
+        if self.motion is not None and self.phones is not None:
+            raise OptionError("motion and phones both say what the mouth does; give one of them")
         if self.box is not None and len(self.box) != 4:
             raise OptionError(f"box expects four numbers of pixels (top bottom left right), got {self.box}")
 
@@ -340,3 +354,30 @@ class VisemeOptions(PhonesOptions):
     """How far the mouth moves; 1 is what the engine learned."""
     device: str = _device()
     """OpenVINO device that runs the network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureOptions:
+    """What may be chosen about measuring somebody's mouth in a video."""
+
+    face: str = _face()
+    """Which of several faces: largest, left, right, or a number from 1 counted from the left."""
+    start_s: float = option(0.0, flag="--start", metavar="SECONDS", help="Where in the video to begin.", low=0.0)
+    """Where in the video's sound to begin, seconds; the motion's times count from there."""
+    end_s: float | None = option(
+        None, flag="--end", kind=float, metavar="SECONDS", help="Where in the video to end.", low=0.0
+    )
+    """Where to end, seconds from the video's beginning; None: where the video does."""
+    device: str = _device()
+    """OpenVINO device that runs the face mesh."""
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the video.
+
+        Raises:
+            OptionError: a value makes no sense.
+        """
+        check_face_rule(self.face)
+        check_ranges(self)
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise OptionError(f"end_s expects more than start_s, {self.start_s:g} s, got {self.end_s:g}")

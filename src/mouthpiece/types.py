@@ -26,6 +26,8 @@ MEL_RATE = SAMPLE_RATE // MEL_HOP
 """Mel frames a second."""
 MEL_BANDS = 80
 """Bands of the log-mel spectrogram."""
+EASE_S = 0.2
+"""Way of a mouth from the first or last frame of a `MotionTrack` to rest, seconds."""
 SAME_PERSON = 0.55
 """Least likeness of two face descriptors of one person."""
 
@@ -231,6 +233,84 @@ class TrackedFrame:
     """Counts up at a cut and whenever another person takes the place: nothing learned in one shot holds in another."""
     faces_seen: int = 1
     """Faces in the picture at the last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The mouth at one moment; lengths in outer eye distances."""
+
+    displacement: FloatArray
+    """(P, 3) float32: displacement of `motion.basis.MOTION_POINTS` from the closed, resting mouth; x right, y down, z
+    away from the viewer, of a face seen from the front."""
+    opening: float
+    """Distance of the inner lips, 0 when closed."""
+    activity: float
+    """0-1: how surely somebody speaks; 0 is a mouth at rest."""
+    closed: float = 0.0
+    """0-1: how far the lips are held together, as in m, b and p."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionTrack:
+    """The motion of a mouth that is there already, frame by frame: measured on somebody, or made by hand.
+
+    Frames come at times of their own. Between them motion is interpolated; before the first and after the last one the
+    mouth rests, and it takes EASE_S to get there.
+    """
+
+    time_s: NDArray[np.float64]
+    """(T,) seconds, ascending; 0 is where the speech begins."""
+    displacement: FloatArray = field(repr=False)
+    """(T, P, 3) float32, as of `Motion`."""
+    opening: FloatArray = field(repr=False)
+    """(T,) float32, outer eye distances."""
+    width: FloatArray = field(repr=False)
+    """(T,) float32: how much farther apart than at rest the mouth's corners are."""
+    jaw: FloatArray = field(repr=False)
+    """(T,) float32: how much lower than at rest the chin is."""
+    activity: FloatArray = field(repr=False)
+    """(T,) float32 in 0-1."""
+    closed: FloatArray = field(repr=False)
+    """(T,) float32 in 0-1."""
+    seen: NDArray[np.bool_] = field(repr=False)
+    """(T,) whether the frame was measured; the others were filled."""
+    fps: float
+    """Frames a second, about: the frames' own times count."""
+    name: str = "the motion"
+    """What messages call it."""
+
+    @property
+    def end_s(self) -> float:
+        """When the last frame ends, seconds."""
+        return float(self.time_s[-1]) + 1 / self.fps
+
+    def at(self, time_s: float) -> Motion:
+        """Return the mouth at any moment, seconds."""
+        after = int(np.searchsorted(self.time_s, time_s, side="right"))
+        if after == 0:
+            return self._scaled(0, motion_left(float(self.time_s[0]) - time_s))
+        if after == len(self.time_s):
+            return self._scaled(after - 1, motion_left(time_s - self.end_s))
+        before, start_s, end_s = after - 1, float(self.time_s[after - 1]), float(self.time_s[after])
+        share = (time_s - start_s) / (end_s - start_s)
+        first, second = self.displacement[before], self.displacement[after]
+        opening, activity, closed = (
+            float(curve[before]) + share * float(curve[after] - curve[before])
+            for curve in (self.opening, self.activity, self.closed)
+        )
+        return Motion(first + np.float32(share) * (second - first), opening, activity, closed)
+
+    def _scaled(self, frame: int, share: float) -> Motion:
+        opening, activity, closed = (
+            share * float(curve[frame]) for curve in (self.opening, self.activity, self.closed)
+        )
+        return Motion(np.float32(share) * self.displacement[frame], opening, activity, closed)
+
+
+def motion_left(away_s: float) -> float:
+    """Return the share of a frame's motion that is left so many seconds away from it: 1 there, 0 from EASE_S on."""
+    share = min(max(away_s / EASE_S, 0.0), 1.0)
+    return 1 - share * share * (3 - 2 * share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from mouthpiece.inference import Network
 from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, load_basis, mirror_rows, motion_row
 from mouthpiece.motion.network import LIVE_WEIGHTS, SILENT_LOG_MEL, WEIGHTS, basis_path
 from mouthpiece.motion.shaping import MAX_OPENING
-from mouthpiece.motion.stream import Motion, MotionStream
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, features
 from mouthpiece.speech.mel import LOG_FLOOR
-from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, SpeechChunk
+from mouthpiece.types import MEL_BANDS, SAMPLE_RATE, FloatArray, Motion, SpeechChunk
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from tests.motion.test_motion_stream import babble, moments
 
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.phone_driven import HELD_S, split_held
-from mouthpiece.motion.stream import Motion, MotionStream
-from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone
+from mouthpiece.motion.stream import MotionStream
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Motion, Phone
 
 SAID = [
     Phone("", 0.0, 0.4),

@@ -15,10 +15,9 @@ from mouthpiece.errors import OptionError
 from mouthpiece.face import FaceTracker
 from mouthpiece.motion.basis import MotionBasis, motion_row
 from mouthpiece.motion.shaping import LIVELY_OPENING, MAX_OPENING
-from mouthpiece.motion.stream import Motion
 from mouthpiece.motion.style import AMPLITUDE_BOUNDS, MAX_REST, Style, estimate_style, styled
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import FloatArray, TrackedFrame
+from mouthpiece.types import FloatArray, Motion, TrackedFrame
 
 
 def spoken(peak: float, closed_at: float = 0.003, count: int = 24) -> list[float]:

@@ -26,6 +26,7 @@ from tests.pipeline.staging import (
 
 from mouthpiece.compositing import composite, paste
 from mouthpiece.concurrency import fan_out
+from mouthpiece.engines.base import EngineJob
 from mouthpiece.engines.fake import FakeEngine
 from mouthpiece.errors import Cancelled, NoFaceError, OptionError
 from mouthpiece.face import FaceTracker
@@ -259,7 +260,7 @@ def drawn_together(
     """Frames with a lane for each voice, all lanes over the frames of one reader."""
     with open_face(face) as source, ExitStack() as stack:
         opened = [stack.enter_context(open_speech((voice, RATE))) for voice in voices]
-        lanes = [Lane(source, one, (), Journal(), lambda: None) for one in options]
+        lanes = [Lane(source, one, EngineJob(), Journal(), lambda: None) for one in options]
         frames = fan_out(source.frames(seconds, Fit.LOOP), len(lanes))
         given = zip(lanes, frames, opened, strict=True)
         return list(composite([one.patches(shown, spoken, again=True) for one, shown, spoken in given]))

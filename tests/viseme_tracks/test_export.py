@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from mouthpiece.errors import Cancelled, OptionError, OutputError, OutputExistsError
+from mouthpiece.motion.basis import MOTION_POINTS, motion_row
+from mouthpiece.motion.blendshapes import blendshapes
 from mouthpiece.options import VisemeOptions
 from mouthpiece.phones import read_phones
 from mouthpiece.types import SAMPLE_RATE, FloatArray, Phone, Waveform
@@ -72,8 +74,35 @@ def test_json_is_rhubarbs_with_blendshapes(tmp_path: Path, sound: Waveform) -> N
     assert (export.frames, export.cues) == (len(blendshapes["frames"]), len(cues)) == (105, export.cues)
 
 
+def test_npz_is_the_motion(tmp_path: Path, sound: Waveform) -> None:
+    export = write_visemes(sound, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    count = len(MOTION_POINTS)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    curves = dict.fromkeys(("time_s", "opening", "width", "jaw", "activity", "closed", "seen"), (88,))
+    assert shapes == curves | {"displacement": (88, count, 3), "points": (count,), "fps": (), "version": ()}
+    np.testing.assert_array_equal(arrays["time_s"], np.arange(88) / 25)
+    np.testing.assert_array_equal(arrays["points"], MOTION_POINTS)
+    assert arrays["seen"].all()
+    assert (arrays["fps"], arrays["displacement"].dtype) == (25, np.float32)
+    moved = arrays["displacement"]
+    lips, corners = [motion_row(point) for point in (13, 14)], [motion_row(point) for point in (61, 291)]
+    np.testing.assert_allclose(arrays["opening"], moved[:, lips[1], 1] - moved[:, lips[0], 1], atol=1e-5)
+    np.testing.assert_allclose(arrays["width"], moved[:, corners[1], 0] - moved[:, corners[0], 0], atol=1e-6)
+    np.testing.assert_allclose(arrays["jaw"], moved[:, motion_row(152), 1], atol=1e-6)
+    np.testing.assert_array_equal(blendshapes(moved), visemes(sound).frames)
+    assert (export.frames, export.cues, export.seconds) == (88, 0, 3.5)
+
+
+def test_the_same_motion_is_the_same_file(tmp_path: Path, sound: Waveform) -> None:
+    for name in ("a.npz", "b.npz"):
+        write_visemes(sound, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
 def test_suffixes_that_name_no_format(tmp_path: Path, sound: Waveform) -> None:
-    with pytest.raises(OptionError, match=r"expected OUT to end with \.json, \.tsv, \.csv, got 'a\.mp4'"):
+    with pytest.raises(OptionError, match=r"expected OUT to end with \.json, \.tsv, \.csv, \.npz, got 'a\.mp4'"):
         write_visemes(sound, tmp_path / "a.mp4")
 
 
@@ -94,7 +123,7 @@ def test_the_phones_are_no_output(tmp_path: Path, sound: Waveform) -> None:
         write_visemes(sound, said, VisemeOptions(phones=said), overwrite=True)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".npz"])
 def test_a_stopped_job_leaves_nothing(tmp_path: Path, sound: Waveform, suffix: str) -> None:
     asked: list[int] = []
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mouthpiece.motion.blendshapes import Readings
 from mouthpiece.motion.phonetics import parse
 from mouthpiece.types import FloatArray, Phone
-from mouthpiece.viseme_tracks.blendshapes import Readings
 from mouthpiece.viseme_tracks.mouth_shapes import (
     CHANGE_COST,
     DECIDE_FRAMES,

@@ -12,9 +12,9 @@ from mouthpiece.datasets.motion_space import measure_motion
 from mouthpiece.datasets.recordings import Recording
 from mouthpiece.datasets.rig import OPENING_CURVE, rig_width
 from mouthpiece.motion.basis import CHIN, motion_row, width_of
-from mouthpiece.motion.stream import Motion, MotionStream
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.speech import SpeechStream, features
-from mouthpiece.types import SAMPLE_RATE, FloatArray, SpeechChunk
+from mouthpiece.types import SAMPLE_RATE, FloatArray, Motion, SpeechChunk
 
 LIVE_CHUNK = SAMPLE_RATE // 50
 """Samples that live sound comes in."""

@@ -18,7 +18,7 @@ from mouthpiece.checkpoints.store import cached_path, find_checkpoint
 from mouthpiece.notices import Notice
 from mouthpiece.option_fields import option_text, read_options, spec_of
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import EngineInfo, OptionInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
+from mouthpiece.types import EngineInfo, MotionTrack, OptionInfo, Patch, Phone, RenderRequest, SpeechChunk, TrackedFrame
 
 __all__ = ["Engine", "EngineJob", "EngineOptions", "NoOptions"]
 
@@ -38,6 +38,8 @@ class EngineJob:
     """What is spoken, where it is known: sounds and silences (empty symbol) in time order; empty where it isn't."""
     phones_blend: float = 1.0
     """How much the motion follows the phones and not the sound, 0-1; 1 is the phones alone."""
+    motion: MotionTrack | None = None
+    """What the mouth does, where the user gave that: `motion.at(speech_s)` instead of what the speech asks for."""
     fixed_box: bool = False
     """Whether the user gave the face's box: its landmarks are those of an average face in it."""
 
@@ -54,7 +56,8 @@ class Engine(ABC):
     `--engine-option NAME=VALUE`. A field `checkpoint` (a file or a name of the catalogue, None for the engine's own
     choice) is also set by `--checkpoint`."""
     supported_options: ClassVar[frozenset[str]] = frozenset()
-    """Those of `intensity`, `rest` and `phones` that make a difference to this engine; of others the user is warned."""
+    """Those of `intensity`, `rest`, `phones` and `motion` that make a difference to this engine; of others the user is
+    warned."""
     checkpoints: ClassVar[tuple[str, ...]] = ()
     """Names of the checkpoints (`mouthpiece.checkpoints`) that this engine runs, the preferred one first. Where none
     of them is there, the command line fetches the first; empty for an engine that brings its weights or needs none."""

@@ -128,6 +128,9 @@ class OutputFile:
         """Return the position, as files do."""
         return self._raw.tell()
 
+    def flush(self) -> None:
+        """Do nothing, as nothing is buffered; zip archives ask for it."""
+
     @property
     def closed(self) -> bool:
         """Whether the file is closed: PyAV writes no trailer then."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, NetworkGeometry
 from mouthpiece.motion.network import WEIGHTS, StreamingInference, basis_path, silent_log_mel
 from mouthpiece.motion.phone_driven import PhoneDrivenMotion
 from mouthpiece.motion.shaping import HOLD_FRAMES, MotionFrame, MotionPrediction, MotionShaper
-from mouthpiece.types import MEL_RATE, FloatArray, Phone, SpeechChunk
+from mouthpiece.types import MEL_RATE, FloatArray, Motion, Phone, SpeechChunk
 
 KEPT_S = 1.0
 """Motion kept behind the latest moment asked for, seconds."""
@@ -30,20 +29,6 @@ _ANTICIPATION_MELS = 14
 """Speech in the next 140 ms counts as speech now, as far as it has arrived: mouths open before they sound."""
 _TAIL_S = 0.5
 """Time after the speech's end in which the mouth may still be on its way back to rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Motion:
-    """The mouth at one moment."""
-
-    displacement: FloatArray
-    """(P, 3) float32: displacement of MOTION_POINTS from the closed, resting mouth, canonical units."""
-    opening: float
-    """Distance of the inner lips over the outer eye distance, 0 when closed."""
-    activity: float
-    """0-1: how surely somebody speaks; 0 is a mouth at rest."""
-    closed: float = 0.0
-    """0-1: how far the lips are held together, as in m, b and p."""
 
 
 class MotionStream:

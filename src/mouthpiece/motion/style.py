@@ -15,8 +15,7 @@ import numpy as np
 
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.shaping import LIVELY_OPENING, MAX_OPENING
-from mouthpiece.motion.stream import Motion
-from mouthpiece.types import FloatArray
+from mouthpiece.types import FloatArray, Motion
 
 ENOUGH_FRAMES = 12
 """Fewer frames give no estimate."""

@@ -28,7 +28,6 @@ from mouthpiece.types import (
     FloatArray,
     Frame,
     Patch,
-    Phone,
     RenderRequest,
     SkipReason,
     SpeechChunk,
@@ -59,7 +58,7 @@ class Lane:
         self,
         source: FaceSource,
         options: SyncOptions,
-        phones: tuple[Phone, ...],
+        job: EngineJob,
         journal: Journal,
         stop_if_cancelled: Callable[[], None],
     ) -> None:
@@ -68,7 +67,7 @@ class Lane:
         Args:
             source: the face's pictures.
             options: which face, which engine and how.
-            phones: what is spoken, where it is known.
+            job: what the engine is to know of the job.
             journal: takes note of what is tracked.
             stop_if_cancelled: called now and then; it raises `Cancelled` to end the job.
 
@@ -85,7 +84,7 @@ class Lane:
         frames = in_background(source.sample_frames(), "sample", frames_ahead(source.info))
         try:
             first = list(itertools.islice(frames, 1))  # Others are decoded while networks are compiled.
-            self.engine, self._tracker = self._load(phones)
+            self.engine, self._tracker = self._load(job)
             outcomes = self._study(itertools.chain(first, frames))
         finally:
             frames.close()
@@ -118,7 +117,7 @@ class Lane:
         finally:
             tracked.close()
 
-    def _load(self, phones: tuple[Phone, ...]) -> tuple[Engine, Tracker]:
+    def _load(self, job: EngineJob) -> tuple[Engine, Tracker]:
         """Load the engine and the tracker.
 
         Raises:
@@ -126,7 +125,6 @@ class Lane:
         """
         options, info = self._options, self._source.info
         kind = load_engine(options.engine.name)
-        job = EngineJob(phones=phones, phones_blend=options.phones_blend, fixed_box=options.box is not None)
         if options.box is not None:
             top, bottom, left, right = options.box
             tracker = FixedBoxTracker(Box(left, top, right, bottom), info.width, info.height)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mouthpiece.compositing import composite
 from mouthpiece.concurrency import in_background, one_thread_each
-from mouthpiece.engines.base import Engine
+from mouthpiece.engines.base import Engine, EngineJob
 from mouthpiece.engines.registry import load_engine
 from mouthpiece.errors import Cancelled
 from mouthpiece.media import (
@@ -24,10 +24,10 @@ from mouthpiece.media import (
     open_face,
     open_speech,
 )
+from mouthpiece.motion_files import check_length, find_motion
 from mouthpiece.notices import Notice, notice
 from mouthpiece.options import PHOTO_FPS, EngineOptions, Fit, SyncOptions
 from mouthpiece.phones import find_phones
-from mouthpiece.phones.finding import PhoneTranscript
 from mouthpiece.pipeline.edits import EditList
 from mouthpiece.pipeline.journal import Journal, SyncResult
 from mouthpiece.pipeline.lane import Lane, frames_ahead
@@ -35,6 +35,9 @@ from mouthpiece.types import Frame, ProgressCallback
 
 NO_CUTS = EditList()
 """All of a video is kept."""
+
+_Job = tuple[EngineJob, tuple[Notice, ...]]
+"""What an engine is told of a job, and what the user should know of it."""
 
 
 def sync(
@@ -70,9 +73,9 @@ def sync(
     journal = Journal()
     stop_if_cancelled = _stopper(cancelled, "stopped as asked; nothing was written")
     load_engine(options.engine.name).own_options(options.engine)
-    inputs = _paths(face, speech, options.phones)
+    inputs = _paths(face, speech, options.phones, options.motion)
     check_output(out, overwrite=options.overwrite, forbidden=inputs)
-    with _opened(face, speech, options) as (source, voice, spoken):
+    with _opened(face, speech, options) as (source, voice, (job, notices)):
         duration_s = NO_CUTS.duration_s(_duration(source, voice, options.fit))
         with VideoWriter(
             Path(out),
@@ -84,7 +87,7 @@ def sync(
             duration_s=duration_s,
             forbidden=inputs,
         ) as writer:
-            lane = Lane(source, options, spoken.phones, journal, stop_if_cancelled)
+            lane = Lane(source, options, job, journal, stop_if_cancelled)
             with _drawing(lane, source, voice, options.fit) as drawn:
                 for frame in drawn:
                     stop_if_cancelled()
@@ -94,7 +97,7 @@ def sync(
                         progress(journal.progress)
             journal.require_a_face()
     ignored = ignored_options(options, source, lane.engine)
-    warnings = (*ignored, *lane.engine.warnings, *spoken.warnings, *source.warnings, *voice.warnings, *writer.warnings)
+    warnings = (*ignored, *lane.engine.warnings, *notices, *source.warnings, *voice.warnings, *writer.warnings)
     return journal.result(Path(out), options.engine.name, warnings)
 
 
@@ -119,8 +122,8 @@ def draw(
     journal = Journal()
     stop_if_cancelled = _stopper(cancelled, "stopped as asked")
     load_engine(options.engine.name).own_options(options.engine)
-    with _opened(face, speech, options) as (source, voice, spoken):
-        lane = Lane(source, options, spoken.phones, journal, stop_if_cancelled)
+    with _opened(face, speech, options) as (source, voice, (job, _)):
+        lane = Lane(source, options, job, journal, stop_if_cancelled)
         with _drawing(lane, source, voice, options.fit) as drawn:
             for frame in drawn:
                 stop_if_cancelled()
@@ -131,14 +134,25 @@ def draw(
 @contextmanager
 def _opened(
     face: FaceInput, speech: SpeechInput, options: SyncOptions
-) -> Iterator[tuple[FaceSource, SpeechSource, PhoneTranscript]]:
-    """Open face and speech, and read the phones."""
+) -> Iterator[tuple[FaceSource, SpeechSource, _Job]]:
+    """Open face and speech, and read what is known of the motion: phones, or the motion itself."""
+    motion = find_motion(options.motion)
     with (
         one_thread_each(),
         open_face(face, photo_fps=options.fps, transform=options.transform) as source,
         open_speech(speech) as voice,
     ):
-        yield source, voice, find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+        spoken = find_phones(options.phones, float(voice.duration_s), language=options.phones_language)
+        notices = spoken.warnings
+        if motion is not None:
+            notices += check_length(motion, float(_duration(source, voice, options.fit)))
+        job = EngineJob(
+            phones=spoken.phones,
+            phones_blend=options.phones_blend,
+            fixed_box=options.box is not None,
+            motion=motion,
+        )
+        yield source, voice, (job, notices)
 
 
 def _stopper(cancelled: Callable[[], bool] | None, text: str) -> Callable[[], None]:
@@ -184,6 +198,8 @@ def ignored_options(options: SyncOptions, source: FaceSource, engine: Engine) ->
     ]
     if options.phones is not None and "phones" not in engine.supported_options:
         notices.append(notice("phones-ignored", engine=options.engine.name))
+    if options.motion is not None and "motion" not in engine.supported_options:
+        notices.append(notice("motion-ignored", engine=options.engine.name))
     return tuple(notices)
 
 

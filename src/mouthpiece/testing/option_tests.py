@@ -14,10 +14,10 @@ from mouthpiece.notices import Notice
 from mouthpiece.option_fields import spec_of
 from mouthpiece.options import EngineOptions
 from mouthpiece.testing.bench import SAME_LEVEL, EngineTests, Stage, difference, frames_for
-from mouthpiece.testing.scenes import drive, in_one
+from mouthpiece.testing.scenes import drive, in_one, yawn
 from mouthpiece.types import FloatArray, Phone, TrackedFrame
 
-OPTIONS_OF_ALL = {"intensity", "rest", "phones"}
+OPTIONS_OF_ALL = {"intensity", "rest", "phones", "motion"}
 
 
 class OptionTests(EngineTests):
@@ -65,6 +65,8 @@ class OptionTests(EngineTests):
         if name == "phones":
             phones = (Phone("", 0.0, 0.2), Phone("ɑː", 0.2, 0.6), Phone("m", 0.6, 0.9), Phone("", 0.9, 1.0))
             engine = stage.prepared(woman, job=EngineJob(phones=phones))
+        elif name == "motion":
+            engine = stage.prepared(woman, job=EngineJob(motion=yawn()))
         elif name == "rest":
             engine = stage.prepared(woman, rest=1.0)
         else:

@@ -15,6 +15,8 @@ from mouthpiece import samples
 from mouthpiece.engines.base import Engine
 from mouthpiece.face import FaceTracker
 from mouthpiece.media import open_speech
+from mouthpiece.motion.basis import MotionBasis
+from mouthpiece.motion.motion_track import make_track
 from mouthpiece.speech import SpeechStream
 from mouthpiece.types import (
     SAMPLE_RATE,
@@ -22,6 +24,7 @@ from mouthpiece.types import (
     FloatArray,
     Frame,
     HeadPose,
+    MotionTrack,
     Patch,
     Picture,
     RenderRequest,
@@ -156,6 +159,13 @@ def nodding(tracked: TrackedFrame, count: int) -> list[TrackedFrame]:
         sway = np.sin(2 * np.pi * i / FPS)
         frames.append(moved(turned(frame, 6.0 * sway, 1.0 + 0.004 * i), round(5 * sway), i % 3 - 1))
     return frames
+
+
+def yawn() -> MotionTrack:
+    """Return the motion of a mouth that opens wide for the length of the speech, and shuts."""
+    times = np.arange(round(SPEECH_S * FPS) + 1) / FPS
+    opening = (0.2 * np.sin(np.pi * times / SPEECH_S) ** 2).astype(np.float32)
+    return make_track(times, opening[:, None, None] * MotionBasis.load().opening_mode, fps=FPS)
 
 
 def chunks(samples: FloatArray, size: Callable[[], int]) -> Iterator[SpeechChunk]:

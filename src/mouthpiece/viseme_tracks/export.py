@@ -1,8 +1,9 @@
-"""Files of mouth shapes: .csv with ARKit's blendshapes, .tsv and .json as rhubarb writes them.
+"""Files of mouth shapes: .csv with ARKit's blendshapes, .tsv and .json as rhubarb writes them, .npz with the motion.
 
     .csv   time_s, then a column for each of ARKit's names, 0-1, a row for each frame
     .tsv   time, tab, letter: a line for each change, two decimals; the last line is the end, at rest
     .json  rhubarb's metadata and mouthCues, and `blendshapes`: fps, names, frames
+    .npz   what the mesh engine plays: `mouthpiece.motion_files.arrays` has the arrays
 
 A file appears under its name only when it is whole.
 """
@@ -22,9 +23,11 @@ from typing import BinaryIO, Protocol
 
 from mouthpiece.media import SpeechInput, check_output
 from mouthpiece.media.output_file import OutputFile
+from mouthpiece.motion.blendshapes import ARKIT_NAMES
+from mouthpiece.motion_files import MotionWriter
+from mouthpiece.motion_files.blendshape_table import format_weights, table_heading, table_row
 from mouthpiece.notices import Notice
 from mouthpiece.options import VisemeOptions
-from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES
 from mouthpiece.viseme_tracks.mouth_shapes import Cue
 from mouthpiece.viseme_tracks.track import BlendshapeFrame, MouthShapes
 
@@ -41,9 +44,9 @@ class VisemeExport:
     seconds: float
     """Length of the speech."""
     frames: int
-    """Frames of blendshapes; 0 where the file holds letters only."""
+    """Frames of blendshapes or motion; 0 where the file holds letters only."""
     cues: int
-    """Letters; 0 where the file holds blendshapes only."""
+    """Letters; 0 where the file holds none."""
     elapsed_s: float
     """Wall-clock seconds that it took."""
     warnings: tuple[Notice, ...]
@@ -63,7 +66,7 @@ def write_visemes(
 
     Args:
         speech: a recording, or a video whose sound is taken: path, binary file object, `Waveform`, or (samples, rate).
-        out: the file; its suffix chooses the format: .json, .tsv or .csv.
+        out: the file; its suffix chooses the format: .json, .tsv, .csv or .npz.
         options: everything else.
         overwrite: whether a file in the way may be replaced.
         progress: called after each frame with the seconds done and the seconds in all.
@@ -145,11 +148,11 @@ class _CsvWriter(_Writer):
 
     def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
         super().__init__(file, shapes)
-        self._write_text(",".join(("time_s", *ARKIT_NAMES)) + "\n")
+        self._write_text(table_heading())
 
     def write(self, shape: BlendshapeFrame | Cue) -> None:
         if isinstance(shape, BlendshapeFrame):
-            self._write_text(f"{shape.time_s:.4f},{_numbers(shape)}\n")
+            self._write_text(table_row(shape.time_s, shape.values))
             self.frames += 1
 
     def finish(self) -> None:
@@ -186,7 +189,7 @@ class _JsonWriter(_Writer):
             self._write_text(f"{',' if self.cues else ''}\n    {json.dumps(cue)}")
             self.cues += 1
         else:
-            self._rows.write(f"{',' if self.frames else ''}\n      [{_numbers(shape)}]".encode())
+            self._rows.write(f"{',' if self.frames else ''}\n      [{format_weights(shape.values)}]".encode())
             self.frames += 1
 
     def finish(self) -> None:
@@ -200,10 +203,29 @@ class _JsonWriter(_Writer):
         self._write_text("\n    ]\n  }\n}\n")
 
 
-WRITERS: dict[str, type[_Writer]] = {".json": _JsonWriter, ".tsv": _TsvWriter, ".csv": _CsvWriter}
+class _NpzWriter(_Writer):
+    """The motion itself. The number of frames is known at the end: until then they wait in files of their own."""
+
+    def __init__(self, file: _Sink, shapes: MouthShapes) -> None:
+        super().__init__(file, shapes)
+        self._motion = MotionWriter(file, float(shapes.fps))
+
+    def close(self) -> None:
+        self._motion.close()
+
+    def write(self, shape: BlendshapeFrame | Cue) -> None:
+        if isinstance(shape, BlendshapeFrame):
+            self._motion.write(shape.time_s, shape.motion)
+            self.frames += 1
+
+    def finish(self) -> None:
+        self._motion.finish()
+
+
+WRITERS: dict[str, type[_Writer]] = {
+    ".json": _JsonWriter,
+    ".tsv": _TsvWriter,
+    ".csv": _CsvWriter,
+    ".npz": _NpzWriter,
+}
 """Suffix of OUT -> its writer."""
-
-
-def _numbers(frame: BlendshapeFrame) -> str:
-    """Format values with four decimals at most, 0 as plain 0."""
-    return ",".join(f"{value:.4f}".rstrip("0").rstrip(".") for value in frame.values.tolist())

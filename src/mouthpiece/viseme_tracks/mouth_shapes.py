@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mouthpiece.motion.basis import MOTION_RATE
+from mouthpiece.motion.blendshapes import Readings
 from mouthpiece.motion.coarticulation import lay_out
 from mouthpiece.motion.phonetics import Part
 from mouthpiece.types import FloatArray, Phone
-from mouthpiece.viseme_tracks.blendshapes import Readings
 
 LETTERS = "ABCDEFGHX"
 """The shapes."""

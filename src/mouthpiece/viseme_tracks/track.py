@@ -14,13 +14,13 @@ from mouthpiece.concurrency import one_thread_each
 from mouthpiece.errors import Cancelled, OptionError
 from mouthpiece.inference import resolve_device
 from mouthpiece.media import SpeechInput, open_speech
-from mouthpiece.motion.stream import Motion, MotionStream
+from mouthpiece.motion.blendshapes import ARKIT_NAMES, Readings, blendshapes
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.notices import Notice
 from mouthpiece.options import VisemeOptions
 from mouthpiece.phones import find_phones
 from mouthpiece.pipeline import speech_chunks
-from mouthpiece.types import FloatArray, SpeechChunk
-from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, Readings, blendshapes
+from mouthpiece.types import FloatArray, Motion, SpeechChunk
 from mouthpiece.viseme_tracks.mouth_shapes import LETTER_RATE, Cue, Hints, LetterStream, distances
 
 
@@ -31,6 +31,8 @@ class BlendshapeFrame:
     time_s: float
     values: FloatArray
     """(52,) float32 in 0-1, in the order of ARKIT_NAMES."""
+    motion: Motion = field(repr=False)
+    """The motion that the coefficients are of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class MouthShapes:
                 readings = Readings.of(motion.displacement)
                 yield from letters.push(distances(readings, motion.activity, hints.at(float(time_s))))
             else:
-                yield BlendshapeFrame(float(time_s), blendshapes(motion.displacement))
+                yield BlendshapeFrame(float(time_s), blendshapes(motion.displacement), motion)
         yield from letters.finish(self.duration_s)
 
     def _moments(self) -> Iterator[tuple[Fraction, bool]]:

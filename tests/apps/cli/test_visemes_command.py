@@ -34,7 +34,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "--phones-blend" in said.stdout
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "json"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "npz"])
 def test_a_recording_becomes_a_file(here: Run, voice: Path, tmp_path: Path, suffix: str) -> None:
     said = here("visemes", str(voice), "-o", f"out.{suffix}")
     assert said.code == 0

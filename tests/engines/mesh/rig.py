@@ -15,9 +15,8 @@ from mouthpiece.engines.mesh.neutral import PlaneMap, canonical_shape, opening
 from mouthpiece.engines.mesh.warp import LipWarp
 from mouthpiece.face import FaceTracker
 from mouthpiece.motion.basis import MotionBasis
-from mouthpiece.motion.stream import Motion
 from mouthpiece.options import EngineOptions
-from mouthpiece.types import FloatArray, Frame, Picture, SpeechChunk, TrackedFrame
+from mouthpiece.types import FloatArray, Frame, Motion, Picture, SpeechChunk, TrackedFrame
 
 Script = Callable[[float], float]
 """Moment in seconds -> opening in outer eye distances."""

@@ -20,6 +20,7 @@ import typer
 import mouthpiece
 from mouthpiece.apps.cli.commands import (
     calibrate,
+    capture,
     evaluate,
     export,
     inference,
@@ -53,7 +54,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-add_commands(app, sync.sync, sync.demo, visemes.visemes)
+add_commands(app, sync.sync, sync.demo, visemes.visemes, capture.capture)
 add_commands(app, inference.inference, cls=inference.PublishedUsage)
 add_commands(app, calibrate.calibrate, export.export, live.live, studio.studio)
 add_commands(app, reports.probe, reports.engines, reports.doctor)

@@ -23,6 +23,7 @@ from mouthpiece.engines.mesh.resampling import Enlarged
 from mouthpiece.errors import WeightsError
 from mouthpiece.inference import resolve_device
 from mouthpiece.motion.basis import load_basis, motion_row
+from mouthpiece.motion.motion_track import MotionPlayer, MotionSource
 from mouthpiece.motion.network import basis_path, shipped_weights
 from mouthpiece.motion.stream import MotionStream, look_ahead_s
 from mouthpiece.motion.style import Style, styled
@@ -46,10 +47,10 @@ class MeshEngine(Engine):
     """Moves the lips, jaw and cheeks of the source's own pixels, at the source's own resolution."""
 
     Options = MeshOptions
-    supported_options = frozenset({"intensity", "rest", "phones"})
+    supported_options = frozenset({"intensity", "rest", "phones", "motion"})
 
     def __init__(self, options: EngineOptions, job: EngineJob | None = None) -> None:
-        """Load the motion network.
+        """Load the motion network; where the job brings motion, that is played instead.
 
         Raises:
             WeightsError: it is missing or damaged.
@@ -57,17 +58,27 @@ class MeshEngine(Engine):
         """
         super().__init__(options, job)
         device, self._warnings = resolve_device(options.device)
-        self._motion = MotionStream(
-            weights=self.own.weights or shipped_weights(live=self.job.live),
-            device=device,
-            intensity=options.intensity,
-            phones=self.job.phones,
-            phones_blend=self.job.phones_blend,
-        )
+        self._motion = self._motion_source(device)
         self._opening_mode = self._motion.basis.opening_mode
         self._rest = None if options.rest is None else Style(rest=options.rest).rest
         self._people: list[Person] = []
         self._shots: dict[int, Person] = {}
+
+    def _motion_source(self, device: str) -> MotionSource:
+        """Load what moves the mouth."""
+        if self.job.motion is not None:
+            return MotionPlayer(self.job.motion, intensity=self.options.intensity)
+        return MotionStream(
+            weights=self.own.weights or shipped_weights(live=self.job.live),
+            device=device,
+            intensity=self.options.intensity,
+            phones=self.job.phones,
+            phones_blend=self.job.phones_blend,
+        )
+
+    def _style(self, person: Person) -> Style:
+        """Return the style to speak in: motion that is given has its own, and only gets the rest that was asked for."""
+        return person.style if self.job.motion is None else Style(rest=self._rest or 0.0)
 
     @property
     def warnings(self) -> tuple[Notice, ...]:
@@ -145,7 +156,7 @@ class MeshEngine(Engine):
         if face is None or strength <= 0:
             return None
         person = self._person(tracked, face)
-        motion = styled(self._motion.at(speech_s), person.style, self._opening_mode)
+        motion = styled(self._motion.at(speech_s), self._style(person), self._opening_mode)
         cache = _cached(person, face, frame)
         if cache is None:
             return None

@@ -28,7 +28,8 @@ def visemes(
             "-o",
             metavar="OUT",
             show_default=False,
-            help="The file to write: .csv (ARKit blendshapes), .tsv (rhubarb's shapes A-H and X) or .json (both).",
+            help="The file to write: .csv (ARKit blendshapes), .tsv (rhubarb's shapes A-H and X), .json (both) or .npz "
+            "(for sync --motion).",
         ),
     ],
     *,

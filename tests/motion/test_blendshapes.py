@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mouthpiece.motion.basis import MOTION_POINTS, MOTION_RATE, MotionBasis, motion_row
+from mouthpiece.motion.blendshapes import ARKIT_NAMES, blendshapes
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.motion.shaping import MAX_OPENING
 from mouthpiece.types import FloatArray, Phone
-from mouthpiece.viseme_tracks.blendshapes import ARKIT_NAMES, blendshapes
 
 UPPER_EDGE, LOWER_EDGE = (0, 37, 267), (17, 84, 314)
 UPPER_INNER, LOWER_INNER = (13, 82, 312), (14, 87, 317)
