@@ -15,6 +15,8 @@ LATENCIES = {"offline": 0.2, "live": 0.06}
 more pass until the next motion frame is there: 80 ms together."""
 SYNTHETIC = "synthetic"
 """Name of the corpus of synthetic speech."""
+SPEECH = "speech"
+"""Name of the corpus of real speech without pictures."""
 SHARES = (0.4, 0.15, 0.45)
 """Share in a batch of the main corpus, of all further ones, of synthetic speech; scaled to 1 where one is missing."""
 
@@ -185,3 +187,26 @@ class SyntheticOptions:
                 raise OptionError(f"expected languages with sentences, got {language!r}; of {', '.join(known)}")
         if not 0 < self.hours <= 1000:
             raise OptionError(f"expected hours above 0 up to 1000, got {self.hours:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class AlignOptions:
+    """How transcribed speech is aligned."""
+
+    languages: tuple[str, ...] = option(
+        (),
+        flag="--language",
+        kind=list[str],
+        metavar="CODE",
+        help="Only this one, as the manifest has it; may be given several times. All if not given.",
+    )
+    """Only these (`ar`, `en-CN`; `en` takes all its regions); empty for all."""
+    workers: int = option(2, flag="--workers", help="Processes.", low=1)
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: there is no worker.
+        """
+        check_ranges(self)
