@@ -202,3 +202,26 @@ class SyntheticOptions:
                 raise OptionError(f"expected languages with sentences, got {language!r}; of {', '.join(known)}")
         if not 0 < self.hours <= 1000:
             raise OptionError(f"expected hours above 0 up to 1000, got {self.hours:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class AlignOptions:
+    """How transcribed speech is aligned."""
+
+    languages: tuple[str, ...] = option(
+        (),
+        flag="--language",
+        kind=list[str],
+        metavar="CODE",
+        help="Only this one, as the manifest has it; may be given several times. All if not given.",
+    )
+    """Only these (`ar`, `en-CN`; `en` takes all its regions); empty for all."""
+    workers: int = option(2, flag="--workers", help="Processes.", low=1)
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            OptionError: there is no worker.
+        """
+        check_ranges(self)

@@ -63,7 +63,11 @@ class Extra:
 
 
 EXTRAS = (
-    Extra("train", "train motion networks: mouthpiece train motion", ("torch", "lightning", "tensorboard", "onnx")),
+    Extra(
+        "train",
+        "train motion networks: mouthpiece train motion",
+        ("torch", "lightning", "tensorboard", "onnx", "pocketsphinx"),
+    ),
     Extra("torch", "Wav2Lip on PyTorch: --runtime torch; exports via PyTorch", ("torch", "onnx")),
     Extra("onnx", "Wav2Lip on ONNX Runtime: --runtime onnx; exports to ONNX", ("onnxruntime", "onnx")),
     Extra("int8", "int8 models of exported Wav2Lip models, made by NNCF", ("nncf",)),

@@ -62,6 +62,7 @@ add_commands(
     group(app, "train", "Train networks (extra 'train')."),
     prepare.prepare,
     train.synthesise,
+    train.align,
     train.teacher,
     train.motion,
 )

@@ -1,4 +1,4 @@
-"""`mouthpiece train ...`: the motion network, the phone teacher, and synthetic speech to train on (extras)."""
+"""`mouthpiece train ...`: the motion network, the phone teacher, and speech to train on, synthetic or real (extras)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from mouthpiece.apps.cli.console import Console, ItemProgress, as_json
 from mouthpiece.errors import MissingExtraError
-from mouthpiece.training.options import SyntheticOptions, TeacherOptions, TrainOptions
+from mouthpiece.training.options import AlignOptions, SyntheticOptions, TeacherOptions, TrainOptions
 
 
 def motion(
@@ -82,3 +82,34 @@ def synthesise(
     for name, reason in report.skipped:
         console.note(f"left out {name}: {reason}")
     console.note(f"{out}: {report.made} utterances made ({report.hours:.2f} hours), {report.kept} were there")
+
+
+def align(
+    console: Console,
+    speech: Annotated[
+        Path,
+        typer.Argument(metavar="SPEECH", show_default=False, help="Folder of transcribed speech, with a manifest.csv."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="Where to keep it; made if missing.")],
+    *,
+    options: AlignOptions,
+) -> None:
+    """Align real speech with its text, sound by sound, to train a mouth on (extras 'train' and 'speech').
+
+    A run that was stopped goes on where it was when started again.
+    """
+    from mouthpiece.training.real_speech import align as real
+
+    with console.progress("aligning") as display:
+
+        def log(line: str) -> None:
+            display.update(0, None, text=line, content={"message": line})
+
+        report = real.align(speech, out, options, progress=ItemProgress(display, "lines"), log=log)
+    if console.json:
+        console.event("result", as_json(report))
+        return
+    for name, reason in report.skipped:
+        console.note(f"left out {name}: {reason}")
+    hours, kept, left_out = report.hours, report.kept, len(report.skipped)
+    console.note(f"{out}: {report.made} lines aligned ({hours:.2f} hours), {kept} were there, {left_out} are left out")
