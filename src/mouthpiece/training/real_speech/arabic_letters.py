@@ -31,7 +31,7 @@ _TATWEEL = "\u0640"
 _PREFIXES = frozenset("وفبك")
 """Stand before the article, whose a is dropped then."""
 _KNOWN = {
-    "الله": "ʔ aː lː aː h", "هذا": "h aː ð aː", "هذه": "h aː ð i h i", "ذلك": "ð aː l i k a", "لكن": "l aː k i nː a",
+    "الله": "ʔ aː lː aː h", "هذا": "h aː ð aː", "هذه": "h aː ð i h i", "ذلك": "ð aː l i k a", "لكن": "l aː k i n a",
     "هؤلاء": "h aː ʔ u l aː ʔ i", "الذي": "ʔ a lː a ð iː", "التي": "ʔ a lː a t iː", "الذين": "ʔ a lː a ð iː n a",
 }  # fmt: skip
 _WORD = re.compile(r"[\u0621-\u0652\u0670\u067e\u0686\u06a4\u06af]+")

@@ -67,7 +67,7 @@ def sound_features(samples: FloatArray) -> FloatArray:
     mel = mel.reshape(len(mel), BANDS, -1).mean(axis=2)
     mel = np.maximum(mel, mel.max() - RANGE)
     level = mel.mean(axis=1)
-    loud = level > 0.5 * (level.min() + level.max())
+    loud = level >= 0.5 * (level.min() + level.max())
     return np.asarray((mel - mel[loud].mean(axis=0)) / 2.0, dtype=np.float32)
 
 
