@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_sounds_are_where_espeak_said_them(aligner: EnglishAligner, speaker: Esp
         assert [word.text for word in found.words] == english_words(text)
         phones = found.phones
         assert phones[0].start_s == 0 and phones[-1].end_s == pytest.approx(len(samples) / SAMPLE_RATE)
-        assert all(a.end_s == b.start_s for a, b in zip(phones[:-1], phones[1:], strict=True))
+        assert all(a.end_s == b.start_s for a, b in pairwise(phones))
         assert not any(UNKNOWN in parse(phone.symbol) for phone in phones)
         for word, known in zip(found.words, said.words, strict=True):
             errors += [word.start_s - known.start_s, word.end_s - known.end_s]
