@@ -15,6 +15,8 @@ from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training.options import AlignOptions
 from mouthpiece.training.real_speech import align as real
 from mouthpiece.training.real_speech import other_languages, phone_network
+from mouthpiece.training.real_speech.citations import CitedSource, cited_sources, read_citations
+from mouthpiece.training.real_speech.quality import Limits
 from mouthpiece.training.sentences import sentences
 from mouthpiece.types import SAMPLE_RATE
 
@@ -52,7 +54,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_network, "BATCH", 6)
     monkeypatch.setattr(other_languages, "STEPS", 20)
     monkeypatch.setattr(other_languages, "MORE_STEPS", 3)
-    monkeypatch.setattr(real, "OTHER_LIMITS", real.Limits(-np.inf, -np.inf))
+    monkeypatch.setattr(real, "OTHER_LIMITS", Limits(-np.inf, -np.inf))
 
 
 def test_english_is_aligned_once_and_what_does_not_fit_left_out(speech: Path, tmp_path: Path) -> None:
@@ -95,13 +97,15 @@ def test_other_languages_follow_by_a_network_that_is_kept(speech: Path, tmp_path
 def test_sources_are_cited(speech: Path, tmp_path: Path) -> None:
     real.align(speech, tmp_path, AlignOptions(languages=("en-CN",), workers=1))
     real.align(speech, tmp_path, AlignOptions(languages=("en",), workers=1))
-    cited = real.read_citations(tmp_path)
+    cited = read_citations(tmp_path)
     assert [row["name"] for row in cited] == ["en_0", "en_1"]
     assert cited[1] == {
         "name": "en_1", "split": "val", "language": "en-CN", "speaker": "bob", "source": "somebody/corpus:en_1.wav@abc",
         "licence": "CC0", "note": "",
     }  # fmt: skip
-    assert real.read_citations(tmp_path / "nowhere") == []
+    assert cited_sources(tmp_path) == (CitedSource("somebody/corpus", "CC0", ("en",), 1, 1),)
+    assert cited_sources(tmp_path, "test") == ()
+    assert read_citations(tmp_path / "nowhere") == []
 
 
 def test_nonsense_is_refused_before_anything_is_made(speech: Path, tmp_path: Path) -> None:

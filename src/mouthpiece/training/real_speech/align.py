@@ -7,7 +7,6 @@ What is there already is left alone: an interrupted run goes on.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -26,6 +25,7 @@ from mouthpiece.parallel import map_in_processes
 from mouthpiece.synthesis.espeak import EspeakSynthesiser
 from mouthpiece.training.options import SPEECH, AlignOptions
 from mouthpiece.training.real_speech.aligned import Aligned
+from mouthpiece.training.real_speech.citations import write_citations
 from mouthpiece.training.real_speech.corpus import TranscribedLine, read_lines
 from mouthpiece.training.real_speech.english import EnglishAligner
 from mouthpiece.training.real_speech.other_languages import Speller, align_line, train_network
@@ -43,8 +43,6 @@ OTHER_LIMITS = Limits(mean=-0.9, low=-3.0)
 """Of the phone network's scores."""
 NETWORK = f".{SPEECH}.phones-{{}}.npz"
 """The phone network, by what it was trained for."""
-CITATIONS = f"{SPEECH}.citations.csv"
-"""Where each recording comes from."""
 
 Log = Callable[[str], None]
 
@@ -105,7 +103,7 @@ def align(
     if others:
         network = _network(lines, out, log)
         run.through(partial(_align_other, network=network, out=out), others, options.workers)
-    run.write_citations()
+    run.cite()
     return run.report()
 
 
@@ -166,33 +164,14 @@ class _Run:
             if self._progress:
                 self._progress(self._done, len(self._lines))
 
-    def write_citations(self) -> None:
-        """Write where each recording in the folder comes from, those of earlier runs among them."""
-        rows = {row["name"]: row for row in read_citations(self._out)}
-        for line in self._lines:
-            about = (line.name, line.split, line.language, line.speaker, line.source, line.licence, line.note)
-            rows[line.name] = dict(zip(CITATION_COLUMNS, about, strict=True))
-        with atomic_write(self._out / CITATIONS) as hidden, hidden.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, CITATION_COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows[name] for name in sorted(rows) if path_of(self._out, name).is_file())
+    def cite(self) -> None:
+        """Write where the recordings come from."""
+        write_citations(self._out, [line for line in self._lines if path_of(self._out, line.name).is_file()])
 
     def report(self) -> AlignReport:
         """Sum up; only the lines that were asked for."""
         skipped = {line.name: self._skipped[line.name] for line in self._lines if line.name in self._skipped}
         return AlignReport(self._made, self._kept, self._seconds / 3600, tuple(sorted(skipped.items())))
-
-
-CITATION_COLUMNS = ("name", "split", "language", "speaker", "source", "licence", "note")
-
-
-def read_citations(out: Path) -> list[dict[str, str]]:
-    """Read where each recording of a folder comes from; nothing if no run was finished there."""
-    path = out / CITATIONS
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def path_of(out: Path, name: str) -> Path:

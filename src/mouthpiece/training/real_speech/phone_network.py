@@ -104,7 +104,9 @@ class PhoneNetwork:
         Raises:
             MissingExtraError: torch is not installed.
         """
-        torch = _torch()
+        _check_torch()
+        import torch
+
         torch.manual_seed(seed)
         layers: list[torch.nn.Module] = []
         width = BANDS
@@ -133,7 +135,8 @@ class PhoneNetwork:
             rate: learning rate at first.
             log: called with a line now and then.
         """
-        torch = _torch()
+        import torch
+
         rng = np.random.default_rng(seed)
         counts = sum(np.bincount(sound.labels, minlength=len(CLASSES)) for sound in material)
         self._log_prior = np.log((counts + 10.0) / np.sum(counts + 10.0)).astype(np.float32)
@@ -157,7 +160,8 @@ class PhoneNetwork:
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Return log-likelihoods of the classes but for a constant: (T, BANDS) -> (T, classes) float32."""
-        torch = _torch()
+        import torch
+
         with torch.no_grad():
             logits = self._layers(torch.from_numpy(np.ascontiguousarray(features.T[None])))
             posterior = torch.log_softmax(logits[0].T, dim=1).numpy()
@@ -182,9 +186,14 @@ class PhoneNetwork:
 
     @classmethod
     def load(cls, path: Path) -> PhoneNetwork:
-        """Read a network that `save` wrote."""
-        torch = _torch()
+        """Read a network that `save` wrote.
+
+        Raises:
+            MissingExtraError: torch is not installed.
+        """
         network = cls.untrained(0)
+        import torch
+
         with open_arrays(path) as file:
             network._log_prior = file["log_prior"]
             state = {name: torch.from_numpy(file[name]) for name in file.files if name != "log_prior"}
@@ -193,12 +202,12 @@ class PhoneNetwork:
         return network
 
 
-def _torch() -> type[torch]:  # type: ignore[valid-type]
+def _check_torch() -> None:
+    """Raise what is missing: MissingExtraError."""
     try:
-        import torch
+        import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("aligning speech other than English", "train") from error
-    return torch
 
 
 def _crop(sound: LabelledSound, rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.int64]]:

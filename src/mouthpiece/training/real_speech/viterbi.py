@@ -1,14 +1,16 @@
 """Forced alignment: the best way through all that a text allows, given how well each class fits each frame.
 
-    words --slots, pauses between--> states --Viterbi (1967)--> the slots that were taken, and their frames
+    words --slots, pauses between--> best score of every slot's end at every frame --back--> sounds and their frames
 
-Every class of a sound lasts at least a few frames; between words there may be silence.
+Viterbi's search (1967), a slot at a time and all frames at once: a sound of one class is best begun where the score so
+far less the class's own is highest, which a running maximum finds. Every class of a sound lasts at least a few frames;
+between words there may be silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,61 +22,26 @@ from mouthpiece.training.real_speech.spelling import Slot, SpeltWord
 from mouthpiece.types import FloatArray
 
 SHORTEST_FRAMES = 3
-"""That a sound of one class lasts."""
+"""That a sound of one class lasts, and a pause: shorter ones are closures."""
 SHORTEST_PART_FRAMES = 2
-"""The same for each class of a sound of several."""
-SILENT_FRAMES = 3
-"""That a pause lasts; shorter ones are closures."""
+"""That each class of a sound of several lasts."""
 
-
-@dataclass(slots=True)
-class _Graph:
-    """States, each a frame at least of a class."""
-
-    classes: list[int] = field(default_factory=list)
-    loops: list[bool] = field(default_factory=list)
-    """Whether a state may last."""
-    before: list[list[int]] = field(default_factory=list)
-    """States that may come before one, itself aside; -1 for the beginning."""
-    sound: list[int] = field(default_factory=list)
-    """Number of the sound that a state belongs to."""
-    symbols: list[str] = field(default_factory=list)
-    """IPA by number of the sound."""
-    words: list[int] = field(default_factory=list)
-    """Number of the word by number of the sound; -1 for silence."""
-
-    def add(self, symbol: str, word: int, entries: Sequence[int]) -> int:
-        """Add the states of a sound; return the last one."""
-        number = len(self.symbols)
-        self.symbols.append(symbol)
-        self.words.append(word)
-        parts = classes_of(symbol)
-        least = SILENT_FRAMES if not symbol else SHORTEST_FRAMES if len(parts) == 1 else SHORTEST_PART_FRAMES
-        previous = list(entries)
-        for part in parts:
-            for step in range(least):
-                self.classes.append(part)
-                self.loops.append(step == least - 1)
-                self.before.append(previous)
-                self.sound.append(number)
-                previous = [len(self.classes) - 1]
-        return previous[0]
-
-
+_Scores = NDArray[np.float64]
 _PAUSE = Slot(("",), optional=True)
+_NO_WORD, _SKIPPED = -1, -1
 
 
-def _graph(words: Sequence[SpeltWord]) -> tuple[_Graph, list[int]]:
-    """Build the graph of a text; also the states that may be the last."""
-    graph = _Graph()
-    ends = [-1]
-    places = [(-1, _PAUSE)]
-    for index, word in enumerate(words):
-        places += [*((index, slot) for slot in word.slots), (-1, _PAUSE)]
-    for word, slot in places:
-        reached = [graph.add(symbol, word, ends) for symbol in slot.choices]
-        ends = [*reached, *ends] if slot.optional else reached
-    return graph, ends
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """A slot that was gone through."""
+
+    slot: Slot
+    word: int
+    """Number of its word; _NO_WORD for a pause."""
+    choice: NDArray[np.intp]
+    """(T + 1,) the choice that ends best at each frame; _SKIPPED where none is better."""
+    begins: tuple[NDArray[np.intp], ...]
+    """For each choice, (T + 1,) the frame at which it then begins."""
 
 
 def force_align(
@@ -95,49 +62,81 @@ def force_align(
     """
     if not words:
         raise InputError("expected words to align, got none")
-    graph, ends = _graph(words)
-    path = _best_path(scores[:, graph.classes], graph, ends)
-    sounds = np.array(graph.sound)[path]
-    firsts = np.flatnonzero(np.diff(sounds, prepend=-1))
-    own = scores[np.arange(len(path)), np.array(graph.classes)[path]]
-    aligned: list[AlignedPhone] = []
-    spoken: list[tuple[str, int, int]] = []
-    last_word = -1
-    for first, end in zip(firsts, [*firsts[1:], len(path)], strict=True):
-        number, word = int(sounds[first]), graph.words[int(sounds[first])]
-        if word >= 0:
-            begin = len(aligned) if word != last_word else spoken.pop()[1]
-            spoken.append((words[word].text, begin, len(aligned) + 1))
-            last_word = word
-        score = float(own[first:end].mean())
-        aligned.append(AlignedPhone(graph.symbols[number], float(first), float(end), score))
-    return aligned, spoken
-
-
-def _best_path(fits: FloatArray, graph: _Graph, ends: Sequence[int]) -> NDArray[np.intp]:
-    """Find the best state of every frame: (T, S) log-likelihoods -> (T,)."""
-    frames, states = fits.shape
-    width = max(len(before) for before in graph.before)
-    # State S is the beginning, of which only the first frame comes; S + 1 is never reached.
-    before = np.full((states, width + 1), states + 1)
-    for state, previous in enumerate(graph.before):
-        before[state, : len(previous)] = [states if one == -1 else one for one in previous]
-        if graph.loops[state]:
-            before[state, width] = state
-    total = np.full(states + 2, -np.inf)
-    total[states] = 0.0
-    came_from = np.empty((frames, states), dtype=np.int32)
-    rows = np.arange(states)
-    for frame in range(frames):
-        reached = total[before]
-        best = reached.argmax(axis=1)
-        came_from[frame] = before[rows, best]
-        total = np.concatenate([reached[rows, best] + fits[frame], [-np.inf, -np.inf]])
-    last = max((end for end in ends if end >= 0), key=lambda end: total[end])
-    if not np.isfinite(total[last]):
+    places = [(_NO_WORD, _PAUSE)]
+    for number, word in enumerate(words):
+        places += [*((number, slot) for slot in word.slots), (_NO_WORD, _PAUSE)]
+    # (T + 1, C): what the frames before each one sum up to.
+    sums: _Scores = np.vstack([np.zeros(scores.shape[1]), np.cumsum(scores, axis=0, dtype=np.float64)])
+    best = np.full(len(sums), -np.inf)
+    best[0] = 0.0
+    way: list[_Reached] = []
+    for number, slot in places:
+        best, reached = _through(slot, number, best, sums)
+        way.append(reached)
+    if not np.isfinite(best[-1]):
         raise InputError("the text is too long for the sound")
-    path = np.empty(frames, dtype=np.intp)
-    for frame in range(frames - 1, -1, -1):
-        path[frame] = last
-        last = int(came_from[frame, last])
-    return path
+    return _read_back(way, sums, best, words)
+
+
+def _through(slot: Slot, word: int, best: _Scores, sums: _Scores) -> tuple[_Scores, _Reached]:
+    """Go through a slot: best scores of what ended before each frame, before and after it."""
+    ends = [_sound(symbol, best, sums) for symbol in slot.choices]
+    totals = np.stack([total for total, _ in ends])
+    choice = totals.argmax(axis=0)
+    after = totals.max(axis=0)
+    if slot.optional:
+        choice = np.where(best >= after, _SKIPPED, choice)
+        after = np.maximum(best, after)
+    return after, _Reached(slot, word, choice, tuple(begins for _, begins in ends))
+
+
+def _sound(symbol: str, best: _Scores, sums: _Scores) -> tuple[_Scores, NDArray[np.intp]]:
+    """Add one sound: best scores of its ends, and the frames where it then begins."""
+    parts = classes_of(symbol)
+    least = SHORTEST_FRAMES if len(parts) == 1 else SHORTEST_PART_FRAMES
+    frames = np.arange(len(best))
+    begins = frames
+    for part in parts:
+        own = sums[:, part]
+        gained = best - own
+        highest = np.maximum.accumulate(gained)
+        at = np.maximum.accumulate(np.where(gained >= highest, frames, 0))
+        best = np.full(len(own), -np.inf)
+        best[least:] = own[least:] + highest[:-least]
+        from_frame = np.zeros(len(own), dtype=np.intp)
+        from_frame[least:] = at[:-least]
+        begins = begins[from_frame]
+    return best, begins
+
+
+def _read_back(
+    way: Sequence[_Reached], sums: _Scores, best: _Scores, words: Sequence[SpeltWord]
+) -> tuple[list[AlignedPhone], list[tuple[str, int, int]]]:
+    """Follow the best way from its end to its beginning."""
+    taken: list[tuple[str, int, int, int]] = []
+    end = len(best) - 1
+    for reached in reversed(way):
+        choice = int(reached.choice[end])
+        if choice == _SKIPPED:
+            continue
+        begin = int(reached.begins[choice][end])
+        taken.append((reached.slot.choices[choice], reached.word, begin, end))
+        end = begin
+    sounds: list[AlignedPhone] = []
+    spoken: list[tuple[str, int, int]] = []
+    last_word = _NO_WORD
+    for symbol, word, begin, end in reversed(taken):
+        if word != _NO_WORD:
+            first = len(sounds) if word != last_word else spoken.pop()[1]
+            spoken.append((words[word].text, first, len(sounds) + 1))
+            last_word = word
+        sounds.append(AlignedPhone(symbol, float(begin), float(end), _score(symbol, begin, end, sums)))
+    return sounds, spoken
+
+
+def _score(symbol: str, begin: int, end: int, sums: _Scores) -> float:
+    """Return the mean log-likelihood of a sound's frames, divided best among its classes."""
+    before = np.full(end - begin + 1, -np.inf)
+    before[0] = 0.0
+    total, _ = _sound(symbol, before, sums[begin : end + 1] - sums[begin])
+    return float(total[-1]) / (end - begin)
