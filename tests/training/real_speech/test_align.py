@@ -54,7 +54,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_network, "BATCH", 6)
     monkeypatch.setattr(other_languages, "STEPS", 20)
     monkeypatch.setattr(other_languages, "MORE_STEPS", 3)
-    monkeypatch.setattr(real, "OTHER_LIMITS", Limits(-np.inf, -np.inf))
+    monkeypatch.setattr(other_languages, "LIMITS", Limits(-np.inf, -np.inf))
 
 
 def test_english_is_aligned_once_and_what_does_not_fit_left_out(speech: Path, tmp_path: Path) -> None:

@@ -39,8 +39,6 @@ BATCH = 16
 """Lines that a process takes at once."""
 ENGLISH_LIMITS = Limits(mean=-38.0, low=-95.0)
 """Of 300 lines, 4 % fall below, and 95 % of those whose text was another line's."""
-OTHER_LIMITS = Limits(mean=-0.9, low=-3.0)
-"""Of the phone network's scores."""
 NETWORK = f".{SPEECH}.phones-{{}}.npz"
 """The phone network, by what it was trained for."""
 
@@ -184,10 +182,10 @@ def _align_english(lines: Sequence[TranscribedLine], *, out: Path) -> _Outcome:
     with EspeakSynthesiser() as speaker:
         aligner = EnglishAligner(speaker)
 
-        def found(line: TranscribedLine, samples: FloatArray) -> Aligned:
-            return aligner.align(samples, line.text, line.arpabet)
+        def found(line: TranscribedLine, samples: FloatArray) -> tuple[Aligned, Limits]:
+            return aligner.align(samples, line.text, line.arpabet), ENGLISH_LIMITS
 
-        return keep_believed(lines, found, ENGLISH_LIMITS, out)
+        return keep_believed(lines, found, out)
 
 
 def _align_other(lines: Sequence[TranscribedLine], *, network: Path, out: Path) -> _Outcome:
@@ -196,24 +194,23 @@ def _align_other(lines: Sequence[TranscribedLine], *, network: Path, out: Path) 
     with EspeakSynthesiser() as speaker:
         speller = Speller(speaker)
 
-        def found(line: TranscribedLine, samples: FloatArray) -> Aligned:
+        def found(line: TranscribedLine, samples: FloatArray) -> tuple[Aligned, Limits]:
             return align_line(loaded, line, samples, speller)
 
-        return keep_believed(lines, found, OTHER_LIMITS, out)
+        return keep_believed(lines, found, out)
 
 
 def keep_believed(
     lines: Sequence[TranscribedLine],
-    find: Callable[[TranscribedLine, FloatArray], Aligned],
-    limits: Limits,
+    find: Callable[[TranscribedLine, FloatArray], tuple[Aligned, Limits]],
     out: Path,
 ) -> _Outcome:
-    """Align lines and keep what can be believed."""
+    """Align lines and keep what can be believed, by the limits that come with each."""
     results: _Outcome = []
     for line in lines:
         try:
             samples = read_samples(line)
-            aligned = find(line, samples)
+            aligned, limits = find(line, samples)
         except MouthpieceError as error:
             results.append((line.name, str(error)))
             continue

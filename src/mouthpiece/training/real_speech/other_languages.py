@@ -22,6 +22,7 @@ from mouthpiece.training.real_speech.arabic_letters import arabic_words
 from mouthpiece.training.real_speech.corpus import TranscribedLine
 from mouthpiece.training.real_speech.latin_letters import tagalog_words, yoruba_words
 from mouthpiece.training.real_speech.phone_network import LabelledSound, PhoneNetwork, labels_of, sound_features
+from mouthpiece.training.real_speech.quality import Limits
 from mouthpiece.training.real_speech.spelling import Slot, SpeltWord, ipa_sounds, render, words_of_rendering
 from mouthpiece.types import FloatArray
 
@@ -42,7 +43,12 @@ STEPS, MORE_STEPS = 1000, 600
 MORE_RATE = 1.5e-3
 BEST_SHARE = 0.8
 """Of a speaker's aligned lines, those with the best scores are learned from."""
-BATCH = 16
+LIMITS = Limits(mean=-1.0, low=-3.1)
+"""Scores that an alignment must reach to be believed. TODO"""
+OPEN_LIMITS = Limits(mean=-0.35, low=-2.2)
+"""The same where writing leaves much open: such a text fits more sounds than its own."""
+OPEN_SHARE = 0.25
+"""Share of slots that may hold several sounds or none, from which on much is open."""
 
 
 class Speller:
@@ -147,7 +153,7 @@ def _aligned_by(
     for line in lines:
         try:
             samples = read(line)
-            aligned = align_line(network, line, samples, speller)
+            aligned, _ = align_line(network, line, samples, speller)
         except MouthpieceError:
             continue
         features = sound_features(samples)
@@ -160,10 +166,17 @@ def _aligned_by(
     return best
 
 
-def align_line(network: PhoneNetwork, line: TranscribedLine, samples: FloatArray, speller: Speller) -> Aligned:
-    """Align a line.
+def align_line(
+    network: PhoneNetwork, line: TranscribedLine, samples: FloatArray, speller: Speller
+) -> tuple[Aligned, Limits]:
+    """Align a line; also what its scores must reach.
 
     Raises:
         InputError: its text can't be spelt, or doesn't fit into its sound.
     """
-    return network.align(samples, speller.words(line))
+    words = speller.words(line)
+    if line.word_ipa:
+        return network.align_within(samples, words, line.words), LIMITS
+    slots = [slot for word in words for slot in word.slots]
+    is_open = sum(slot.optional or len(slot.choices) > 1 for slot in slots) > OPEN_SHARE * len(slots)
+    return network.align(samples, words), OPEN_LIMITS if is_open else LIMITS

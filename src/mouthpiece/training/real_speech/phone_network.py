@@ -21,11 +21,11 @@ from mouthpiece.atomic_write import atomic_write
 from mouthpiece.datasets.recordings import open_arrays
 from mouthpiece.errors import MissingExtraError
 from mouthpiece.speech import log_mel
-from mouthpiece.training.real_speech.aligned import Aligned
+from mouthpiece.training.real_speech.aligned import Aligned, AlignedPhone
 from mouthpiece.training.real_speech.sound_classes import CLASSES, SILENCE, classes_of
 from mouthpiece.training.real_speech.spelling import SpeltWord
 from mouthpiece.training.real_speech.viterbi import force_align
-from mouthpiece.types import MEL_RATE, FloatArray, Phone
+from mouthpiece.types import MEL_RATE, FloatArray, Phone, SpokenWord
 
 if TYPE_CHECKING:
     import torch
@@ -174,9 +174,34 @@ class PhoneNetwork:
             InputError: there are no words, or too many for so short a sound.
         """
         sounds, spoken = force_align(self.scores(sound_features(samples)), words)
-        timed = [type(s)(s.symbol, s.start_s / MEL_RATE, s.end_s / MEL_RATE, s.score) for s in sounds]
-        # Between the centres of two frames.
-        return Aligned.shifted(timed, spoken, -0.5 / MEL_RATE, len(samples))
+        return _in_seconds(sounds, spoken, len(samples))
+
+    def align_within(self, samples: FloatArray, words: Sequence[SpeltWord], known: Sequence[SpokenWord]) -> Aligned:
+        """Align a recording whose words have known times; outside of them it is silent.
+
+        Args:
+            samples: (n,) at SAMPLE_RATE.
+            words: what is said.
+            known: the same words with their times, in order.
+
+        Raises:
+            InputError: there are no words, or one is too long for its time.
+        """
+        scores = self.scores(sound_features(samples))
+        sounds: list[AlignedPhone] = []
+        spoken: list[tuple[str, int, int]] = []
+        at = 0
+        for word, timed in zip(words, known, strict=True):
+            first, end = max(round(timed.start_s * MEL_RATE), at), min(round(timed.end_s * MEL_RATE), len(scores))
+            inner, found = force_align(scores[first:end], [word])
+            if first > at:
+                sounds.append(AlignedPhone("", float(at), float(first), 0.0))
+            spoken += [(text, a + len(sounds), b + len(sounds)) for text, a, b in found]
+            sounds += [AlignedPhone(s.symbol, s.start_s + first, s.end_s + first, s.score) for s in inner]
+            at = end
+        if at < len(scores):
+            sounds.append(AlignedPhone("", float(at), float(len(scores)), 0.0))
+        return _in_seconds(sounds, spoken, len(samples))
 
     def save(self, path: Path) -> None:
         """Write the network; the file appears whole or not at all."""
@@ -200,6 +225,12 @@ class PhoneNetwork:
         network._layers.load_state_dict(state)
         network._layers.eval()
         return network
+
+
+def _in_seconds(sounds: Sequence[AlignedPhone], spoken: Sequence[tuple[str, int, int]], count: int) -> Aligned:
+    """Convert times in frames; a boundary is between the centres of two."""
+    timed = [AlignedPhone(s.symbol, s.start_s / MEL_RATE, s.end_s / MEL_RATE, s.score) for s in sounds]
+    return Aligned.shifted(timed, spoken, -0.5 / MEL_RATE, count)
 
 
 def _check_torch() -> None:
