@@ -15,6 +15,7 @@ from mouthpiece.motion.shaping import (
     LIVELY_WIDTHS,
     MAX_OPENING,
     PARTING,
+    WIDTH_SHARE,
     MotionPrediction,
     MotionShaper,
     RunningRange,
@@ -114,7 +115,7 @@ def test_pauses_are_still_however_the_network_opens(basis: MotionBasis) -> None:
     assert not made[: 3 * RATE - HOLD_FRAMES].any(), "nothing before speech is near"
     assert not after[RATE // 2 :].any()
     assert before.max() <= PARTING
-    assert before[-3:].min() > 0.01, "lips part before they speak"
+    assert before[-3:].min() > 0.005, "lips part before they speak"
     assert (np.diff(made) < 0.03).all(), "and open smoothly"
     assert made[3 * RATE + 10 : 5 * RATE - 10].min() > 0.05
 
@@ -130,7 +131,7 @@ def test_voice_without_speech_and_speech_without_voice_are_still(basis: MotionBa
 def test_live_lips_part_on_a_hint_and_no_further(basis: MotionBasis) -> None:
     """Nobody knows yet whether speech comes: the network's guess parts the lips, voice activity alone opens them."""
     wide = np.full(2 * RATE, 0.06, dtype=np.float32)
-    for activity, least, most in ((0.04, 0.0, 0.0), (0.35, 0.015, PARTING), (0.9, 0.015, PARTING)):
+    for activity, least, most in ((0.04, 0.0, 0.0), (0.35, 0.006, PARTING), (0.9, 0.006, PARTING)):
         given = [MotionPrediction(np.float32(w) * basis.opening_direction, activity, 0.0, 0.0) for w in wide]
         live = played(MotionShaper(basis, hold=0), given, 0)
         assert least <= live[20:].min() <= live.max() <= most
@@ -183,7 +184,12 @@ def test_what_is_played_does_not_depend_on_what_comes_later_than_the_hold(basis:
 def test_corners_and_rounding_have_their_own_range(basis: MotionBasis) -> None:
     """What a network narrows timidly is rounded as far as people do, at the opening that it would have had anyway."""
     own = WidthRange(-0.02, -0.01, 0.0)
-    ends = {"narrow": LIVELY_WIDTHS.narrow, "middle": LIVELY_WIDTHS.middle, "wide": LIVELY_WIDTHS.wide}
+    lively = LIVELY_WIDTHS
+    ends = {
+        "narrow": lively.middle - 0.01 * ((lively.middle - lively.narrow) / 0.01) ** WIDTH_SHARE,
+        "middle": lively.middle,
+        "wide": lively.middle + 0.01 * ((lively.wide - lively.middle) / 0.01) ** WIDTH_SHARE,
+    }
     for name, wanted in ends.items():
         shape = np.array([0.06, getattr(own, name)], dtype=np.float32) @ basis.shape_directions
         given = [MotionPrediction(shape, 1.0, 0.0, 1.0)] * (2 * RATE)

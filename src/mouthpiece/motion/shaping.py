@@ -29,8 +29,11 @@ from mouthpiece.types import FloatArray
 LIVELY_OPENING = 0.125
 """Opening at the high end of the range at intensity 1, outer eye distances: the average speaker (of those measured,
 docs/playing.md) opens further in a frame in ten of speech."""
-LIVELY_WIDTHS = WidthRange(-0.052, -0.019, 0.003)
+LIVELY_WIDTHS = WidthRange(-0.058, -0.030, -0.005)
 """The average speaker's widths in speech, outer eye distances more than at rest."""
+WIDTH_SHARE = 0.7
+"""How much of the (logarithm of the) difference between a network's widths and the average speaker's is made up for: it
+knows widths less well than openings, and its errors would be spread along."""
 NARROWEST, WIDEST = -0.16, 0.10
 """Widths that no intensity exceeds."""
 FULL_OPENING = 0.22
@@ -55,7 +58,7 @@ _SURE = (0.5, 0.9)
 """The network's activity that counts as none and as full."""
 _HINT = (0.05, 0.30)
 """The network's activity at which lips begin to part, and are parted, where no hold shows whether speech comes."""
-_CLOSED = (0.45, 0.75)
+_CLOSED = (0.55, 0.80)
 """The network's closure from which, and at which fully, lips are pulled together."""
 _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
 """How fast lips come together and part again, motion frames for the whole way."""
@@ -259,15 +262,14 @@ class MotionShaper:
         return _soft_limit(self._intensity * LIVELY_OPENING * _above(opening, low) / _above(high, low))
 
     def _width(self, width: float) -> float:
-        """Bring the network's width to the average speaker's range: what is narrower than its middle and what is wider,
-        each by its own factor."""
+        """Bring the network's width towards the average speaker's range: what is narrower than its middle and what is
+        wider, each by its own factor."""
         own, lively = self._widths, LIVELY_WIDTHS
         if width < own.middle:
-            share = (own.middle - width) / (own.middle - own.narrow)
-            wanted = lively.middle - share * (lively.middle - lively.narrow)
+            factor = (lively.middle - lively.narrow) / (own.middle - own.narrow)
         else:
-            share = (width - own.middle) / (own.wide - own.middle)
-            wanted = lively.middle + share * (lively.wide - lively.middle)
+            factor = (lively.wide - lively.middle) / (own.wide - own.middle)
+        wanted = lively.middle + (width - own.middle) * factor**WIDTH_SHARE
         return float(min(max(self._intensity * wanted, NARROWEST), WIDEST))
 
     def _formed(self, coefficients: FloatArray, opening: float, width: float) -> FloatArray:

@@ -216,7 +216,7 @@ class AlignOptions:
         help="Only this one, as the manifest has it; may be given several times. All if not given.",
     )
     """Only these (`ar`, `en-CN`; `en` takes all its regions); empty for all."""
-    workers: int = option(2, flag="--workers", help="Processes.", low=1)
+    workers: int = option(2, flag="--workers", help="Processes that align.", low=1)
 
     def __post_init__(self) -> None:
         """Check the numbers.
