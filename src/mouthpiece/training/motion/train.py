@@ -28,6 +28,7 @@ from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S
 from mouthpiece.training.motion.material import Log, gather
 from mouthpiece.training.motion.ranges import keep_ranges, measure_ranges
 from mouthpiece.training.options import SYNTHETIC, TrainOptions
+from mouthpiece.training.real_speech.citations import cited_sources
 from mouthpiece.types import SAMPLE_RATE
 
 EXPORT_BLOCK = 32
@@ -171,6 +172,11 @@ def write_card(out: Path, data: Path, options: TrainOptions, scores: Sequence[Mo
         corpora.append(f"{SYNTHETIC} speech with known phones (espeak-ng), taught by the coarticulation model")
     if options.speech:
         corpora.append("real speech whose phones were aligned, taught by the coarticulation model")
+        cited += [
+            f"{source.source}: {source.recordings} recordings, {source.speakers} speakers "
+            f"({', '.join(source.languages)}), {source.licence}"
+            for source in cited_sources(options.speech)
+        ]
     settings = {name: value for name, value in asdict(options).items() if name != "work"}
     settings |= {name: [folder.name for folder in getattr(options, name)] for name in ("more_corpora", "score_on")}
     for name, folder in (("synthetic", options.synthetic), ("speech", options.speech)):
