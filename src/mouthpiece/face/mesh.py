@@ -45,6 +45,7 @@ LIP_EDGES = [61, 291, 0, 17]
 """Corners of the mouth, top of the upper and bottom of the lower lip."""
 
 
+_REGIONS = tuple(np.array(points, dtype=np.intp) for points in (LIP_POINTS, LEFT_EYE_POINTS, RIGHT_EYE_POINTS))
 _read_lips = partial(read_attention_mesh, outputs=(MESH, SCORE, LIPS))
 _read_all = partial(read_attention_mesh, outputs=(MESH, SCORE, LIPS, *EYES, *IRISES))
 
@@ -111,11 +112,10 @@ def _refined(mesh: FloatArray, regions: list[FloatArray]) -> FloatArray:
     """
     landmarks = np.empty((POINTS, 3), dtype=np.float32)
     landmarks[:MESH_POINTS] = mesh
-    for numbers, region in zip((LIP_POINTS, LEFT_EYE_POINTS, RIGHT_EYE_POINTS), regions[:3], strict=False):
-        landmarks[list(numbers), :2] = region
-    for place, (eye, iris) in enumerate(((LEFT_EYE_POINTS, LEFT_IRIS), (RIGHT_EYE_POINTS, RIGHT_IRIS))):
-        rim = landmarks[list(eye[:EYE_RIM])]
-        landmarks[iris] = rim.mean(axis=0)
+    for numbers, region in zip(_REGIONS, regions[:3], strict=False):
+        landmarks[numbers, :2] = region
+    for place, (eye, iris) in enumerate(zip(_REGIONS[1:], (LEFT_IRIS, RIGHT_IRIS), strict=True)):
+        landmarks[iris] = landmarks[eye[:EYE_RIM]].mean(axis=0)
         if len(regions) > place + 3:
             landmarks[iris, :2] = regions[place + 3]
     return landmarks
