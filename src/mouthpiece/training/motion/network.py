@@ -43,7 +43,10 @@ class NetworkSettings:
     """How much speech after a moment the network may look at; at least 0.02."""
     dropout: float = 0.1
     taught_share: float = 0.15
-    """How much of an answer is the mouth of the coarticulation model's pupils and not that of measured faces, 0-1."""
+    """How much of a mouth's shape comes from the head that the coarticulation model taught, 0-1; the rest from that of
+    measured faces."""
+    taught_surety: float = 0.5
+    """The same of activity and closure: faces show few words, and m, b, p close in all of them."""
     phones: int = 0
     """Phones that it also learns to tell apart, in training only: phones are the same in every voice."""
 
@@ -158,10 +161,14 @@ class MotionNetwork(nn.Module):
         Returns:
             As `forward`.
         """
-        share = self.settings.taught_share if taught is None else taught[..., None]
+        count = self.settings.coefficients
+        if taught is None:
+            share = torch.full((count + 2,), self.settings.taught_share)
+            share[count:] = self.settings.taught_surety
+        else:
+            share = taught[..., None]
         measured: Tensor = self.head(features)
         out = measured + share * (self.taught_head(features) - measured)
-        count = self.settings.coefficients
         return out[..., :count], out[..., count], out[..., count + 1]
 
     def saved(self) -> dict[str, object]:
