@@ -17,7 +17,7 @@ SYNTHETIC = "synthetic"
 """Name of the corpus of synthetic speech."""
 SPEECH = "speech"
 """Name of the corpus of real speech whose phones are known."""
-SHARES = (0.6, 0.15, 0.08, 0.17)
+SHARES = (0.45, 0.10, 0.17, 0.28)
 """Share in a batch of the main corpus, of all further ones, of synthetic and of real speech without faces; scaled to 1
 where one is missing."""
 

@@ -36,7 +36,7 @@ WARM_UP = 0.08
 """Share of the steps in which the learning rate rises."""
 
 # What each term of the loss counts.
-_SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.6, 0.5, 0.6, 0.3, 0.15, 0.4
+_SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.6, 0.5, 0.6, 0.3, 0.3, 0.5
 
 
 class MotionTask(lightning.LightningModule):
