@@ -10,7 +10,7 @@ from mouthpiece.errors import OptionError
 from mouthpiece.option_fields import check_ranges, option
 from mouthpiece.training.sentences import languages as languages_with_sentences
 
-LATENCIES = {"offline": 0.2, "live": 0.06}
+LATENCIES = {"offline": 0.6, "live": 0.06}
 """By name, for files and for live speech: how much speech after a moment the network looks at, seconds. Live, 20 ms
 more pass until the next motion frame is there: 80 ms together."""
 SYNTHETIC = "synthetic"
