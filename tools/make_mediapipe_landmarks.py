@@ -33,7 +33,7 @@ CLIPS = (
 
 def main(data: Path, out: Path) -> None:
     """Measure and write."""
-    import mediapipe
+    import mediapipe  # type: ignore[import-not-found]
 
     found: dict[str, np.ndarray] = {}
     for name in (*(f"photos/{photo}" for photo in PHOTOS), *CLIPS):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mouthpiece.motion.blendshapes import Readings
+from mouthpiece.motion.blendshapes import PER_DROP, Readings
 from mouthpiece.motion.phonetics import parse
 from mouthpiece.types import FloatArray, Phone
 from mouthpiece.viseme_tracks.mouth_shapes import (
@@ -33,7 +33,7 @@ def readings(opening: float, narrowing: float = 0.0) -> Readings:
         **dict.fromkeys(("chin", "corner_lift", "upper_lift", "upper_height", "lower_height"), zero),
         "opening": np.float32(opening),
         "drop": np.float32(opening),
-        "width": np.float32(-narrowing - 0.22 * opening),
+        "width": np.float32(PER_DROP["width"] * opening - narrowing),
     }
     return Readings(**values)  # type: ignore[arg-type]
 
@@ -47,12 +47,12 @@ def nearest(opening: float, narrowing: float = 0.0, activity: float = 1.0) -> st
     [
         (0.0, 0.0, 0.0, "X"),
         (0.0, 0.0, 1.0, "A"),
-        (0.02, 0.0, 1.0, "B"),
-        (0.06, 0.0, 1.0, "C"),
-        (0.13, 0.0, 1.0, "D"),
-        (0.22, 0.0, 1.0, "D"),
-        (0.055, 0.022, 1.0, "E"),
-        (0.022, 0.035, 1.0, "F"),
+        (0.05, 0.0, 1.0, "B"),
+        (0.11, 0.0, 1.0, "C"),
+        (0.17, 0.0, 1.0, "D"),
+        (0.3, 0.0, 1.0, "D"),
+        (0.08, 0.025, 1.0, "E"),
+        (0.04, 0.035, 1.0, "F"),
     ],
 )
 def test_a_mouth_looks_like(opening: float, narrowing: float, activity: float, letter: str) -> None:
@@ -61,7 +61,7 @@ def test_a_mouth_looks_like(opening: float, narrowing: float, activity: float, l
 
 def test_lips_alone_never_show_teeth_or_tongue() -> None:
     rng = np.random.default_rng(4)
-    seen = {nearest(rng.uniform(0, 0.25), rng.uniform(-0.05, 0.06), rng.uniform(0, 1)) for _ in range(500)}
+    seen = {nearest(rng.uniform(0, 0.32), rng.uniform(-0.08, 0.1), rng.uniform(0, 1)) for _ in range(500)}
     assert seen == set("ABCDEFX")
 
 
@@ -115,7 +115,7 @@ def looks(*stretches: tuple[float, float, float, int]) -> list[FloatArray]:
 
 
 def test_cues_cover_the_speech_without_gaps() -> None:
-    costs = looks((0, 0, 0, 20), (0.06, 0, 1, 10), (0, 0, 1, 5), (0.13, 0, 1, 12), (0.02, 0.035, 1, 9), (0, 0, 0, 30))
+    costs = looks((0, 0, 0, 20), (0.11, 0, 1, 10), (0, 0, 1, 5), (0.17, 0, 1, 12), (0.04, 0.035, 1, 9), (0, 0, 0, 30))
     cues = run(costs, end_s=1.71)
     assert "".join(cue.letter for cue in cues) == "XCADFX"
     assert cues[0].start_s == 0
@@ -127,17 +127,17 @@ def test_cues_cover_the_speech_without_gaps() -> None:
 
 def test_no_flicker() -> None:
     rng = np.random.default_rng(5)
-    costs = [distances(readings(float(rng.uniform(0.02, 0.09))), 1.0) for _ in range(400)]
+    costs = [distances(readings(float(rng.uniform(0.04, 0.15))), 1.0) for _ in range(400)]
     cues = run(costs)
     assert min(cue.end_s - cue.start_s for cue in cues) >= MIN_FRAMES / LETTER_RATE - 1e-9
     raw = [int(cost.argmin()) for cost in costs]
     assert 3 * len(cues) < sum(a != b for a, b in pairwise(raw))
-    single = looks((0.06, 0, 1, 20), (0.02, 0, 1, 1), (0.06, 0, 1, 20))
+    single = looks((0.11, 0, 1, 20), (0.05, 0, 1, 1), (0.11, 0, 1, 20))
     assert "".join(cue.letter for cue in run(single)) == "XC"
 
 
 def test_rest_and_closed_lips_are_not_told_apart_needlessly() -> None:
-    costs = looks((0.06, 0, 1, 10), (0, 0, 1, 6), (0, 0, 0, 20), (0, 0, 1, 5), (0.06, 0, 1, 10))
+    costs = looks((0.11, 0, 1, 10), (0, 0, 1, 6), (0, 0, 0, 20), (0, 0, 1, 5), (0.11, 0, 1, 10))
     assert "".join(cue.letter for cue in run(costs)) == "XCXC"
 
 
@@ -176,7 +176,7 @@ def whole(costs: NDArray[np.float64]) -> list[str]:
 
 def test_deciding_on_the_way_is_as_good_as_deciding_in_the_end() -> None:
     rng = np.random.default_rng(7)
-    openings = np.abs(np.convolve(rng.normal(0, 0.12, 140), np.ones(6) / 6, "same"))
+    openings = np.abs(np.convolve(rng.normal(0, 0.2, 140), np.ones(6) / 6, "same"))
     costs = [distances(readings(float(opening), 0.01), 1.0) for opening in openings]
     expected = whole(np.array(costs, dtype=np.float64))
     cues = run(costs)
@@ -186,6 +186,6 @@ def test_deciding_on_the_way_is_as_good_as_deciding_in_the_end() -> None:
 
 def test_memory_is_bounded() -> None:
     stream = LetterStream()
-    for cost in looks(*[(0.06, 0, 1, 7), (0.02, 0, 1, 9)] * 60):
+    for cost in looks(*[(0.11, 0, 1, 7), (0.05, 0, 1, 9)] * 60):
         stream.push(cost)
         assert len(stream._back) < DELAY_FRAMES + DECIDE_FRAMES + 1

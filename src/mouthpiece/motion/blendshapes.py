@@ -24,7 +24,8 @@ lips' own motion, and its part beyond the noise of measured landmarks (the QUIET
     mouthStretch    widened corners (i, e), over WIDE_FULL;  mouthSmile: the share of it that goes with lifted corners
     mouthUpperUp    upper_lift beyond the jaw's, over LIFT_FULL
     mouthLowerDown  the opening beyond what jaw and upper lip explain, over DROP_FULL: lower teeth bared
-    mouthRollLower  the lower lip thinner than the jaw makes it (f, v), over ROLL_FULL;  mouthRollUpper alike
+    mouthRollLower  the lower lip held above the chin's way while lips are apart (f, v), over ROLL_FULL, or thinner than
+                    the jaw makes it, less so the wider the lips are open;  mouthRollUpper: the upper lip thinner
     mouthPress      both lips thinned while closed (a firm m, b, p), over PRESS_FULL
     mouthShrugLower the chin above its rest, over SHRUG_FULL;  mouthShrugUpper: the upper lip pushed up by it
 
@@ -64,18 +65,18 @@ ARKIT_NAMES = (
 )
 """All of ARKit's blendshapes, in ARKit's order (ARFaceAnchor.BlendShapeLocation)."""
 
-JAW_FULL = 0.40
+JAW_FULL = 0.28
 """Drop at jawOpen 1, outer eye distances: a yawn. An open vowel of lively speech goes half as far."""
 JAW_KNEE = 0.7
 """From here on jawOpen bends towards 1, which it never reaches."""
-GAP_FULL = 0.42
+GAP_FULL = 0.39
 """Opening at jawOpen 1 with the lips left to the jaw."""
-NARROW_FULL = 0.11
-"""Narrowing of a kiss."""
+NARROW_FULL = 0.07
+"""Narrowing of a firm u."""
 WIDE_FULL = 0.04
 """Widening of a drawn-out i."""
 LIFT_FULL = 0.08
-DROP_FULL = 0.15
+DROP_FULL = 0.10
 ROLL_FULL = 0.02
 """Thinning of a lip that rolls in."""
 PRESS_FULL = 0.015
@@ -86,7 +87,7 @@ CLOSED_OPENING = 0.012
 """Opening from which on lips can't press each other."""
 SMILE_LIFT = 0.04
 """Lift of the corners, beyond the jaw's, that makes a stretched mouth all smile."""
-QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.006, 0.005, 0.003
+QUIET_WIDTH, QUIET_LIFT, QUIET_HEIGHT = 0.006, 0.005, 0.006
 """Changes of width, of the upper lip's place and of a lip's height that mean nothing."""
 
 PER_DROP = {
@@ -161,6 +162,8 @@ class Readings:
         smiling = _share(self._own("corner_lift"), SMILE_LIFT)
         lift = np.maximum(self._own("upper_lift"), 0)
         thin_upper, thin_lower = (-self._own(name) - QUIET_HEIGHT for name in ("upper_height", "lower_height"))
+        # drop is the mean of both ways: so far the lower lip stays behind the chin.
+        held = (1 - closed_share) * _share(2 * (self.chin - self.drop), ROLL_FULL)
         shrug = _share(-self.chin, SHRUG_FULL)
         return {
             "jawOpen": jaw,
@@ -169,8 +172,8 @@ class Readings:
             "mouthPucker": self.roundness * (1 - open_share),
             "mouthSmile": wide * smiling,
             "mouthStretch": wide * (1 - smiling),
-            "mouthRollLower": _share(thin_lower, ROLL_FULL),
-            "mouthRollUpper": _share(thin_upper, ROLL_FULL),
+            "mouthRollLower": np.maximum(held, (1 - open_share) * _share(thin_lower, ROLL_FULL)),
+            "mouthRollUpper": (1 - open_share) * _share(thin_upper, ROLL_FULL),
             "mouthShrugLower": shrug,
             "mouthShrugUpper": shrug * _share(lift - QUIET_LIFT, LIFT_FULL),
             "mouthPress": closed_share * _share(np.minimum(thin_upper, thin_lower), PRESS_FULL),

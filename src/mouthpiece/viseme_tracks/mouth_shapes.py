@@ -48,9 +48,9 @@ _WRONG_CLOSED = (1.0, 3.0)
 _CERTAIN, _LIKELY, _USUAL = 12.0, 6.0, 2.0
 """Strengths of hints: of sounds that lips can't miss or can't show; of vowels; of other consonants."""
 
-_OPENINGS = {"A": 0.0, "B": 0.062, "C": 0.105, "D": 0.165, "E": 0.075, "F": 0.033}
+_OPENINGS = {"A": 0.0, "B": 0.07, "C": 0.11, "D": 0.15, "E": 0.075, "F": 0.035}
 """Opening of each letter, outer eye distances."""
-_ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.35, "F": 0.65}
+_ROUNDNESS = {"B": 0.03, "C": 0.05, "D": 0.08, "E": 0.25, "F": 0.45}
 _OPENING_SPREAD = 0.35
 """Openings are compared by their ratio: so much of a power of e is one unit of distance."""
 _OPENING_FLOOR = 0.018

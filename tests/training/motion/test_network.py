@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,44 @@ def test_export_gives_the_same_numbers(tmp_path: Path) -> None:
     wanted = (coefficients, torch.sigmoid(activity), torch.sigmoid(closure))
     for got, expected in zip(exported, wanted, strict=True):
         np.testing.assert_allclose(got, expected.numpy(), atol=1e-4)
+
+
+def mouths(network: MotionNetwork, features: torch.Tensor, taught: torch.Tensor | None = None) -> torch.Tensor:
+    """Coefficients, activity and closure in one, (B, T, K + 2)."""
+    with torch.no_grad():
+        coefficients, activity, closure = network.mouth(features, taught)
+    return torch.cat([coefficients, activity[..., None], closure[..., None]], dim=2)
+
+
+def test_a_share_picks_one_head_or_mixes_both() -> None:
+    torch.manual_seed(3)
+    network = MotionNetwork(SMALL).eval()
+    features = torch.randn(2, 6, SMALL.channels)
+    with torch.no_grad():
+        measured, taught = network.head(features), network.taught_head(features)
+    assert (measured - taught).abs().min() > 0, "untrained heads differ"
+    none, whole = torch.zeros(2, 6), torch.ones(2, 6)
+    torch.testing.assert_close(mouths(network, features, none), measured)
+    torch.testing.assert_close(mouths(network, features, whole), taught)
+    mixed = mouths(network, features, whole / 4)
+    torch.testing.assert_close(mixed, 0.75 * measured + 0.25 * taught)
+    # Frame by frame, as in a batch of faces and of taught speech.
+    each = (torch.arange(12).reshape(2, 6) % 3 == 0).float()
+    picked = mouths(network, features, each)
+    torch.testing.assert_close(picked, torch.where(each[..., None] > 0, taught, measured))
+
+
+def test_what_is_shipped_mixes_as_its_settings_say() -> None:
+    torch.manual_seed(4)
+    network = MotionNetwork(replace(SMALL, taught_share=0.25, taught_surety=0.75)).eval()
+    features = torch.randn(1, 5, SMALL.channels)
+    with torch.no_grad():
+        measured, taught = network.head(features), network.taught_head(features)
+    made = mouths(network, features)
+    shapes = slice(0, SMALL.coefficients)
+    torch.testing.assert_close(made[..., shapes], (0.75 * measured + 0.25 * taught)[..., shapes])
+    surety = slice(SMALL.coefficients, None)
+    torch.testing.assert_close(made[..., surety], (0.25 * measured + 0.75 * taught)[..., surety])
 
 
 def test_other_formats_and_too_little_look_ahead_are_refused(tmp_path: Path) -> None:

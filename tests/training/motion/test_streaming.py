@@ -27,11 +27,12 @@ def lively_network(look_ahead_s: float, channels: int = 16) -> MotionNetwork:
     """An untrained network whose answers vary, and are as sure as not that somebody speaks."""
     torch.manual_seed(5)
     network = MotionNetwork(NetworkSettings(channels=channels, look_ahead_s=look_ahead_s)).eval()
-    last = network.head[-1]
-    assert isinstance(last, torch.nn.Linear)
-    with torch.no_grad():
-        last.weight.mul_(40)
-        last.bias.fill_(0.4)
+    for head in (network.head, network.taught_head):
+        last = head[-1]
+        assert isinstance(last, torch.nn.Linear)
+        with torch.no_grad():
+            last.weight.mul_(40)
+            last.bias.fill_(0.4)
     return network
 
 

@@ -10,8 +10,8 @@ from tests.datasets.made_clips import rigged_clip, spoken_clip
 from mouthpiece.motion.basis import MotionBasis
 from mouthpiece.motion.coarticulation import CoarticulationModel
 from mouthpiece.training.motion.targets import (
+    PHONES,
     Targets,
-    common_phones,
     curve_targets,
     face_targets,
     fit_curve_mapping,
@@ -60,11 +60,20 @@ def test_known_phones_teach_everything(basis: MotionBasis) -> None:
     clip = spoken_clip("a")
     phones = (Phone("a", 0.8, 1.2), Phone("m", 1.2, 1.4), Phone("u", 1.4, 1.8), Phone("q", 1.8, 1.9))
     clip = replace(clip, landmarks=None, phones=phones, words=())
-    numbers = common_phones([clip], most=3)
-    assert sorted(numbers.values()) == [1, 2, 3]
-    made = phone_targets(clip, CoarticulationModel.load(basis=basis), numbers)
+    made = phone_targets(clip, CoarticulationModel.load(basis=basis))
     assert made.opening[50] > 0.03 and abs(made.opening[65]) < 0.01 and made.closure[65] > 0.9 > made.closure[50]
-    assert made.phone[50] == numbers["a"] and made.phone[10] == 0 and made.phone[93] == numbers.get("q", 0)
+    assert made.phone[50] == PHONES["a"] and made.phone[10] == 0 and made.phone[93] == PHONES["q"]
+    assert made.taught.all() and made.taught.shape == (made.frames,)
     np.testing.assert_allclose(made.jaw, made.coefficients @ basis.jaw_weights, atol=1e-6)
     half = made.played(0.5, 2 * made.frames)
     np.testing.assert_array_equal(half.phone[::2], made.phone)
+    assert half.taught.all()
+
+
+def test_sounds_have_numbers_of_their_own() -> None:
+    assert sorted(PHONES.values()) == list(range(1, len(PHONES) + 1)), "0 is what is not known"
+    assert {"a", "m", "u", "q"} < set(PHONES)
+
+
+def test_faces_are_not_taught(targets: Targets) -> None:
+    assert not targets.taught.any()
