@@ -55,7 +55,7 @@ def test_a_moved_sound_is_found_and_mended(grid_clips: list[Recording], later_s:
         # A sound that comes later makes the picture early.
         assert offset.lag_s == pytest.approx(before - later_s, abs=FRAME_S), (clip.name, offset)
         mended = corrected(moved, offset.lag_s)
-        assert measure_offset(mended).lag_s == pytest.approx(0, abs=0.02)
+        assert measure_offset(mended).lag_s == pytest.approx(0, abs=0.03)
         assert mended.offset_s == offset.lag_s
 
 

@@ -37,7 +37,7 @@ APART_S = 0.08
 LEAST_SECONDS = 1.0
 """Of picture and sound together, needed to measure a lag."""
 LEAST_SPEECH_S = 0.6
-LEAST_MOTION = 0.015
+LEAST_MOTION = 0.025
 """Opening from its 5th to its 95th percentile under which a mouth counts as still: outer eye distances."""
 LEAST_CURVE = 0.02
 """The same of a rig's curve, which runs from 0 to 1."""

@@ -15,6 +15,7 @@ from mouthpiece.engines.mesh.engine import MeshEngine
 from mouthpiece.errors import WeightsError
 from mouthpiece.face import FaceTracker
 from mouthpiece.motion.network import LIVE_WEIGHTS
+from mouthpiece.motion.stream import MotionStream
 from mouthpiece.options import EngineOptions
 from mouthpiece.types import SAME_PERSON, FloatArray, Picture, TrackedFrame
 
@@ -42,7 +43,9 @@ def test_it_is_ready_and_the_live_network_waits_for_little() -> None:
 
 def test_a_network_of_ones_own(tmp_path: Path) -> None:
     own = EngineOptions(own={"weights": str(LIVE_WEIGHTS)})
-    assert MeshEngine(own)._motion.look_ahead_s == MeshEngine.describe(EngineOptions(), live=True).look_ahead_s
+    motion = MeshEngine(own)._motion
+    assert isinstance(motion, MotionStream)
+    assert motion.look_ahead_s == MeshEngine.describe(EngineOptions(), live=True).look_ahead_s
     info = MeshEngine.describe(own)
     assert info.ready and info.weights == str(LIVE_WEIGHTS)
     missing = EngineOptions(own={"weights": tmp_path / "none.onnx"})
