@@ -51,7 +51,7 @@ def main(data: Path, out: Path) -> None:
             rows.append([[p.x * width, p.y * height, p.z * width] for p in points])
         found[name] = np.array(rows, dtype=np.float32)
         print(name, found[name].shape)
-    np.savez_compressed(out, **found)
+    np.savez_compressed(out, **found)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ SCALE = 165
 """Pixels per outer eye distance."""
 MIDDLE_X, MIDDLE_Y = 0.0, 0.985
 """Canonical point in the middle of a cell."""
-GAIN = 1.5
-"""Motion as large as the engine plays it; at 1 it is as large as GRID's speakers'."""
+GAIN = 1.0
+"""Motion about as large as the engine plays it: an a is as open as a lively mouth in a frame in ten."""
 JAW = np.array([176, 148, 152, 377, 400])
 LIP, INSIDE, JAW_INK, REST_INK, END_INK = "#c9605c", "#3a1518", "#6b5b53", "#c4c0bc", "#e08a1e"
 FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")

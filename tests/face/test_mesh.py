@@ -99,7 +99,7 @@ def test_it_measures_what_mediapipe_measures(shared_data: Path, eyes: bool) -> N
     with np.load(Path(__file__).with_name("mediapipe_landmarks.npz")) as recorded:
         for name in recorded.files:
             with av.open(str(shared_data / name)) as container:
-                pictures = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)][::12]
+                pictures = [np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in container.decode(video=0)][::12]
             for rgb, theirs in zip(pictures, recorded[name], strict=False):
                 ours = _followed(detector, mesh, rgb)
                 width = float(np.ptp(theirs[:MESH_POINTS, 0]))

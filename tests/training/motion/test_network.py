@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from mouthpiece.errors import OptionError  # noqa: E402
 from mouthpiece.inference import Network  # noqa: E402
 from mouthpiece.training.motion.network import MotionNetwork, NetworkSettings, export_network  # noqa: E402
 from mouthpiece.types import MEL_BANDS  # noqa: E402
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMALL = NetworkSettings(coefficients=3, channels=8)
 
@@ -59,7 +63,7 @@ def test_export_gives_the_same_numbers(tmp_path: Path) -> None:
         np.testing.assert_allclose(got, expected.numpy(), atol=1e-4)
 
 
-def mouths(network: MotionNetwork, features: torch.Tensor, taught: torch.Tensor | None = None) -> torch.Tensor:
+def mouths(network: MotionNetwork, features: Tensor, taught: Tensor | None = None) -> Tensor:
     """Coefficients, activity and closure in one, (B, T, K + 2)."""
     with torch.no_grad():
         coefficients, activity, closure = network.mouth(features, taught)
