@@ -12,7 +12,7 @@ from tests.engines.mesh.rig import Puppet, look
 
 from mouthpiece.engines.mesh.fields import GRID
 from mouthpiece.engines.mesh.lip_blending import MAX_ENLARGED, MAX_TURN_DEG, lip_feather
-from mouthpiece.engines.mesh.lips import LipRim, LipView, isolate_lips, parted_rim
+from mouthpiece.engines.mesh.lips import OPEN_FROM, LipRim, LipView, isolate_lips, parted_rim
 from mouthpiece.face import FaceTracker
 from mouthpiece.types import Frame, Picture, TrackedFrame
 
@@ -67,7 +67,9 @@ def test_what_shows_between_parted_lips_is_on_neither(inside: tuple[int, int, in
 
 
 def test_closed_lips_keep_their_line_while_they_are_closed() -> None:
-    rgb, rim = painted(0.02, DARK)
+    """A dark line of two hundredths between lips that the landmarks see closed."""
+    rgb, rim = painted(0.02, DARK, 0.0065)
+    assert rim.gap < OPEN_FROM
     closed = isolate_lips(rgb, rim, parted=False)
     assert np.array_equal(closed.upper, rgb)
     assert np.array_equal(closed.lower, rgb)
