@@ -179,14 +179,15 @@ def test_the_source_s_own_mouth_leaves_no_trace(shared_data: Path, tracker: Face
     closed, opened = frames[int(gaps.argmin())], frames[int(gaps.argmax())]
     assert gaps.max() > 0.08
 
-    def mouth(tracked: TrackedFrame, rgb: Picture) -> Picture:
-        part = cv2.resize(rgb[mouth_part(tracked)], (64, 48), interpolation=cv2.INTER_AREA)
+    def mouth(rgb: Picture) -> Picture:
+        """Around the lips that the picture shows: those of an open mouth lie lower."""
+        part = cv2.resize(rgb[mouth_part(look(tracker, rgb))], (64, 48), interpolation=cv2.INTER_AREA)
         return np.asarray(part, np.uint8)
 
-    own = scenes.psnr(mouth(opened, opened.frame.rgb), mouth(closed, closed.frame.rgb))
-    shut = scenes.psnr(mouth(opened, puppet.speak(opened, 0.0)), mouth(closed, puppet.speak(closed, 0.0)))
+    own = scenes.psnr(mouth(opened.frame.rgb), mouth(closed.frame.rgb))
+    shut = scenes.psnr(mouth(puppet.speak(opened, 0.0)), mouth(puppet.speak(closed, 0.0)))
     assert own < 23
-    assert shut > own + 3
+    assert shut > own + 8
     assert tooth_like(puppet.speak(opened, 0.0), opened) == 0
 
 
