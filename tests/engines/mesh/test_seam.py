@@ -8,7 +8,16 @@ from tests.engines.mesh.rig import Puppet
 
 from mouthpiece.engines.mesh import topology as topo
 from mouthpiece.engines.mesh.neutral import PlaneMap
-from mouthpiece.engines.mesh.seam import COLUMNS, NO_EDGES, REACH, ROWS, LipStrip, find_edges, lip_strip
+from mouthpiece.engines.mesh.seam import (
+    CLOSED_OPENING,
+    COLUMNS,
+    NO_EDGES,
+    REACH,
+    ROWS,
+    LipStrip,
+    find_edges,
+    lip_strip,
+)
 from mouthpiece.types import FloatArray, TrackedFrame
 
 LIP, DARK, TOOTH = (170, 90, 90), (70, 30, 30), (225, 215, 205)
@@ -94,6 +103,6 @@ def test_strips_of_photos_have_the_lips_in_them(portraits: dict[str, TrackedFram
     assert tracked.face is not None
     found = lip_strip(tracked.frame.rgb, tracked.face, PlaneMap.of(tracked.face, 1.0))
     assert found.rgb.shape == (ROWS, COLUMNS, 3)
-    assert found.opening == pytest.approx(0.02, abs=0.01)
+    assert found.opening == pytest.approx(0, abs=CLOSED_OPENING)
     luma = found.rgb.mean(axis=2)[:, COLUMNS // 4 : -COLUMNS // 4]
     assert luma.min(axis=0).mean() < 0.8 * np.median(luma)

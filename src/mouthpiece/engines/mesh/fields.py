@@ -178,7 +178,8 @@ def _window(neutral: FloatArray) -> FloatArray:
     half = 0.68
     top = smoothstep(nose_y - 0.20, nose_y + 0.02, y)
     # Beside the nose the cheeks follow the mouth from higher up.
-    bottom = smoothstep(chin_y + 0.36, chin_y + 0.02, y)
+    # The lowest chins leave less room to the grid's end, where all must be still.
+    bottom = smoothstep(min(chin_y + 0.36, Y1), chin_y + 0.02, y)
     side = smoothstep(half, half - 0.32, np.abs(x))
     return (top * bottom * side).astype(np.float32)
 
