@@ -8,6 +8,7 @@ makes of a frame depends on the whole window around it, so a network that has it
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -51,10 +52,10 @@ class Ear(nn.Module):
             InputError: the file is missing or holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                weights = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                weights = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
             self.load_state_dict(weights)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, EOFError, BadZipFile, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path.name} is no ear; expected a file that tools/make_ear.py wrote") from error
 
     def forward(self, log_mel: Tensor) -> Tensor:
@@ -66,7 +67,8 @@ class Ear(nn.Module):
         for block in self.blocks:
             x = block(x)
             answers.append(x)
-        return (torch.cat(answers, dim=2) - self.get_buffer("mean")) / self.get_buffer("spread")
+        answer: Tensor = (torch.cat(answers, dim=2) - self.get_buffer("mean")) / self.get_buffer("spread")
+        return answer
 
 
 class _Conformer(nn.Module):
@@ -99,4 +101,5 @@ class _Conformer(nn.Module):
         parts = self.asked(x).unflatten(2, (3, _HEADS, WIDTH // _HEADS)).permute(2, 0, 3, 1, 4)
         query, key, value = parts.unbind(0)  # (B, heads, T, WIDTH / heads)
         shares = torch.softmax(query @ key.transpose(2, 3) * (WIDTH // _HEADS) ** -0.5, dim=-1)
-        return (shares @ value).transpose(1, 2).flatten(2)
+        attended: Tensor = (shares @ value).transpose(1, 2).flatten(2)
+        return attended
