@@ -95,6 +95,14 @@ class TrainOptions:
         None, flag="--look-ahead", kind=float, metavar="SECONDS", help="Speech after a moment that it may use."
     )
     """How much speech after a moment the network may look at, if not as the latency has it."""
+    ear: Path | None = option(
+        None,
+        flag="--ear",
+        kind=Path,
+        metavar="FILE",
+        help="What tools/make_ear.py wrote: a pretrained ear for the network to hear with, too. Not for live speech.",
+    )
+    """Weights of a pretrained ear, which becomes a part of the network; for files only."""
     channels: int = option(144, flag="--channels", help="Width of the network.", low=1)
     workers: int = option(2, flag="--workers", help="Processes and threads.", low=1)
     limit: int | None = option(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.datasets.made_clips import spoken_clip
+from tests.training.motion.ears import random_ear
 
 from mouthpiece.datasets.recordings import save_recording
 from mouthpiece.errors import InputError, MissingExtraError, OptionError
@@ -16,6 +17,7 @@ from mouthpiece.motion.basis import OpeningRange, WidthRange, load_basis, load_r
 from mouthpiece.motion.network import basis_path
 from mouthpiece.motion.stream import LIVE_LOOK_AHEAD_S, MotionStream
 from mouthpiece.speech import features
+from mouthpiece.testing.essential_tests import MOST_LOOK_AHEAD_S
 from mouthpiece.training.motion.train import train_motion
 from mouthpiece.training.options import TrainOptions
 from mouthpiece.types import Phone, SpeechChunk
@@ -79,6 +81,25 @@ def test_a_short_look_ahead_makes_a_live_network(made_corpora: tuple[Path, Path,
     geometry = load_basis(basis_path(tmp_path / "live.onnx"))[1]
     assert geometry.ahead <= 8 and geometry.memory == (56, 16)
     assert MotionStream(weights=tmp_path / "live.onnx").look_ahead_s < 0.15
+
+
+def test_an_ear_becomes_a_part_of_the_network(made_corpora: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    faces, _, work = made_corpora
+    ear = random_ear(tmp_path / "ear.npz")
+    options = replace(LITTLE, steps=2, check_every=2, ear=ear, work=work)
+    train_motion(faces, tmp_path / "hears.onnx", options)
+    ear.unlink()
+    card = (tmp_path / "hears.md").read_text(encoding="utf-8")
+    assert '"ear": "ear.npz"' in card and "hama 1.7.0" in card
+    stream = MotionStream(weights=tmp_path / "hears.onnx")
+    log_mel, activity = features(spoken_clip("z").samples)
+    stream.push(SpeechChunk(0, np.zeros(0, np.float32), 0, log_mel, activity))
+    stream.finish()
+    assert np.isfinite(stream.at(1.5).displacement).all()
+    assert stream.look_ahead_s < MOST_LOOK_AHEAD_S
+    with pytest.raises(OptionError, match="--ear expects a network for files"):
+        train_motion(faces, tmp_path / "live.onnx", replace(options, latency="live"))
 
 
 def test_without_torch_the_cure_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mouthpiece.datasets.agreement import correlation
-from mouthpiece.motion.basis import MOTION_RATE, MotionBasis
+from mouthpiece.motion.basis import MELS_PER_FRAME, MOTION_RATE, MotionBasis
 from mouthpiece.motion.network import SILENT_LOG_MEL
 from mouthpiece.training.motion.batches import Batch, MotionBatches
 from mouthpiece.training.motion.examples import Example, noise_bank
 from mouthpiece.training.motion.material import Log, Material
 from mouthpiece.training.motion.network import MotionNetwork, NetworkSettings
+from mouthpiece.training.motion.targets import cut_rows
 from mouthpiece.training.options import TrainOptions
+from mouthpiece.types import FloatArray
 
 EMA_DECAY = 0.997
 """Of the averaged weights, which are the ones that get scored and shipped."""
@@ -35,6 +37,9 @@ LEAST_SPREAD = 0.01
 WARM_UP = 0.08
 """Share of the steps in which the learning rate rises."""
 
+VALIDATION_BLOCK = 100
+"""Motion frames that validation clips are run in at a time, about as many as sequences have in training."""
+
 # What each term of the loss counts.
 _SHAPE, _OPENING, _WIDTH, _JAW, _VELOCITY, _ACTIVITY, _CLOSURE, _PHONE = 1.0, 1.0, 0.6, 0.5, 0.6, 0.3, 0.3, 0.5
 
@@ -43,7 +48,14 @@ class MotionTask(lightning.LightningModule):
     """The network in training, and the average of its weights."""
 
     def __init__(
-        self, settings: NetworkSettings, basis: MotionBasis, steps: int, learning_rate: float, spread: float = 0.0
+        self,
+        settings: NetworkSettings,
+        basis: MotionBasis,
+        steps: int,
+        learning_rate: float,
+        spread: float = 0.0,
+        *,
+        ear: Path | None = None,
     ) -> None:
         """Build the network and its average.
 
@@ -53,9 +65,12 @@ class MotionTask(lightning.LightningModule):
             steps: of the whole training.
             learning_rate: at its highest.
             spread: what a mouth that moves less (or more) than it should counts, beside where it is.
+            ear: weights of the network's ear, if it has one.
         """
         super().__init__()
         self.network = MotionNetwork(settings)
+        if self.network.ear is not None and ear is not None:
+            self.network.ear.load(ear)
         self.average = MotionNetwork(settings).requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
         self.average.eval()
@@ -200,12 +215,7 @@ def validation_correlation(network: MotionNetwork, clips: tuple[Example, ...], b
     scores = []
     for clip in clips:
         targets = clip.targets
-        geometry = network.settings.geometry(targets.frames)
-        mel = np.full((geometry.input_mels, clip.log_mel.shape[1]), SILENT_LOG_MEL, dtype=np.float32)
-        known = clip.log_mel[: geometry.input_mels - geometry.past]
-        mel[geometry.past : geometry.past + len(known)] = known
-        with torch.no_grad():
-            coefficients = network(torch.from_numpy(mel[None]))[0][0].numpy()
+        coefficients = _whole_clip(network, clip)
         made, wanted, weight = basis.opening(coefficients), targets.opening, targets.opening_weight
         if targets.jaw_weight.sum() > weight.sum():
             made, wanted, weight = coefficients @ basis.jaw_weights, targets.jaw, targets.jaw_weight
@@ -213,6 +223,17 @@ def validation_correlation(network: MotionNetwork, clips: tuple[Example, ...], b
         if counts.sum() > MOTION_RATE and wanted[counts].std() > 0:
             scores.append(correlation(made[counts], wanted[counts]))
     return float(np.mean(scores)) if scores else 0.0
+
+
+def _whole_clip(network: MotionNetwork, clip: Example) -> FloatArray:
+    """Run the bare network over a clip, a window at a time; (T, K)."""
+    geometry, frames = network.settings.geometry(VALIDATION_BLOCK), clip.targets.frames
+    starts = [first * MELS_PER_FRAME - geometry.past for first in range(0, frames, VALIDATION_BLOCK)]
+    windows = np.stack([cut_rows(clip.log_mel, start, geometry.input_mels, SILENT_LOG_MEL) for start in starts])
+    with torch.no_grad():
+        coefficients = [network(torch.from_numpy(some))[0] for some in np.array_split(windows, -(-len(windows) // 8))]
+    made: FloatArray = torch.cat(coefficients).flatten(0, 1)[:frames].numpy()
+    return made
 
 
 def fit(material: Material, work: Path, options: TrainOptions, log: Log = lambda _line: None) -> Path:
@@ -226,9 +247,10 @@ def fit(material: Material, work: Path, options: TrainOptions, log: Log = lambda
         look_ahead_s=options.ahead_s(),
         dropout=options.dropout,
         phones=material.phones,
+        ear=options.ear is not None,
     )
     average, last = work / "average.pt", work / "last.ckpt"
-    task = MotionTask(settings, material.basis, options.steps, options.learning_rate, options.spread)
+    task = MotionTask(settings, material.basis, options.steps, options.learning_rate, options.spread, ear=options.ear)
     trainer = _trainer(options, work, Validation(material, options, average, log))
     start, begun = _step_of(last), time.monotonic()
     batches = MotionBatches(

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mouthpiece.errors import OptionError
 from mouthpiece.motion.basis import MELS_PER_FRAME, NetworkGeometry
+from mouthpiece.training.motion.ear import EAR_AHEAD, EAR_FEATURES, EAR_PAST, Ear
 from mouthpiece.types import MEL_BANDS, MEL_RATE
 
 # About the mean and spread of the log-mel in speech; fixed, so that a stream needs no statistics.
@@ -24,7 +26,12 @@ _MEL_MEAN = -11.0
 _MEL_SPREAD = 4.0
 STEM = 5
 """Taps of the first convolution, mel frames; two of them after the frame's own."""
-
+_DEAF_SHARE = 0.1
+"""Share of the training sequences without the ear, so that the network does not lean on it alone."""
+_EAR_NOISE = 0.1
+"""Spread of what is added to the ear's answers in training; they have a spread of 1 themselves."""
+_LEAST_HALVED = 1024
+"""Numbers in a weight from which on it is worth halving."""
 
 ANSWERS = ("coefficients", "activity", "closure")
 """Outputs of an exported network, by name."""
@@ -49,6 +56,9 @@ class NetworkSettings:
     """The same of activity and closure: faces show few words, and m, b, p close in all of them."""
     phones: int = 0
     """Phones that it also learns to tell apart, in training only: phones are the same in every voice."""
+    ear: bool = False
+    """Whether a pretrained ear (`training.motion.ear`) answers beside the first layer; it looks too far ahead for live
+    speech."""
 
     @property
     def ahead_frames(self) -> int:
@@ -59,12 +69,14 @@ class NetworkSettings:
     def geometry_past(self) -> int:
         """Mel frames before a motion frame's own that count."""
         blocks = 2 * sum(self.dilations)
-        return (blocks - min(self.ahead_frames, sum(self.dilations))) * MELS_PER_FRAME + STEM // 2
+        past = blocks - min(self.ahead_frames, sum(self.dilations)) + (EAR_PAST if self.ear else 0)
+        return past * MELS_PER_FRAME + STEM // 2
 
     @property
     def geometry_ahead(self) -> int:
         """Mel frames after it."""
-        return min(self.ahead_frames, sum(self.dilations)) * MELS_PER_FRAME + STEM // 2
+        ahead = min(self.ahead_frames, sum(self.dilations)) + (EAR_AHEAD if self.ear else 0)
+        return ahead * MELS_PER_FRAME + STEM // 2
 
     def geometry(self, block: int) -> NetworkGeometry:
         """Return what the network takes when it is run for so many motion frames at a time."""
@@ -117,6 +129,8 @@ class MotionNetwork(nn.Module):
         self.settings = settings
         channels, left = settings.channels, settings.ahead_frames
         self.stem = _Taps(MEL_BANDS, channels, STEM, stride=MELS_PER_FRAME)
+        self.ear = Ear() if settings.ear else None
+        self.heard = nn.Linear(EAR_FEATURES, channels, bias=False) if settings.ear else None
         blocks = []
         for dilation in settings.dilations:
             ahead = min(dilation, left)
@@ -148,7 +162,25 @@ class MotionNetwork(nn.Module):
         return features
 
     def stemmed(self, log_mel: Tensor) -> Tensor:
-        """Run the first layer alone: (B, M, MEL_BANDS) -> (B, (M - STEM) / 2 + 1, C)."""
+        """Run the first layer, and the ear where there is one: (B, M, MEL_BANDS) -> (B, T, C).
+
+        Without an ear, T is (M - STEM) / 2 + 1; with one, EAR_PAST + EAR_AHEAD less.
+        """
+        if self.ear is None or self.heard is None:
+            return self._first_layer(log_mel)
+        mels = log_mel.shape[1]
+        seen = log_mel[:, EAR_PAST * MELS_PER_FRAME : mels - EAR_AHEAD * MELS_PER_FRAME]
+        reach = STEM // 2  # the ear's first frame is the one that the first layer would have there
+        with torch.no_grad():
+            heard = self.ear(log_mel[:, reach : mels - reach])
+            heard = heard[:, EAR_PAST : heard.shape[1] - EAR_AHEAD]
+            if self.training:
+                hearing = torch.rand(len(heard), 1, 1, device=heard.device) >= _DEAF_SHARE
+                heard = (heard + _EAR_NOISE * torch.randn_like(heard)) * hearing
+        answer: Tensor = self._first_layer(seen) + self.heard(heard)
+        return answer
+
+    def _first_layer(self, log_mel: Tensor) -> Tensor:
         return nn.functional.gelu(self.stem((log_mel - _MEL_MEAN) / _MEL_SPREAD))
 
     def mouth(self, features: Tensor, taught: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -200,7 +232,31 @@ def export_network(network: MotionNetwork, path: Path, block: int) -> NetworkGeo
     geometry = network.settings.geometry(block)
     example = torch.zeros(1, geometry.input_mels, MEL_BANDS)
     write_onnx(_Shipped(network), {"log_mel": example}, ANSWERS, path)
+    if network.ear is not None:
+        halve_where_exact(path)
     return geometry
+
+
+def halve_where_exact(path: Path) -> None:
+    """Keep as f16 those weights of an ONNX file that are f16 numbers anyway, as the ear's: no answer changes."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(path)
+    kept, casts = [], []
+    for weight in model.graph.initializer:
+        array = numpy_helper.to_array(weight)
+        halved = array.astype(np.float16) if array.dtype == np.float32 else array
+        if array.dtype != np.float32 or array.size < _LEAST_HALVED or not np.array_equal(halved, array):
+            kept.append(weight)
+            continue
+        kept.append(numpy_helper.from_array(halved, f"{weight.name}_f16"))
+        casts.append(onnx.helper.make_node("Cast", [f"{weight.name}_f16"], [weight.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
 
 
 def write_onnx(
