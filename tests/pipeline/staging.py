@@ -63,8 +63,8 @@ def drawn_animal(width: int = 320, height: int = 240) -> Picture:
         ((100, 70), 34, (120, 120, 125)),
         ((220, 70), 34, (120, 120, 125)),
         ((160, 130), 88, (140, 140, 146)),
-        ((160, 100), 22, (240, 240, 235)),
-        ((160, 100), 9, (20, 20, 20)),
+        ((120, 100), 14, (240, 240, 235)),
+        ((120, 100), 6, (20, 20, 20)),
     ):
         cv2.circle(picture, middle, radius, colour, -1, cv2.LINE_AA)
     return np.asarray(cv2.GaussianBlur(picture, (7, 7), 0), np.uint8)  # no edges for the encoder to ring at

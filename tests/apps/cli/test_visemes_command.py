@@ -71,7 +71,7 @@ def test_warnings_are_told(here: Run, voice: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["-o", "out.mp4"], 2, "expected OUT to end with .json, .tsv, .csv, got 'out.mp4'"),
+        (["-o", "out.mp4"], 2, "expected OUT to end with .json, .tsv, .csv, .npz, got 'out.mp4'"),
         ([], 2, "--out"),
         (["-o", "out.csv", "--fps", "fast"], 2, "30000/1001"),
         (["-o", "out.csv", "--fps", "1000"], 2, "fps expects 1 to 120, got 1000"),
