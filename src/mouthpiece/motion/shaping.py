@@ -58,7 +58,7 @@ _SURE = (0.5, 0.9)
 """The network's activity that counts as none and as full."""
 _HINT = (0.05, 0.30)
 """The network's activity at which lips begin to part, and are parted, where no hold shows whether speech comes."""
-_CLOSED = (0.35, 0.65)
+_CLOSED = (0.55, 0.80)
 """The network's closure from which, and at which fully, lips are pulled together."""
 _CLOSING_FRAMES, _LEAVING_FRAMES = 2, 3
 """How fast lips come together and part again, motion frames for the whole way."""
