@@ -67,7 +67,8 @@ def mouths(network: MotionNetwork, features: Tensor, taught: Tensor | None = Non
     """Coefficients, activity and closure in one, (B, T, K + 2)."""
     with torch.no_grad():
         coefficients, activity, closure = network.mouth(features, taught)
-    return torch.cat([coefficients, activity[..., None], closure[..., None]], dim=2)
+    joined: Tensor = torch.cat([coefficients, activity[..., None], closure[..., None]], dim=2)
+    return joined
 
 
 def test_a_share_picks_one_head_or_mixes_both() -> None:
