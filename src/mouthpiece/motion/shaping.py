@@ -31,7 +31,7 @@ LIVELY_OPENING = 0.125
 docs/playing.md) opens further in a frame in ten of speech."""
 LIVELY_WIDTHS = WidthRange(-0.058, -0.030, -0.005)
 """The average speaker's widths in speech, outer eye distances more than at rest."""
-WIDTH_SHARE = 0.7
+WIDTH_SHARE = 0.4
 """How much of the (logarithm of the) difference between a network's widths and the average speaker's is made up for: it
 knows widths less well than openings, and its errors would be spread along."""
 NARROWEST, WIDEST = -0.16, 0.10
@@ -40,7 +40,7 @@ FULL_OPENING = 0.22
 """Opening up to which intensity acts in full."""
 MAX_OPENING = 0.32
 """Opening that no intensity exceeds."""
-PARTING = 0.008
+PARTING = 0.012
 """Opening that lips don't exceed while the gate is shut: less than a visibly open mouth."""
 MAX_INTENSITY = 4.0
 HOLD_FRAMES = 15
