@@ -40,7 +40,7 @@ FULL_OPENING = 0.22
 """Opening up to which intensity acts in full."""
 MAX_OPENING = 0.32
 """Opening that no intensity exceeds."""
-PARTING = 0.012
+PARTING = 0.008
 """Opening that lips don't exceed while the gate is shut: less than a visibly open mouth."""
 MAX_INTENSITY = 4.0
 HOLD_FRAMES = 15
