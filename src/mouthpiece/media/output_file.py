@@ -7,7 +7,7 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -83,6 +83,29 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"expected a folder at {folder}, found none; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"the folder {folder} can't be written to; choose another one")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[OutputFile]:
+    """Give a file to write to; it appears under its name when the block ends, or not at all.
+
+    Args:
+        path: as `check_output` returned it.
+        overwrite: whether a file in the way may be replaced.
+
+    Raises:
+        OutputError: it can't be created or written.
+    """
+    file = OutputFile(path, overwrite=overwrite)
+    try:
+        yield file
+    except OSError as error:
+        file.discard()
+        raise file.failure(error) from error
+    except BaseException:
+        file.discard()
+        raise
+    file.commit()
 
 
 CommitHook = Callable[[Path], None]

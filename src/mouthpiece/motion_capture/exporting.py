@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mouthpiece.media import FaceInput, check_output
-from mouthpiece.media.output_file import OutputFile
+from mouthpiece.media.output_file import OutputFile, whole_file
 from mouthpiece.motion.blendshapes import blendshapes
 from mouthpiece.motion_capture.capturing import CapturedMotion
 from mouthpiece.motion_files import MotionWriter
@@ -64,16 +64,8 @@ def write_capture(
     started = time.monotonic()
     path = check_output(out, overwrite=overwrite, forbidden=(video,), suffixes=WRITERS)
     with CapturedMotion(video, options, progress=progress, cancelled=cancelled) as captured:
-        file = OutputFile(path, overwrite=overwrite)
-        try:
+        with whole_file(path, overwrite=overwrite) as file:
             WRITERS[path.suffix.lower()](file, captured)
-        except OSError as error:
-            file.discard()
-            raise file.failure(error) from error
-        except BaseException:
-            file.discard()
-            raise
-        file.commit()
         return CaptureExport(
             Path(out),
             captured.time_s[-1] + 1 / captured.fps,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from mouthpiece.media import SpeechInput, check_output
-from mouthpiece.media.output_file import OutputFile
+from mouthpiece.media.output_file import whole_file
 from mouthpiece.motion.blendshapes import ARKIT_NAMES
 from mouthpiece.motion_files import MotionWriter
 from mouthpiece.motion_files.blendshape_table import format_weights, table_heading, table_row
@@ -84,21 +84,12 @@ def write_visemes(
     forbidden = [one for one in (speech, options.phones) if isinstance(one, str | os.PathLike)]
     path = check_output(out, overwrite=overwrite, forbidden=forbidden, suffixes=WRITERS)
     with MouthShapes(speech, options, cancelled=cancelled) as shapes:
-        file = OutputFile(path, overwrite=overwrite)
-        try:
-            with WRITERS[path.suffix.lower()](file, shapes) as writer:
-                for shape in shapes:
-                    writer.write(shape)
-                    if progress is not None and isinstance(shape, BlendshapeFrame):
-                        progress(shape.time_s, shapes.duration_s)
-                writer.finish()
-        except OSError as error:
-            file.discard()
-            raise file.failure(error) from error
-        except BaseException:
-            file.discard()
-            raise
-        file.commit()
+        with whole_file(path, overwrite=overwrite) as file, WRITERS[path.suffix.lower()](file, shapes) as writer:
+            for shape in shapes:
+                writer.write(shape)
+                if progress is not None and isinstance(shape, BlendshapeFrame):
+                    progress(shape.time_s, shapes.duration_s)
+            writer.finish()
         return VisemeExport(
             Path(out), shapes.duration_s, writer.frames, writer.cues, time.monotonic() - started, shapes.warnings
         )
